@@ -1,0 +1,208 @@
+"""What a check says, and what a finding is: the words shared by checks, diagnosis and reports."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+from analyzer.model.forwarding import ServiceKey
+from analyzer.model.inputs import Input
+from analyzer.model.source import Ref
+
+
+class Station(Enum):
+    """What a request passes, in the order of the "Debug Services" document."""
+
+    EXISTS = "exists"
+    DNS = "dns"
+    IP = "ip"
+    DEFINITION = "definition"
+    ENDPOINTS = "endpoints"
+    PODS = "pods"
+    KUBE_PROXY = "kube-proxy"
+    RULES = "rules"
+    PROXYING = "proxying"
+    HAIRPIN = "hairpin"
+    BUNDLE = "bundle"
+
+    @property
+    def order(self) -> int:
+        """Position in the document, from 0."""
+        return list(Station).index(self)
+
+
+class Severity(Enum):
+    """How much a finding matters."""
+
+    ERROR = "error"
+    """A Service or a node does not work."""
+
+    WARNING = "warning"
+    """It works partly, sometimes, or from some places only."""
+
+    INFO = "info"
+    """Advice."""
+
+    @property
+    def order(self) -> int:
+        """0 for the gravest."""
+        return list(Severity).index(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """A line of the bundle that shows what a finding claims."""
+
+    source: Ref
+    note: str = ""
+    """What the line shows, in a few words."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """What a probe found wrong. The subject of the check fills in service or node where they are not given."""
+
+    message: str
+    """One sentence: what is wrong, with the names and values that matter."""
+
+    evidence: tuple[Evidence, ...]
+    """At least one line that shows it."""
+
+    remedy: str
+    """What to do or type, for this very case."""
+
+    service: ServiceKey | None = None
+    port: str | None = None
+    """Name or number of the Service port, where only one port is meant."""
+
+    node: str | None = None
+    pod: str | None = None
+    """`namespace/name`."""
+
+    severity: Severity | None = None
+    """Where it differs from the check's own."""
+
+    partial: bool = False
+    """True when some clients of the subject still get an answer although the severity is error."""
+
+    def __post_init__(self) -> None:
+        """Refuse a claim without proof."""
+        if not self.evidence:
+            raise ValueError(f"a finding needs evidence: {self.message}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Undecided:
+    """What a probe could not decide, and the file that would decide it."""
+
+    reason: str
+    missing: tuple[str, ...] = ()
+    """Paths in the bundle."""
+
+    command: str = ""
+    """Command that produces the (first) file."""
+
+    service: ServiceKey | None = None
+    node: str | None = None
+    pod: str | None = None
+
+
+Outcome = Problem | Undecided
+Probe = Callable[[Any], Iterator[Outcome]]
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """A probe with all that the catalogue says about it."""
+
+    slug: str
+    station: Station
+    severity: Severity
+    needs: tuple[Input, ...]
+    """Inputs without which the probe is not run: the check ends as not evaluated."""
+
+    consequence_of: tuple[str, ...]
+    """Slugs of checks whose finding on the same subject explains a finding of this one."""
+
+    references: tuple[str, ...]
+    subject: str
+    """Class name of what the probe is given: `ClusterView`, `NodeView` or `ServiceView`."""
+
+    summary: str
+    """First sentence of the probe's docstring."""
+
+    documentation: str
+    """The whole docstring, dedented: what `svcbundle explain` prints."""
+
+    probe: Probe
+
+
+def check(
+    *,
+    station: Station,
+    severity: Severity,
+    needs: tuple[Input, ...] = (),
+    consequence_of: tuple[str, ...] = (),
+    references: tuple[str, ...] = (),
+) -> Callable[[Probe], Check]:
+    """Make a probe a check; its slug is the function's name with dashes, its page the docstring.
+
+    The annotation of the probe's only parameter says what it is called with, once each:
+    `ClusterView` (the whole), `NodeView` (each Linux node) or `ServiceView` (each Service).
+    Raises `TypeError` for a probe without docstring or annotation.
+    """
+
+    def decorate(probe: Probe) -> Check:
+        documentation = inspect.getdoc(probe)
+        parameters = list(inspect.signature(probe).parameters.values())
+        subject = parameters[0].annotation if len(parameters) == 1 else None
+        if not documentation or not isinstance(subject, str):
+            raise TypeError(f"{probe.__name__}: a probe takes one annotated view and has a docstring")
+        return Check(
+            slug=probe.__name__.replace("_", "-"),
+            station=station,
+            severity=severity,
+            needs=needs,
+            consequence_of=consequence_of,
+            references=references,
+            subject=subject.rpartition(".")[2],
+            summary=documentation.split("\n\n")[0].replace("\n", " "),
+            documentation=documentation,
+            probe=probe,
+        )
+
+    return decorate
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """A problem with its place in the diagnosis."""
+
+    id: str
+    """`f1`, `f2`, … in the order of the report."""
+
+    check: Check
+    severity: Severity
+    problem: Problem
+    """With service, node and pod filled in."""
+
+    caused_by: str | None = None
+    """Id of the finding that explains this one, or None for a root."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotEvaluated:
+    """A check that did not run on a subject, and what would let it run."""
+
+    check: Check
+    subject: str
+    """`cluster`, a node's name, or `namespace/name` of a Service or pod."""
+
+    reason: str
+    missing: tuple[str, ...]
+    command: str
+    service: ServiceKey | None = None
+    node: str | None = None

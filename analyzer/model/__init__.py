@@ -1,0 +1,1 @@
+"""Frozen values without input or output: what the parsers produce and everything else reads."""

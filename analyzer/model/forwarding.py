@@ -1,0 +1,206 @@
+"""The neutral forwarding table: who is served on a node, for which clients, by which backends.
+
+The same value describes what should be there (`analyzer.expect`) and what is there (`analyzer.observe`),
+whatever mechanism wrote it, so that a check compares two values and knows no proxy mode.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from enum import Enum
+from functools import cached_property
+from typing import TypeVar
+
+from analyzer.model.ruleset import Family
+from analyzer.model.source import Ref
+
+K = TypeVar("K")
+
+
+class Protocol(Enum):
+    """Transport protocol of a Service port, as the API spells it."""
+
+    TCP = "TCP"
+    UDP = "UDP"
+    SCTP = "SCTP"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class ServiceKey:
+    """Namespace and name of a Service."""
+
+    namespace: str
+    name: str
+
+    def __str__(self) -> str:
+        """`namespace/name`."""
+        return f"{self.namespace}/{self.name}"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class ServicePortName:
+    """One port of one Service; kube-proxy's `svcPortName`."""
+
+    service: ServiceKey
+    port: str
+    """Name of the port; empty where the only port is unnamed."""
+
+    def __str__(self) -> str:
+        """`namespace/name:port`, or `namespace/name` for an unnamed port (`fmtPortName`, Kubernetes 1.20)."""
+        return f"{self.service}:{self.port}" if self.port else str(self.service)
+
+
+class FrontendKind(Enum):
+    """What sort of address a client uses."""
+
+    CLUSTER_IP = "cluster IP"
+    NODE_PORT = "node port"
+    EXTERNAL_IP = "external IP"
+    LOAD_BALANCER_IP = "load-balancer IP"
+
+
+@dataclass(frozen=True, slots=True)
+class Frontend:
+    """What a client connects to."""
+
+    kind: FrontendKind
+    address: str
+    """IP address without prefix; empty for a node port (any address of the node)."""
+
+    protocol: Protocol
+    port: int
+
+    def __str__(self) -> str:
+        """`cluster IP 10.96.0.1:443/TCP`."""
+        host = f"[{self.address}]" if ":" in self.address else self.address
+        return f"{self.kind.value} {host}{':' if host else ''}{self.port}/{self.protocol.value}"
+
+
+class Clients(Enum):
+    """Which clients an entry is for; the others have an entry of their own."""
+
+    ALL = "all clients"
+    INTERNAL = "pods and the node itself"
+    EXTERNAL = "clients outside the cluster"
+
+
+class Action(Enum):
+    """What happens to a new connection."""
+
+    FORWARD = "forward"
+    REJECT = "reject"
+    DROP = "drop"
+
+
+class Masquerade(Enum):
+    """Whose source address is replaced by the node's."""
+
+    NEVER = "never"
+    OFF_CLUSTER = "clients outside the pod network"
+    ALWAYS = "all clients"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Endpoint:
+    """Address and port that a connection is sent to."""
+
+    address: str
+    port: int
+
+    def __str__(self) -> str:
+        """`10.244.1.6:9376` or `[fd00::6]:9376`."""
+        return (
+            f"[{self.address}]:{self.port}"
+            if ":" in self.address
+            else f"{self.address}:{self.port}"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One backend of an entry, as it is chosen and reached."""
+
+    endpoint: Endpoint | None
+    """None where the rules choose it but do not say where to send (an empty or damaged KUBE-SEP chain)."""
+
+    share: float
+    """Probability from 0 to 1 that a new connection without affinity gets it."""
+
+    source: Ref
+    """The rule that chooses it (observed), or the endpoint in its slice (expected)."""
+
+    chain: str = ""
+    """Name of its chain (KUBE-SEP-…); empty where expected or where the mechanism has none."""
+
+    destination: Ref | None = None
+    """The rule that translates the address (observed)."""
+
+    hairpin_masquerade: bool = True
+    """True when a connection from the endpoint to itself is masqueraded."""
+
+    written_share: float | None = None
+    """The `--probability` of the choosing rule, or None where it chooses unconditionally."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """How one node treats new connections of some clients to one frontend."""
+
+    frontend: Frontend
+    service_port: ServicePortName | None
+    """None where the mechanism does not say whose it is (a chain without comment and without known hash)."""
+
+    action: Action
+    source: Ref
+    """The rule that takes the connection (observed), or the Service's port (expected)."""
+
+    clients: Clients = Clients.ALL
+    targets: tuple[Target, ...] = ()
+    masquerade: Masquerade | None = None
+    """None where it cannot be told."""
+
+    masquerade_source: Ref | None = None
+    affinity_seconds: int | None = None
+    """Time-out of ClientIP affinity, or None where there is none."""
+
+    source_ranges: tuple[str, ...] | None = None
+    """CIDRs that may use a load-balancer IP; None for no restriction."""
+
+    chain: str = ""
+    """Name of the Service's chain (KUBE-SVC-…, KUBE-SVL-…); empty where expected or where there is none."""
+
+    chain_source: Ref | None = None
+    """Declaration of that chain."""
+
+    @property
+    def endpoints(self) -> frozenset[Endpoint]:
+        """The distinct endpoints that connections are sent to."""
+        return frozenset(t.endpoint for t in self.targets if t.endpoint is not None)
+
+
+@dataclass(frozen=True)
+class ForwardingTable:
+    """All entries of one IP family on one node."""
+
+    family: Family
+    entries: tuple[Entry, ...] = field(default=())
+
+    @cached_property
+    def by_frontend(self) -> dict[Frontend, tuple[Entry, ...]]:
+        """Entries by what the client connects to, in the order in which they are tried."""
+        return _grouped((e.frontend, e) for e in self.entries)
+
+    @cached_property
+    def by_service(self) -> dict[ServiceKey, tuple[Entry, ...]]:
+        """Entries by Service; those without a known Service are absent."""
+        return _grouped(
+            (e.service_port.service, e) for e in self.entries if e.service_port is not None
+        )
+
+
+def _grouped(pairs: Iterator[tuple[K, Entry]]) -> dict[K, tuple[Entry, ...]]:
+    groups: dict[K, list[Entry]] = {}
+    for key, entry in pairs:
+        groups.setdefault(key, []).append(entry)
+    return {key: tuple(entries) for key, entries in groups.items()}

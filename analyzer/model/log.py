@@ -1,0 +1,47 @@
+"""A log entry of kube-proxy, kubelet or CoreDNS, whatever wrapping it came in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+
+from analyzer.model.source import SourceRef
+
+
+class Level(Enum):
+    """klog's severity letter; UNKNOWN where the line has none."""
+
+    INFO = "I"
+    WARNING = "W"
+    ERROR = "E"
+    FATAL = "F"
+    UNKNOWN = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LogEntry:
+    """One entry; one that goes over several lines counts once, at its first line."""
+
+    source: SourceRef
+    level: Level
+    message: str
+    """The message; for a structured entry the quoted text alone (`Failed to list`), unquoted."""
+
+    values: dict[str, str]
+    """`key=value` pairs of a structured entry, values unquoted; empty for an unstructured one."""
+
+    origin: str = ""
+    """`file.go:123` of the klog header; empty where there is none."""
+
+    time: datetime | None = None
+    """When it was logged, aware where the wrapping tells the zone; None where it cannot be told (klog has no year)."""
+
+    clock: str = ""
+    """`1123 02:51:17.929098` as klog prints it; empty where there is none."""
+
+    @property
+    def text(self) -> str:
+        """Message and values on one line, for searching: `Failed to list err=…`."""
+        pairs = " ".join(f"{key}={value}" for key, value in self.values.items())
+        return f"{self.message} {pairs}" if pairs else self.message

@@ -1,0 +1,262 @@
+"""A ruleset as iptables-save prints it: tables of chains of rules, each rule with its line.
+
+A rule is its *shape* (all that is spelled the same in thousands of rules) and the values in the shape's
+slots, so that 400,000 rules cost little more than their values. Words are netfilter's: a rule has
+*matches* (`-m tcp --dport 80`) and at most one *target* (`-j DNAT --to-destination …`, or a goto `-g`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from enum import Enum
+
+from analyzer.model.source import ParseProblem, SourceRef
+
+
+class Family(Enum):
+    """IP version of a ruleset."""
+
+    IPV4 = "IPv4"
+    IPV6 = "IPv6"
+
+
+class Backend(Enum):
+    """Which kernel interface a ruleset was read from, by the header of iptables-save."""
+
+    LEGACY = "legacy"
+    NFT = "nft"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class OptionShape:
+    """One option of a match or target, without its values."""
+
+    flag: str
+    """The long or short form as printed: `-s`, `--dport`, `--to-destination`."""
+
+    negated: bool
+    """True where `!` stands before the option."""
+
+    slots: tuple[int, ...]
+    """Positions of its values in `Rule.values`; empty for a flag such as `--rsource`."""
+
+
+@dataclass(frozen=True, slots=True)
+class MatchShape:
+    """One `-m NAME` with its options; the options that stand before any `-m` form the match named ``."""
+
+    name: str
+    options: tuple[OptionShape, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TargetShape:
+    """`-j` or `-g` with the options of the target extension."""
+
+    goto: bool
+    slot: int
+    """Position of the target's name in `Rule.values`."""
+
+    options: tuple[OptionShape, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Shape:
+    """What the grammar found in one rule and all rules that differ from it in values only."""
+
+    literals: tuple[str, ...]
+    """The text before, between and after the values: `len(values) + 1` pieces."""
+
+    matches: tuple[MatchShape, ...]
+    target: TargetShape | None
+    slot_of: dict[str, int]
+    """First slot of the first option of that spelling (`--dport`, `-d`); options without value are absent."""
+
+    flags: frozenset[str]
+    """Every option that occurs, with `! ` before the negated ones."""
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One option of a rule with its values, unquoted."""
+
+    flag: str
+    negated: bool
+    values: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """One match of a rule; name `` holds the options of the rule itself (`-s -d -i -o -p -f`)."""
+
+    name: str
+    options: tuple[Option, ...]
+
+    def option(self, flag: str) -> Option | None:
+        """Return the first option of that spelling, or None."""
+        return next((o for o in self.options if o.flag == flag), None)
+
+
+@dataclass(slots=True, eq=False)
+class Rule:
+    """One `-A` line. Made in bulk: treat as frozen."""
+
+    shape: Shape
+    values: tuple[str, ...]
+    """The text in the shape's slots as printed, quotes and escapes included; the first is the chain."""
+
+    line: int
+    """Line number from 1 in the file of its ruleset."""
+
+    counters: tuple[int, int] | None
+    """Packets and bytes of `[p:b]`, or None where the save has none."""
+
+    @property
+    def chain(self) -> str:
+        """Name of the chain that the rule belongs to."""
+        return self.values[0]
+
+    @property
+    def target(self) -> str | None:
+        """Name after `-j` or `-g`, or None for a rule that only counts."""
+        shape = self.shape.target
+        return None if shape is None else self.values[shape.slot]
+
+    @property
+    def goto(self) -> bool:
+        """True where the target is reached by `-g`: its RETURN goes to the caller's caller."""
+        return self.shape.target is not None and self.shape.target.goto
+
+    @property
+    def text(self) -> str:
+        """The rule as iptables-save prints it, without counters."""
+        literals = self.shape.literals
+        pieces = [literals[0]]
+        for literal, value in zip(literals[1:], self.values, strict=True):
+            pieces.append(value)
+            pieces.append(literal)
+        return "".join(pieces)
+
+    def has(self, flag: str) -> bool:
+        """Tell whether the option occurs; a negated one is written `! --flag`."""
+        return flag in self.shape.flags
+
+    def value(self, flag: str) -> str | None:
+        """Return the (unquoted) first value of the first option of that spelling, or None."""
+        slot = self.shape.slot_of.get(flag)
+        return None if slot is None else unquote(self.values[slot])
+
+    @property
+    def comment(self) -> str:
+        """Text of the first `--comment`, unquoted; empty where there is none."""
+        return self.value("--comment") or ""
+
+    @property
+    def matches(self) -> tuple[Match, ...]:
+        """All matches with their options and unquoted values, in printed order."""
+        return tuple(Match(m.name, self._options(m.options)) for m in self.shape.matches)
+
+    @property
+    def target_options(self) -> tuple[Option, ...]:
+        """Options of the target extension, in printed order."""
+        return () if self.shape.target is None else self._options(self.shape.target.options)
+
+    def _options(self, shapes: tuple[OptionShape, ...]) -> tuple[Option, ...]:
+        return tuple(
+            Option(o.flag, o.negated, tuple(unquote(self.values[s]) for s in o.slots))
+            for o in shapes
+        )
+
+
+def unquote(text: str) -> str:
+    r"""Return a printed value without its quotes and backslashes: `"a \"b\""` is `a "b"`."""
+    if not text.startswith('"'):
+        return text
+    body = text[1:-1]
+    if "\\" not in body:
+        return body
+    pieces: list[str] = []
+    characters = iter(body)
+    for character in characters:
+        pieces.append(next(characters, "") if character == "\\" else character)
+    return "".join(pieces)
+
+
+@dataclass(slots=True)
+class Chain:
+    """A chain with its rules in order."""
+
+    name: str
+    line: int
+    """Line of its declaration, or 0 where only rules of it were seen."""
+
+    policy: str | None
+    """`ACCEPT` or `DROP` for a built-in chain, None for a user-defined one (`-`)."""
+
+    counters: tuple[int, int] | None
+    rules: list[Rule] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Table:
+    """A table (`filter`, `nat`, `mangle`, `raw`, `security`) with its chains by name."""
+
+    name: str
+    """Empty where the save does not name it (excerpts, `iptables -S`)."""
+
+    line: int
+    complete: bool
+    """True when its `COMMIT` was seen."""
+
+    chains: dict[str, Chain] = field(default_factory=dict)
+
+    def rules(self) -> Iterator[Rule]:
+        """Yield the rules of all chains."""
+        for chain in self.chains.values():
+            yield from chain.rules
+
+
+@dataclass(slots=True)
+class Ruleset:
+    """One dump of one backend: what a single run of iptables-save printed."""
+
+    path: str
+    family: Family
+    backend: Backend
+    generator: str
+    """Program and version of the header, such as `iptables-save v1.8.9`; empty where there is none."""
+
+    tables: dict[str, Table] = field(default_factory=dict)
+    problems: list[ParseProblem] = field(default_factory=list)
+    warnings: list[SourceRef] = field(default_factory=list)
+    """Lines in which iptables itself says that something is not shown here (`# Warning: iptables-legacy …`)."""
+
+    def ref(self, item: Rule | Chain | Table) -> SourceRef:
+        """Return the file and line of a rule, chain declaration or table header."""
+        return SourceRef(self.path, max(item.line, 1))
+
+    def chain(self, table: str, name: str) -> Chain | None:
+        """Return a chain, or None where the table or the chain is absent."""
+        found = self.tables.get(table)
+        return None if found is None else found.chains.get(name)
+
+    def rules(self, table: str, chain: str) -> list[Rule]:
+        """Return the rules of a chain; empty where there is no such chain."""
+        found = self.chain(table, chain)
+        return [] if found is None else found.rules
+
+    @property
+    def complete(self) -> bool:
+        """True when every table was committed and no line was lost."""
+        return not self.problems and all(t.complete for t in self.tables.values())
+
+    @property
+    def empty(self) -> bool:
+        """True when no table has a rule or a user-defined chain."""
+        return all(
+            chain.policy is not None and not chain.rules
+            for table in self.tables.values()
+            for chain in table.chains.values()
+        )
