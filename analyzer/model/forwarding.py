@@ -25,6 +25,11 @@ class Protocol(Enum):
     UDP = "UDP"
     SCTP = "SCTP"
 
+    @classmethod
+    def parse(cls, text: str | None) -> Protocol | None:
+        """Return the protocol of any spelling (`tcp`, `TCP`); TCP for None (API default); None if unknown."""
+        return cls.TCP if text is None else cls.__members__.get(text.upper())
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class ServiceKey:

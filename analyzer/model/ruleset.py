@@ -180,7 +180,7 @@ def unquote(text: str) -> str:
     pieces: list[str] = []
     characters = iter(body)
     for character in characters:
-        pieces.append(next(characters, "") if character == "\\" else character)
+        pieces.append(next(characters, "") if character == "\\" else character)  # noqa: PERF401 - it consumes two
     return "".join(pieces)
 
 

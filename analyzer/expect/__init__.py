@@ -1,0 +1,1 @@
+"""What should be there, re-derived from the API objects as the controllers derive it."""

@@ -1,0 +1,1 @@
+"""A packet walked through nodes as the kernel does."""
