@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
+from analyzer.model.bundle import BundleIdentity
 from analyzer.model.forwarding import ServiceKey
 from analyzer.model.inputs import Input
+from analyzer.model.kube_proxy import KubeProxy
+from analyzer.model.kubernetes import Service
+from analyzer.model.ruleset import Backend
 from analyzer.model.source import Ref
 
 
@@ -128,6 +132,9 @@ class Check:
     """Slugs of checks whose finding on the same subject explains a finding of this one."""
 
     references: tuple[str, ...]
+    advisory: bool
+    """True where its station may pass without it: what it needs is seldom collected, or it only advises."""
+
     subject: str
     """Class name of what the probe is given: `ClusterView`, `NodeView` or `ServiceView`."""
 
@@ -140,13 +147,14 @@ class Check:
     probe: Probe
 
 
-def check(
+def check(  # noqa: PLR0913 - each is one column of the catalogue
     *,
     station: Station,
     severity: Severity,
     needs: tuple[Input, ...] = (),
     consequence_of: tuple[str, ...] = (),
     references: tuple[str, ...] = (),
+    advisory: bool = False,
 ) -> Callable[[Probe], Check]:
     """Make a probe a check; its slug is the function's name with dashes, its page the docstring.
 
@@ -160,7 +168,9 @@ def check(
         parameters = list(inspect.signature(probe).parameters.values())
         subject = parameters[0].annotation if len(parameters) == 1 else None
         if not documentation or not isinstance(subject, str):
-            raise TypeError(f"{probe.__name__}: a probe takes one annotated view and has a docstring")
+            raise TypeError(
+                f"{probe.__name__}: a probe takes one annotated view and has a docstring"
+            )
         return Check(
             slug=probe.__name__.replace("_", "-"),
             station=station,
@@ -168,6 +178,7 @@ def check(
             needs=needs,
             consequence_of=consequence_of,
             references=references,
+            advisory=advisory,
             subject=subject.rpartition(".")[2],
             summary=documentation.split("\n\n")[0].replace("\n", " "),
             documentation=documentation,
@@ -206,3 +217,126 @@ class NotEvaluated:
     command: str
     service: ServiceKey | None = None
     node: str | None = None
+
+
+class Status(Enum):
+    """Result of a station for one Service."""
+
+    PASS = "pass"  # noqa: S105 - a result
+    FAIL = "fail"
+    WARN = "warn"
+    NOT_EVALUATED = "not-evaluated"
+    NOT_APPLICABLE = "not-applicable"
+
+
+class Verdict(Enum):
+    """What a client of the Service sees."""
+
+    BROKEN = "broken"
+    """No client gets an answer."""
+
+    DEGRADED = "degraded"
+    """Some do, or sometimes."""
+
+    HEALTHY = "healthy"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class StationResult:
+    """One cell of the matrix Services x stations."""
+
+    station: Station
+    status: Status
+    findings: tuple[str, ...] = ()
+    """Ids of the findings that decided it, gravest first."""
+
+    reason: str = ""
+    """Why it is not evaluated or not applicable."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceReport:
+    """The diagnosis of one Service."""
+
+    service: Service
+    verdict: Verdict
+    stations: tuple[StationResult, ...]
+    """One for each station but `bundle`, in the document's order."""
+
+    cause: str | None
+    """Id of the finding that, put right, makes it work."""
+
+
+@dataclass(frozen=True, slots=True)
+class NodeReport:
+    """What is known about one node."""
+
+    name: str
+    kube_proxy: KubeProxy
+    backend: Backend | None
+    """Which iptables backend its rules were read from; None where no ruleset was read."""
+
+    rules: int
+    """Number of rules read, all tables and families."""
+
+
+@dataclass(frozen=True, slots=True)
+class CheckTally:
+    """How often a check came to which result, over all its subjects."""
+
+    check: Check
+    passed: int
+    findings: int
+    not_evaluated: int
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """The bundle line that a piece of evidence points at, with its neighbours."""
+
+    path: str
+    line: int
+    """Line number from 1."""
+
+    text: str
+    """The line, cut to what matters where it is very long; control characters as they are."""
+
+    before: tuple[str, ...] = ()
+    """Up to two lines before it."""
+
+    after: tuple[str, ...] = ()
+    """Up to two lines after it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """The whole diagnosis of a bundle: everything that a renderer shows."""
+
+    identity: BundleIdentity
+    kubernetes: str
+    """Version of the cluster; empty where unknown."""
+
+    nodes: tuple[NodeReport, ...]
+    services: tuple[ServiceReport, ...]
+    """The Services asked for, or all; sorted by name."""
+
+    findings: tuple[Finding, ...]
+    """Roots and consequences, in the order of the stations, gravest first within one."""
+
+    not_evaluated: tuple[NotEvaluated, ...]
+    tallies: tuple[CheckTally, ...]
+    quotes: Mapping[Ref, Quote]
+    """The line behind every piece of evidence."""
+
+    def count(self, severity: Severity) -> int:
+        """Return how many findings have the severity, consequences included."""
+        return sum(f.severity is severity for f in self.findings)
+
+    def quote(self, evidence: Evidence) -> Quote:
+        """Return the line behind a piece of evidence."""
+        return self.quotes[evidence.source]
+
+    def consequences(self, finding: Finding) -> tuple[Finding, ...]:
+        """Return the findings that this one explains."""
+        return tuple(f for f in self.findings if f.caused_by == finding.id)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
-from datetime import datetime
 from enum import Enum
 from functools import cached_property
 from typing import Protocol, TypeVar
@@ -17,6 +16,7 @@ from analyzer.expect.backends import backends_of_endpoints, backends_of_slices, 
 from analyzer.expect.endpoints import expected_backends
 from analyzer.expect.forwarding import expected_forwarding
 from analyzer.model.backend import Backend
+from analyzer.model.bundle import BundleIdentity
 from analyzer.model.chain_names import service_suffix
 from analyzer.model.forwarding import ForwardingTable, ServiceKey, ServicePortName
 from analyzer.model.forwarding import Protocol as TransportProtocol
@@ -147,18 +147,6 @@ class FileState:
     path: str
     reason: str = ""
     """Why it is absent or partial, in the user's words."""
-
-
-@dataclass(frozen=True, slots=True)
-class BundleIdentity:
-    """What the bundle says about itself."""
-
-    path: str
-    cluster: str
-    created_at: datetime | None
-    redacted: bool
-    verified: bool
-    """True when a manifest was there to check the files against."""
 
 
 @dataclass(frozen=True, slots=True)

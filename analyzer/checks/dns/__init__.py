@@ -1,0 +1,1 @@
+"""Does its name resolve?"""

@@ -1,0 +1,1 @@
+"""Does the Service exist, and is it meant for kube-proxy?"""

@@ -1,0 +1,1 @@
+"""Can a pod reach itself through its Service?"""

@@ -1,0 +1,1 @@
+"""Does kube-proxy run, and what does it say?"""

@@ -1,0 +1,1 @@
+"""Do its pods work?"""

@@ -1,0 +1,1 @@
+"""Does kube-proxy write the right rules?"""
