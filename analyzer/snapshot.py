@@ -168,6 +168,8 @@ class ClusterView:
     """The whole bundle."""
 
     source: ClusterSource
+    asked_services: tuple[ServiceKey, ...] = ()
+    """The Services that the user asked about; empty for all."""
 
     @property
     def identity(self) -> BundleIdentity:

@@ -1,0 +1,24 @@
+"""Shell commands for remedies, quoted: a name from a bundle stays one word whatever it holds."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from typing import Any
+
+
+def shell(*words: str) -> str:
+    """Return the words as one command line for a POSIX shell."""
+    return shlex.join(words)
+
+
+def patch(namespace: str, kind: str, name: str, *operations: dict[str, Any]) -> str:
+    """Return the `kubectl patch` command with JSON Patch operations (RFC 6902)."""
+    return shell(
+        "kubectl", "-n", namespace, "patch", kind, name, "--type=json", "-p", json.dumps(operations)
+    )
+
+
+def pointer(*path: str) -> str:
+    """Return a JSON pointer (RFC 6901) of the keys."""
+    return "".join("/" + key.replace("~", "~0").replace("/", "~1") for key in path)

@@ -1,0 +1,265 @@
+"""From what the checks said to causes, consequences and the state of each Service."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from analyzer.examination import Examination
+from analyzer.findings import (
+    Check,
+    Finding,
+    NotEvaluated,
+    Problem,
+    ServiceReport,
+    Severity,
+    Station,
+    StationResult,
+    Status,
+    Verdict,
+)
+from analyzer.model.forwarding import ServiceKey
+from analyzer.snapshot import ClusterView, ServiceView
+
+_NODE_STATIONS = frozenset({Station.KUBE_PROXY, Station.RULES, Station.PROXYING, Station.HAIRPIN})
+"""Stations in which a finding about a whole node concerns every Service that kube-proxy serves there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """Findings tied to their causes, and every Service with its stations."""
+
+    findings: tuple[Finding, ...]
+    services: tuple[ServiceReport, ...]
+
+
+def diagnose(cluster: ClusterView, examination: Examination) -> Diagnosis:
+    """Order the problems, tie consequences to their causes and judge each Service."""
+    findings = _tied(_ordered(examination.problems))
+    views = [
+        view
+        for key, view in cluster.service_views.items()
+        if not cluster.asked_services or key in cluster.asked_services
+    ]
+    judge = _Judge(cluster, findings, examination.not_evaluated)
+    return Diagnosis(findings, tuple(judge.report(view) for view in views))
+
+
+def _ordered(problems: Iterable[tuple[Check, Problem]]) -> list[Finding]:
+    ordered = sorted(
+        problems,
+        key=lambda p: (
+            p[0].station.order,
+            (p[1].severity or p[0].severity).order,
+            p[0].slug,
+            str(p[1].service or ""),
+            p[1].port or "",
+            p[1].node or "",
+            p[1].pod or "",
+            p[1].message,
+        ),
+    )
+    return [
+        Finding(id=f"f{n}", check=c, severity=p.severity or c.severity, problem=p)
+        for n, (c, p) in enumerate(ordered, start=1)
+    ]
+
+
+# --- causes ---
+
+
+def _tied(findings: Sequence[Finding]) -> tuple[Finding, ...]:
+    by_slug: dict[str, list[Finding]] = defaultdict(list)
+    for finding in findings:
+        by_slug[finding.check.slug].append(finding)
+    return tuple(replace(f, caused_by=_cause_of(f, by_slug)) for f in findings)
+
+
+def _cause_of(finding: Finding, by_slug: Mapping[str, Sequence[Finding]]) -> str | None:
+    for slug in finding.check.consequence_of:
+        for candidate in by_slug.get(slug, ()):
+            if candidate is not finding and _covers(candidate.problem, finding.problem):
+                return candidate.id
+    return None
+
+
+def _covers(cause: Problem, effect: Problem) -> bool:
+    """Tell whether the cause speaks about the effect's subject or about a larger one."""
+    return (
+        cause.service in {None, effect.service}
+        and cause.node in {None, effect.node}
+        and cause.pod in {None, effect.pod}
+        and cause.port in {None, effect.port}
+    )
+
+
+# --- Services ---
+
+
+class _Judge:
+    """Decides the stations, the verdict and the cause of one Service after the other."""
+
+    def __init__(
+        self,
+        cluster: ClusterView,
+        findings: Sequence[Finding],
+        not_evaluated: Sequence[NotEvaluated],
+    ) -> None:
+        self._by_id = {f.id: f for f in findings}
+        self._nodes = frozenset(n.name for n in cluster.nodes.values() if not n.windows)
+        self._of_service: dict[ServiceKey, list[Finding]] = defaultdict(list)
+        self._of_nodes: list[Finding] = []
+        self._of_cluster: list[Finding] = []
+        for finding in findings:
+            problem = finding.problem
+            if problem.service is not None:
+                self._of_service[problem.service].append(finding)
+            elif problem.node is not None and finding.check.station in _NODE_STATIONS:
+                self._of_nodes.append(finding)
+            elif finding.check.station is Station.DNS or (
+                problem.node is None and finding.check.station in _NODE_STATIONS
+            ):
+                self._of_cluster.append(finding)
+        self._open_of_service: dict[ServiceKey, list[NotEvaluated]] = defaultdict(list)
+        self._open_everywhere: list[NotEvaluated] = []
+        for item in not_evaluated:
+            if item.check.advisory:
+                continue
+            if item.service is not None:
+                self._open_of_service[item.service].append(item)
+            else:
+                self._open_everywhere.append(item)
+
+    def report(self, view: ServiceView) -> ServiceReport:
+        """Return the diagnosis of one Service."""
+        findings = [*self._of_service.get(view.key, ()), *self._of_cluster]
+        if view.proxied:
+            findings.extend(self._of_nodes)
+        open_ = [*self._open_of_service.get(view.key, ()), *self._open_everywhere]
+        stations = tuple(
+            self._station(view, station, findings, open_)
+            for station in Station
+            if station not in {Station.BUNDLE, Station.IP}
+        )
+        verdict = self._verdict(view, findings, stations)
+        stations = _with_ip(view, stations, verdict)
+        cause = self._cause(view, findings) if verdict in _NEEDS_CAUSE else None
+        return ServiceReport(view.service, verdict, stations, cause)
+
+    def _station(
+        self,
+        view: ServiceView,
+        station: Station,
+        findings: Sequence[Finding],
+        open_: Sequence[NotEvaluated],
+    ) -> StationResult:
+        reason = _not_applicable(view, station)
+        if reason:
+            return StationResult(station, Status.NOT_APPLICABLE, reason=reason)
+        own = sorted(
+            (f for f in findings if f.check.station is station), key=lambda f: f.severity.order
+        )
+        ids = tuple(f.id for f in own)
+        if any(f.severity is Severity.ERROR and f.problem.pod is None for f in own):
+            return StationResult(station, Status.FAIL, ids)
+        if any(f.severity is not Severity.INFO for f in own):
+            return StationResult(station, Status.WARN, ids)
+        missing = sorted({item.reason for item in open_ if item.check.station is station})
+        if missing:
+            return StationResult(station, Status.NOT_EVALUATED, ids, "; ".join(missing))
+        return StationResult(station, Status.PASS, ids)
+
+    def _verdict(
+        self, view: ServiceView, findings: Sequence[Finding], stations: Sequence[StationResult]
+    ) -> Verdict:
+        felt = [f for f in findings if f.severity is not Severity.INFO]
+        errors = [f for f in felt if f.severity is Severity.ERROR]
+        if any(_stops_all(f, view) for f in errors):
+            return Verdict.BROKEN
+        stopped = {
+            f.problem.node
+            for f in errors
+            if f.check.station in _NODE_STATIONS and not f.problem.partial
+        }
+        if self._nodes and self._nodes <= stopped:
+            return Verdict.BROKEN
+        if felt:
+            return Verdict.DEGRADED
+        if any(s.status is Status.NOT_EVALUATED for s in stations):
+            return Verdict.UNKNOWN
+        return Verdict.HEALTHY
+
+    def _cause(self, view: ServiceView, findings: Sequence[Finding]) -> str | None:
+        felt = [f for f in findings if f.severity is not Severity.INFO]
+        ranked = sorted(
+            felt,
+            key=lambda f: (f.severity.order, not _stops_all(f, view), f.check.station.order),
+        )
+        return self._root(ranked[0]).id if ranked else None
+
+    def _root(self, finding: Finding) -> Finding:
+        seen = {finding.id}
+        while finding.caused_by is not None and finding.caused_by not in seen:
+            finding = self._by_id[finding.caused_by]
+            seen.add(finding.id)
+        return finding
+
+
+_NEEDS_CAUSE = frozenset({Verdict.BROKEN, Verdict.DEGRADED})
+
+
+def _stops_all(finding: Finding, view: ServiceView) -> bool:
+    problem = finding.problem
+    one_of_several_ports = problem.port is not None and len(view.service.ports) > 1
+    return (
+        finding.severity is Severity.ERROR
+        and problem.service == view.key
+        and problem.node is None
+        and problem.pod is None
+        and not problem.partial
+        and not one_of_several_ports
+    )
+
+
+def _not_applicable(view: ServiceView, station: Station) -> str:
+    """Return why a station says nothing about a Service, or an empty string."""
+    service = view.service
+    if service.spec.type == "ExternalName" and station not in {
+        Station.EXISTS,
+        Station.DNS,
+        Station.DEFINITION,
+    }:
+        return "an ExternalName Service is a DNS alias: nothing is forwarded"
+    if station is Station.PODS and not service.spec.selector:
+        return "the Service has no selector: its endpoints are not pods that it chose"
+    if station in _NODE_STATIONS and service.headless:
+        return "a headless Service has no cluster IP: clients connect to its pods directly"
+    if station in _NODE_STATIONS and not view.proxied:
+        return "the Service is served by another proxy than kube-proxy"
+    return ""
+
+
+def _with_ip(
+    view: ServiceView, stations: tuple[StationResult, ...], verdict: Verdict
+) -> tuple[StationResult, ...]:
+    """Insert the station `ip`: whether the Service's own addresses answer follows from all the others."""
+    return (*stations[:2], _ip(view, stations, verdict), *stations[2:])
+
+
+def _ip(view: ServiceView, stations: tuple[StationResult, ...], verdict: Verdict) -> StationResult:
+    if not view.service.cluster_ips or view.service.spec.type == "ExternalName":
+        return StationResult(
+            Station.IP, Status.NOT_APPLICABLE, reason="the Service has no cluster IP"
+        )
+    decisive = [s for s in stations if s.station not in {Station.EXISTS, Station.DNS}]
+    ids = tuple(f for s in decisive if s.status in {Status.FAIL, Status.WARN} for f in s.findings)
+    if verdict is Verdict.BROKEN:
+        return StationResult(Station.IP, Status.FAIL, ids)
+    if ids:
+        return StationResult(Station.IP, Status.WARN, ids)
+    missing = [s for s in decisive if s.status is Status.NOT_EVALUATED]
+    if missing:
+        reason = "follows from " + ", ".join(s.station.value for s in missing)
+        return StationResult(Station.IP, Status.NOT_EVALUATED, reason=reason)
+    return StationResult(Station.IP, Status.PASS)

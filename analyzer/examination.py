@@ -1,0 +1,161 @@
+"""Every check on every subject: what was found, what was not evaluated, how often each passed."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+from analyzer.findings import Check, CheckTally, NotEvaluated, Problem, Undecided
+from analyzer.model.inputs import Input, Scope
+from analyzer.snapshot import Availability, ClusterView, FileState, NodeView, ServiceView
+
+_ALWAYS_CUT = frozenset({Input.PROXY_LOG, Input.KUBELET_LOG, Input.EVENTS, Input.CONNTRACK})
+"""Inputs that are windows into something longer: that one is cut off takes nothing from what it shows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Defect:
+    """A probe that failed: an error of svcbundle, not of the cluster."""
+
+    check: Check
+    subject: str
+    trace: str
+
+
+@dataclass(frozen=True, slots=True)
+class Examination:
+    """Everything the checks said."""
+
+    problems: tuple[tuple[Check, Problem], ...]
+    """Problems with service and node filled in from the subject."""
+
+    not_evaluated: tuple[NotEvaluated, ...]
+    tallies: tuple[CheckTally, ...]
+    defects: tuple[Defect, ...]
+
+
+def examine(
+    cluster: ClusterView, checks: Iterable[Check], nodes: Iterable[NodeView]
+) -> Examination:
+    """Run the checks on the cluster, on each of the nodes and on each Service."""
+    node_subjects = [n for n in nodes if not n.windows]
+    services = [
+        view
+        for key, view in cluster.service_views.items()
+        if not cluster.asked_services or key in cluster.asked_services
+    ]
+    subjects: dict[str, list[Any]] = {
+        "ClusterView": [cluster],
+        "NodeView": node_subjects,
+        "ServiceView": services,
+    }
+    problems: list[tuple[Check, Problem]] = []
+    not_evaluated: list[NotEvaluated] = []
+    tallies: list[CheckTally] = []
+    defects: list[Defect] = []
+    for check in checks:
+        passed = found = open_ = 0
+        for subject in subjects[check.subject]:
+            try:
+                outcomes = list(_run(check, subject))
+            except Exception:  # noqa: BLE001 - one failing probe must not cost the other findings
+                trace = traceback.format_exc()
+                defects.append(Defect(check, _name(subject), trace))
+                outcomes = [_undecided_by_defect(check, subject, trace)]
+            own = [o for o in outcomes if isinstance(o, Problem)]
+            problems.extend((check, problem) for problem in own)
+            missing = [o for o in outcomes if isinstance(o, NotEvaluated)]
+            not_evaluated.extend(missing)
+            passed += not outcomes
+            found += len(own)
+            open_ += len(missing)
+        tallies.append(CheckTally(check, passed, found, open_))
+    return Examination(tuple(problems), tuple(not_evaluated), tuple(tallies), tuple(defects))
+
+
+def _run(check: Check, subject: Any) -> Iterator[Problem | NotEvaluated]:  # noqa: ANN401 - a view
+    lacking = [s for s in (_lacking(subject, needed) for needed in check.needs) if s]
+    if lacking:
+        yield _not_evaluated(check, subject, lacking)
+        return
+    for outcome in check.probe(subject):
+        match outcome:
+            case Problem():
+                yield _placed(outcome, subject)
+            case Undecided():
+                yield NotEvaluated(
+                    check=check,
+                    subject=_undecided_subject(outcome, subject),
+                    reason=outcome.reason,
+                    missing=outcome.missing,
+                    command=outcome.command,
+                    service=outcome.service or _service(subject),
+                    node=outcome.node or _node(subject),
+                )
+
+
+def _lacking(subject: Any, needed: Input) -> tuple[FileState, str] | None:  # noqa: ANN401 - a view
+    view = subject.cluster if isinstance(subject, ServiceView) else subject
+    state: FileState = view.availability(needed)
+    if state.availability is Availability.PRESENT:
+        return None
+    if state.availability is Availability.PARTIAL and needed in _ALWAYS_CUT:
+        return None
+    node = _node(subject) or "" if needed.value.scope is Scope.NODE else ""
+    return state, needed.command(node)
+
+
+def _not_evaluated(
+    check: Check,
+    subject: Any,  # noqa: ANN401 - a view
+    lacking: list[tuple[FileState, str]],
+) -> NotEvaluated:
+    return NotEvaluated(
+        check=check,
+        subject=_name(subject),
+        reason="; ".join(state.reason for state, _ in lacking),
+        missing=tuple(state.path for state, _ in lacking),
+        command=lacking[0][1],
+        service=_service(subject),
+        node=_node(subject),
+    )
+
+
+def _undecided_by_defect(check: Check, subject: Any, trace: str) -> NotEvaluated:  # noqa: ANN401 - a view
+    return NotEvaluated(
+        check=check,
+        subject=_name(subject),
+        reason=f"svcbundle failed here: {trace.strip().rpartition(chr(10))[2]}",
+        missing=(),
+        command="",
+        service=_service(subject),
+        node=_node(subject),
+    )
+
+
+def _placed(problem: Problem, subject: Any) -> Problem:  # noqa: ANN401 - a view
+    return replace(
+        problem,
+        service=problem.service or _service(subject),
+        node=problem.node or _node(subject),
+    )
+
+
+def _undecided_subject(outcome: Undecided, subject: Any) -> str:  # noqa: ANN401 - a view
+    named = outcome.pod or outcome.node or (str(outcome.service) if outcome.service else None)
+    return named or _name(subject)
+
+
+def _name(subject: Any) -> str:  # noqa: ANN401 - a view
+    service, node = _service(subject), _node(subject)
+    return str(service) if service else node or "cluster"
+
+
+def _service(subject: Any) -> Any:  # noqa: ANN401 - a view
+    return subject.key if isinstance(subject, ServiceView) else None
+
+
+def _node(subject: Any) -> str | None:  # noqa: ANN401 - a view
+    return subject.name if isinstance(subject, NodeView) else None
