@@ -86,6 +86,11 @@ def _cause_of(finding: Finding, by_slug: Mapping[str, Sequence[Finding]]) -> str
 
 def _covers(cause: Problem, effect: Problem) -> bool:
     """Tell whether the cause speaks about the effect's subject or about a larger one."""
+    concerned = effect.affects if effect.service is None else {effect.service}
+    if concerned and concerned <= cause.affects:
+        return cause.pod in {None, effect.pod} and cause.port in {None, effect.port}
+    if cause.affects and cause.node is None:
+        return False
     return (
         cause.service in {None, effect.service}
         and cause.node in {None, effect.node}
@@ -113,14 +118,17 @@ class _Judge:
         self._of_cluster: list[Finding] = []
         for finding in findings:
             problem = finding.problem
-            if problem.service is not None:
-                self._of_service[problem.service].append(finding)
-            elif problem.node is not None and finding.check.station in _NODE_STATIONS:
-                self._of_nodes.append(finding)
-            elif finding.check.station is Station.DNS or (
-                problem.node is None and finding.check.station in _NODE_STATIONS
-            ):
+            concerned = problem.affects if problem.service is None else {problem.service}
+            of_all_nodes = problem.node is None and finding.check.station in _NODE_STATIONS
+            if problem.service is None and finding.check.station is Station.DNS:
                 self._of_cluster.append(finding)
+            elif concerned:
+                for key in concerned:
+                    self._of_service[key].append(finding)
+            elif of_all_nodes:
+                self._of_cluster.append(finding)
+            elif finding.check.station in _NODE_STATIONS:
+                self._of_nodes.append(finding)
         self._open_of_service: dict[ServiceKey, list[NotEvaluated]] = defaultdict(list)
         self._open_everywhere: list[NotEvaluated] = []
         for item in not_evaluated:
@@ -214,7 +222,7 @@ def _stops_all(finding: Finding, view: ServiceView) -> bool:
     one_of_several_ports = problem.port is not None and len(view.service.ports) > 1
     return (
         finding.severity is Severity.ERROR
-        and problem.service == view.key
+        and (problem.service == view.key or view.key in problem.affects)
         and problem.node is None
         and problem.pod is None
         and not problem.partial

@@ -79,6 +79,9 @@ class Problem:
     """What to do or type, for this very case."""
 
     service: ServiceKey | None = None
+    affects: frozenset[ServiceKey] = frozenset()
+    """The Services that it concerns, where it has no single one: two of one address, those of a node's pods."""
+
     port: str | None = None
     """Name or number of the Service port, where only one port is meant."""
 
