@@ -86,6 +86,9 @@ class Route:
     nexthops: tuple[tuple[str, str], ...] = ()
     """(gateway, device) of a multipath route."""
 
+    preferred_source: str = ""
+    """`src` (`prefsrc` in JSON): the address that the node's own packets get; empty where not printed."""
+
 
 @dataclass(frozen=True, slots=True)
 class RoutePolicyRule:
