@@ -22,3 +22,10 @@ def shared() -> Path:
 def samples() -> Path:
     """The samples that ship with the project."""
     return ROOT / "samples"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add `--update-golden`."""
+    parser.addoption(
+        "--update-golden", action="store_true", help="accept what comes out as what is expected"
+    )
