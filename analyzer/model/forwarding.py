@@ -89,6 +89,10 @@ class Clients(Enum):
     INTERNAL = "pods and the node itself"
     EXTERNAL = "clients outside the cluster"
 
+    def overlaps(self, other: Clients) -> bool:
+        """Tell whether some client belongs to both."""
+        return self is other or Clients.ALL in {self, other}
+
 
 class Action(Enum):
     """What happens to a new connection."""
@@ -149,6 +153,18 @@ class Target:
 
 
 @dataclass(frozen=True, slots=True)
+class Alternative:
+    """Another treatment that is right, because the bundle does not tell which one kube-proxy chooses."""
+
+    action: Action
+    endpoints: frozenset[Endpoint]
+    """Where connections are forwarded to; empty for other actions."""
+
+    reason: str
+    """When it is right, such as `with kube-proxy 1.25 and earlier`."""
+
+
+@dataclass(frozen=True, slots=True)
 class Entry:
     """How one node treats new connections of some clients to one frontend."""
 
@@ -178,10 +194,31 @@ class Entry:
     chain_source: Ref | None = None
     """Declaration of that chain."""
 
+    alternatives: tuple[Alternative, ...] = ()
+    """Expected: what would be right as well; empty where kube-proxy's decision is certain. Observed: empty."""
+
+    optional: bool = False
+    """Expected: True where it is right as well that there is no such entry. Observed: False."""
+
     @property
     def endpoints(self) -> frozenset[Endpoint]:
         """The distinct endpoints that connections are sent to."""
         return frozenset(t.endpoint for t in self.targets if t.endpoint is not None)
+
+    @property
+    def required_endpoints(self) -> frozenset[Endpoint]:
+        """Endpoints that belong to every treatment that is right: one that is not served is missing."""
+        return self.endpoints.intersection(*(a.endpoints for a in self.alternatives))
+
+    @property
+    def allowed_endpoints(self) -> frozenset[Endpoint]:
+        """Endpoints of any treatment that is right: another one that is served is stale."""
+        return self.endpoints.union(*(a.endpoints for a in self.alternatives))
+
+    @property
+    def allowed_actions(self) -> frozenset[Action]:
+        """Actions of all treatments that are right."""
+        return frozenset({self.action, *(a.action for a in self.alternatives)})
 
 
 @dataclass(frozen=True)
@@ -201,6 +238,15 @@ class ForwardingTable:
         """Entries by Service; those without a known Service are absent."""
         return _grouped(
             (e.service_port.service, e) for e in self.entries if e.service_port is not None
+        )
+
+    def counterparts(self, entry: Entry) -> tuple[Entry, ...]:
+        """Return the entries for the same frontend and some of the same clients, in order.
+
+        An entry for all clients stands against both an internal and an external one.
+        """
+        return tuple(
+            e for e in self.by_frontend.get(entry.frontend, ()) if e.clients.overlaps(entry.clients)
         )
 
 

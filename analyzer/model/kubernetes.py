@@ -45,6 +45,7 @@ class Metadata(Struct, frozen=True, rename="camel"):
     annotations: Labels | None = None
     creation_timestamp: str | None = None
     deletion_timestamp: str | None = None
+    deletion_grace_period_seconds: int | None = None
     owner_references: tuple[OwnerReference, ...] | None = None
     managed_fields: tuple[ManagedFields, ...] | None = None
 
@@ -53,7 +54,7 @@ class Resource(Struct, frozen=True, rename="camel", kw_only=True):
     """An API object with its place in the bundle."""
 
     metadata: Metadata = Metadata()
-    ref: ObjectRef = field(default=NOWHERE, name="\x00ref")
+    ref: ObjectRef = field(default=NOWHERE, name="(place in the bundle)")
     """Where the object was read; set by the loader, never by the dump."""
 
     @property
@@ -289,6 +290,13 @@ class SliceEndpoint(Struct, frozen=True, rename="camel"):
     zone: str | None = None
     target_ref: TargetRef | None = None
     hints: EndpointHints | None = None
+    topology: Labels | None = None
+    """Where `discovery.k8s.io/v1beta1` (Kubernetes 1.17 to 1.20) says node and zone."""
+
+    @property
+    def node(self) -> str:
+        """Name of the node it runs on; empty where not published."""
+        return self.node_name or (self.topology or {}).get("kubernetes.io/hostname", "")
 
     @property
     def ready(self) -> bool:
@@ -440,6 +448,7 @@ class PodStatus(Struct, frozen=True, rename="camel"):
     host_ip: str | None = field(default=None, name="hostIP")
     conditions: tuple[Condition, ...] | None = None
     container_statuses: tuple[ContainerStatus, ...] | None = None
+    init_container_statuses: tuple[ContainerStatus, ...] | None = None
 
 
 class Pod(Resource, frozen=True, rename="camel", kw_only=True):

@@ -1,0 +1,101 @@
+"""What the endpoints controllers ought to publish for a Service, re-derived from its pods.
+
+Source: `staging/src/k8s.io/endpointslice/{utils,reconciler}.go` and `pkg/controller/endpoint` (1.36).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from analyzer.expect.target_port import PortResolution, resolve_target_port
+from analyzer.model.address import canonical_ip, family_of
+from analyzer.model.backend import Backend
+from analyzer.model.forwarding import Endpoint, Protocol
+from analyzer.model.kubernetes import Pod, Service, ServicePort
+from analyzer.model.ruleset import Family
+
+
+@dataclass(frozen=True, slots=True)
+class PodPort:
+    """One Service port in one selected pod."""
+
+    port: ServicePort
+    pod: Pod
+    resolution: PortResolution
+
+
+def expected_backends(service: Service, pods: Sequence[Pod]) -> tuple[Backend, ...]:
+    """Return the backends that the EndpointSlice controller derives from the pods (any pods of the cluster).
+
+    Nothing for ExternalName and for a Service without selector, whose endpoints others write.
+    """
+    families = service_families(service)
+    return tuple(
+        backend
+        for found in port_resolutions(service, pods)
+        for backend in backends_of_pod_port(service, found)
+        if family_of(backend.endpoint.address) in families
+    )
+
+
+def port_resolutions(service: Service, pods: Sequence[Pod]) -> Iterator[PodPort]:
+    """Yield every Service port in every pod that may be an endpoint, whether the port is found there or not."""
+    for pod in pods:
+        if may_be_endpoint(service, pod):
+            for port in service.ports:
+                yield PodPort(port, pod, resolve_target_port(port, pod))
+
+
+def may_be_endpoint(service: Service, pod: Pod) -> bool:
+    """Tell whether the pod is selected, has an address and is not finished.
+
+    A pod that is being deleted is one still: slices publish it as terminating (1.20 and later).
+    """
+    return selects(service, pod) and bool(pod.ips) and not pod.finished
+
+
+def selects(service: Service, pod: Pod) -> bool:
+    """Tell whether the Service's selector matches the pod's labels; an empty selector matches nothing."""
+    selector = service.spec.selector
+    return (
+        bool(selector)
+        and service.spec.type != "ExternalName"
+        and pod.namespace == service.namespace
+        and (selector or {}).items() <= pod.labels.items()
+    )
+
+
+def service_families(service: Service) -> tuple[Family, ...]:
+    """Return the IP versions that the Service is published for, the primary one first.
+
+    From `ipFamilies`; before Kubernetes 1.20 that of the cluster IP, and both for a headless Service.
+    """
+    listed = tuple(f for f in Family if f.value in (service.spec.ip_families or ()))
+    if listed:
+        primary = (service.spec.ip_families or ())[0]
+        return tuple(sorted(listed, key=lambda family: family.value != primary))
+    families = (family_of(ip) for ip in service.cluster_ips)
+    return tuple(dict.fromkeys(f for f in families if f is not None)) or tuple(Family)
+
+
+def backends_of_pod_port(service: Service, found: PodPort) -> Iterator[Backend]:
+    """Yield a backend for each address of the pod, of either IP version; none where the port was not found."""
+    protocol, pod = Protocol.parse(found.port.protocol), found.pod
+    if protocol is None or found.resolution.number is None:
+        return
+    ready = pod.ready and not pod.terminating
+    for address in pod.ips:
+        yield Backend(
+            port_name=found.port.name,
+            protocol=protocol,
+            endpoint=Endpoint(canonical_ip(address), found.resolution.number),
+            ready=ready or service.spec.publish_not_ready_addresses is True,
+            serving=pod.ready,
+            terminating=pod.terminating,
+            node=pod.spec.node_name,
+            zone_hints=(),
+            node_hints=(),
+            pod=pod.full_name,
+            source=pod.ref,
+        )
