@@ -1,0 +1,1 @@
+"""Reading bundles: archive or directory to named bytes, without extracting and without trust."""
