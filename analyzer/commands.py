@@ -22,3 +22,14 @@ def patch(namespace: str, kind: str, name: str, *operations: dict[str, Any]) -> 
 def pointer(*path: str) -> str:
     """Return a JSON pointer (RFC 6901) of the keys."""
     return "".join("/" + key.replace("~", "~0").replace("/", "~1") for key in path)
+
+
+def set_target_port(namespace: str, service: str, index: int, target: int | str) -> str:
+    """Return the command that gives the port at a position in a Service another `targetPort`."""
+    path = pointer("spec", "ports", str(index), "targetPort")
+    return patch(namespace, "service", service, {"op": "add", "path": path, "value": target})
+
+
+def edit(namespace: str, kind: str, name: str) -> str:
+    """Return the command that opens an object in an editor."""
+    return shell("kubectl", "-n", namespace, "edit", kind, name)

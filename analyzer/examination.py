@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -37,9 +37,15 @@ class Examination:
 
 
 def examine(
-    cluster: ClusterView, checks: Iterable[Check], nodes: Iterable[NodeView]
+    cluster: ClusterView,
+    checks: Sequence[Check],
+    nodes: Iterable[NodeView],
+    notify: Callable[[str], None],
 ) -> Examination:
-    """Run the checks on the cluster, on each of the nodes and on each Service."""
+    """Run the checks on the cluster, on each of the nodes and on each Service.
+
+    `notify` is told of every check before it runs.
+    """
     node_subjects = [n for n in nodes if not n.windows]
     services = [
         view
@@ -55,7 +61,8 @@ def examine(
     not_evaluated: list[NotEvaluated] = []
     tallies: list[CheckTally] = []
     defects: list[Defect] = []
-    for check in checks:
+    for number, check in enumerate(checks, start=1):
+        notify(f"check {number} of {len(checks)}: {check.slug}")
         passed = found = open_ = 0
         for subject in subjects[check.subject]:
             try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
@@ -99,6 +99,38 @@ class Problem:
         """Refuse a claim without proof."""
         if not self.evidence:
             raise ValueError(f"a finding needs evidence: {self.message}")
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What one finding about several Services says of one of them."""
+
+    service: ServiceKey | None
+    """None where it is not known whose it is."""
+
+    text: str
+    evidence: tuple[Evidence, ...]
+
+
+def gathered(
+    lead: str, parts: Sequence[Part], remedy: str, severity: Severity | None = None
+) -> Problem:
+    """Make one problem of what is wrong with several Services for one reason; `parts` is not empty."""
+    named = frozenset(part.service for part in parts if part.service is not None)
+    told = "; ".join(dict.fromkeys(part.text for part in parts[:_TOLD]))
+    more = f"; and {len(parts) - _TOLD} more" if len(parts) > _TOLD else ""
+    return Problem(
+        message=f"{lead}: {told}{more}",
+        evidence=tuple(e for part in parts[:_SHOWN] for e in part.evidence),
+        remedy=remedy,
+        service=next(iter(named)) if len(named) == 1 else None,
+        affects=named,
+        severity=severity,
+    )
+
+
+_TOLD = 3
+_SHOWN = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,22 +6,36 @@ Views are read-only and lazy: nothing is parsed before a check asks for it. They
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from enum import Enum
 from functools import cached_property
+from ipaddress import IPv4Network, IPv6Network, ip_address
 from typing import Protocol, TypeVar
 
+from analyzer.comparison import Comparison, compare
 from analyzer.expect.backends import backends_of_endpoints, backends_of_slices, is_proxied
+from analyzer.expect.changes import is_settled, last_change
 from analyzer.expect.endpoints import expected_backends
-from analyzer.expect.forwarding import expected_forwarding
+from analyzer.expect.forwarding import ForwardingPlan
+from analyzer.expect.readiness import UnreadyCause, UnreadyPod, why_unready
+from analyzer.model.address import network_of
 from analyzer.model.backend import Backend
-from analyzer.model.bundle import BundleIdentity
+from analyzer.model.bundle import BundleIdentity, EntryProblem, EntryTrouble
 from analyzer.model.chain_names import service_suffix
-from analyzer.model.forwarding import ForwardingTable, ServiceKey, ServicePortName
+from analyzer.model.forwarding import (
+    Endpoint,
+    ForwardingTable,
+    Frontend,
+    FrontendKind,
+    ServiceKey,
+    ServicePortName,
+)
 from analyzer.model.forwarding import Protocol as TransportProtocol
 from analyzer.model.inputs import Input, Scope
-from analyzer.model.kube_proxy import KubeProxy, Minor, ProxyMode
+from analyzer.model.kube_proxy import KubeProxy, Minor, ProxyMode, Sign
 from analyzer.model.kubernetes import (
     ConfigMap,
     Endpoints,
@@ -49,9 +63,11 @@ from analyzer.model.node import (
     Sysctl,
 )
 from analyzer.model.ruleset import Family, Ruleset
-from analyzer.model.source import ObjectRef, ParseProblem, SourceRef
+from analyzer.model.source import ObjectRef, SourceRef
 from analyzer.observe.iptables import observe_iptables
 from analyzer.observe.kube_proxy import ProxyEvidence, identify_kube_proxy
+from analyzer.observe.proxy_log import ProxyLog, read_proxy_log
+from analyzer.observe.residue import other_mode_state
 from analyzer.observe.userspace import observe_userspace
 
 R = TypeVar("R", bound=Resource)
@@ -103,9 +119,13 @@ class NodeSource(Protocol):
 class ClusterSource(Protocol):
     """Reads the cluster-wide files and lists what the bundle holds."""
 
-    identity: BundleIdentity
-    node_names: tuple[str, ...]
-    """Names of the directories below `nodes/`."""
+    @property
+    def identity(self) -> BundleIdentity:
+        """What the manifest says of the bundle."""
+
+    @property
+    def node_names(self) -> tuple[str, ...]:
+        """Names of the directories below `nodes/`."""
 
     def objects(self, source: Input, kind: type[R]) -> tuple[R, ...]:
         """Return the objects of a dump in file order; empty where the file is absent."""
@@ -125,8 +145,8 @@ class ClusterSource(Protocol):
     def document_of(self, text: str, ref: ObjectRef) -> Document | None:
         """Parse YAML or JSON that stands inside another document (a ConfigMap's value)."""
 
-    def parse_problems(self) -> tuple[ParseProblem, ...]:
-        """Return the problems of all files parsed so far."""
+    def entry_problems(self) -> tuple[EntryProblem, ...]:
+        """Return what is wrong with entries of the bundle, after parsing all of them."""
 
 
 class Availability(Enum):
@@ -230,6 +250,15 @@ class ClusterView:
         return {namespace: tuple(pods) for namespace, pods in found.items()}
 
     @cached_property
+    def pods_by_label(self) -> dict[tuple[str, str, str], tuple[Pod, ...]]:
+        """Pods by namespace, key and value of each of their labels."""
+        found: dict[tuple[str, str, str], list[Pod]] = defaultdict(list)
+        for pod in self.pods:
+            for key, value in pod.labels.items():
+                found[pod.namespace, key, value].append(pod)
+        return {label: tuple(pods) for label, pods in found.items()}
+
+    @cached_property
     def pods_by_node(self) -> dict[str, tuple[Pod, ...]]:
         """Pods of each node."""
         found: dict[str, list[Pod]] = defaultdict(list)
@@ -272,10 +301,39 @@ class ClusterView:
         """Events in file order."""
         return self.source.objects(Input.EVENTS, Event)
 
+    def events_about(self, kind: str, namespace: str, name: str) -> tuple[Event, ...]:
+        """Return the events about one object, in file order; cluster-scoped objects have no namespace."""
+        return tuple(self._events_by_object.get((kind, namespace, name), ()))
+
+    @cached_property
+    def _events_by_object(self) -> dict[tuple[str, str, str], list[Event]]:
+        found: dict[tuple[str, str, str], list[Event]] = defaultdict(list)
+        for event in self.events:
+            about = event.involved_object
+            found[about.kind, about.namespace, about.name].append(event)
+        return found
+
     @cached_property
     def config_maps(self) -> dict[str, ConfigMap]:
         """ConfigMaps of kube-system by name."""
         return {c.name: c for c in self.source.objects(Input.CONFIG_MAPS, ConfigMap)}
+
+    def entry_problems(self, trouble: EntryTrouble) -> tuple[EntryProblem, ...]:
+        """Return the entries with this trouble, in the order of their paths."""
+        return tuple(e for e in self.source.entry_problems() if e.trouble is trouble)
+
+    @cached_property
+    def proxy_daemon_set(self) -> Workload | None:
+        """The DaemonSet that runs kube-proxy, or None where there is none of a known name or label."""
+        return next((w for w in self.daemon_sets if _is_kube_proxy(w)), None)
+
+    @cached_property
+    def runs_kube_proxy(self) -> bool:
+        """True when a pod, process or answer of kube-proxy is seen on any node."""
+        return any(
+            node.proxy_pods or node.proxy_processes or node.proxy_answered
+            for node in self.nodes.values()
+        )
 
     def config_document(self, config_map: str, key: str) -> Document | None:
         """Return the YAML or JSON document in a ConfigMap's value, or None where there is none."""
@@ -293,6 +351,37 @@ class ClusterView:
     @cached_property
     def _nodes(self) -> tuple[Node, ...]:
         return self.source.objects(Input.NODES, Node)
+
+    def why_unready(self, pod: Pod) -> UnreadyPod:
+        """Explain why a pod is not ready, by its own status, its node and the events about it."""
+        node = self.nodes.get(pod.spec.node_name)
+        return why_unready(
+            pod,
+            node.api_object if node else None,
+            self.events_about("Pod", pod.namespace, pod.name),
+            self.identity.created_at,
+        )
+
+    @cached_property
+    def services_stopped_by_nodes(self) -> dict[str, frozenset[ServiceKey]]:
+        """By node: the Services of which pods are not ready, all of them for the sake of nodes, one of this."""
+        found: dict[str, set[ServiceKey]] = defaultdict(set)
+        for key, view in self.service_views.items():
+            unready = view.unready_pods
+            if unready and all(u.cause in _CAUSES_OF_NODES for u in unready):
+                for item in unready:
+                    found[item.pod.spec.node_name].add(key)
+        return {node: frozenset(keys) for node, keys in found.items()}
+
+    @cached_property
+    def common_endpoints(self) -> dict[Frontend, frozenset[Endpoint]]:
+        """Endpoints behind each cluster IP on most of the nodes; without a majority there is no entry."""
+        votes: dict[Frontend, Counter[frozenset[Endpoint]]] = defaultdict(Counter)
+        for node in self.nodes.values():
+            for frontend, endpoints in node.cluster_ip_endpoints.items():
+                votes[frontend][endpoints] += 1
+        leaders = ((f, counts.most_common(1)[0], counts.total()) for f, counts in votes.items())
+        return {f: endpoints for f, (endpoints, count), total in leaders if 2 * count > total}
 
     # --- views ---
 
@@ -325,11 +414,25 @@ class ClusterView:
     def backends(self) -> dict[ServiceKey, tuple[Backend, ...]]:
         """What the endpoint controllers published for each Service, as kube-proxy reads it.
 
-        From EndpointSlices where the bundle has them, else from Endpoints.
+        From EndpointSlices where the cluster has any, else from Endpoints.
         """
-        if self.availability(Input.ENDPOINT_SLICES).availability is not Availability.ABSENT:
+        if self.slices or not self.endpoints:
             return {key: backends_of_slices(items) for key, items in self.slices.items()}
         return {key: backends_of_endpoints(item) for key, item in self.endpoints.items()}
+
+    def forwarding_plan(self, proxy: KubeProxy) -> ForwardingPlan:
+        """Return what a kube-proxy should serve, from the sort of endpoints that its version reads."""
+        before_slices = proxy.version.at_least(Minor(1, 19)) is False
+        return self._endpoints_plan if before_slices and self.has(Input.ENDPOINTS) else self._plan
+
+    @cached_property
+    def _plan(self) -> ForwardingPlan:
+        return ForwardingPlan(tuple(self.services.values()), self.backends)
+
+    @cached_property
+    def _endpoints_plan(self) -> ForwardingPlan:
+        published = {key: backends_of_endpoints(item) for key, item in self.endpoints.items()}
+        return ForwardingPlan(tuple(self.services.values()), published)
 
 
 @dataclass(eq=False)
@@ -350,8 +453,20 @@ class ServiceView:
         selector = self.service.spec.selector
         if not selector:
             return ()
-        pods = self.cluster.pods_by_namespace.get(self.service.namespace, ())
-        return tuple(p for p in pods if not p.finished and selector.items() <= p.labels.items())
+        pairs = selector.items()
+        candidates = (self.cluster.pods_by_label.get((self.key.namespace, *p), ()) for p in pairs)
+        fewest = min(candidates, key=len)
+        return tuple(p for p in fewest if not p.finished and pairs <= p.labels.items())
+
+    @cached_property
+    def current_pods(self) -> tuple[Pod, ...]:
+        """The selected pods that are not being deleted."""
+        return tuple(p for p in self.selected_pods if not p.terminating)
+
+    @cached_property
+    def unready_pods(self) -> tuple[UnreadyPod, ...]:
+        """The current pods that are not ready, and why."""
+        return tuple(self.cluster.why_unready(p) for p in self.current_pods if not p.ready)
 
     @cached_property
     def expected_backends(self) -> tuple[Backend, ...]:
@@ -372,6 +487,11 @@ class ServiceView:
     def endpoints(self) -> Endpoints | None:
         """The Endpoints object of the same name."""
         return self.cluster.endpoints.get(self.key)
+
+    @cached_property
+    def last_change(self) -> datetime | None:
+        """When the Service, its pods or its endpoints changed last, or None where no object tells."""
+        return last_change(self.service, self.selected_pods, self.slices, self.endpoints)
 
     @property
     def proxied(self) -> bool:
@@ -476,13 +596,9 @@ class NodeView:
     def expected(self, family: Family = Family.IPV4) -> ForwardingTable:
         """Return what kube-proxy should serve on this node, from the API objects."""
         if family not in self._expected:
-            self._expected[family] = expected_forwarding(
-                family=family,
-                services=tuple(self.cluster.services.values()),
-                backends=self.cluster.backends,
-                node=self.api_object,
-                node_name=self.name,
-                proxy=self.kube_proxy,
+            plan = self.cluster.forwarding_plan(self.kube_proxy)
+            self._expected[family] = plan.table(
+                family=family, node=self.api_object, node_name=self.name, proxy=self.kube_proxy
             )
         return self._expected[family]
 
@@ -490,12 +606,101 @@ class NodeView:
     def _expected(self) -> dict[Family, ForwardingTable]:
         return {}
 
+    def comparison(self, family: Family = Family.IPV4) -> Comparison | None:
+        """Return how expected and observed forwarding differ, or None where none was observed."""
+        if family not in self._comparisons:
+            observed = self.observed(family)
+            self._comparisons[family] = observed and compare(self.expected(family), observed)
+        return self._comparisons[family]
+
+    @cached_property
+    def _comparisons(self) -> dict[Family, Comparison | None]:
+        return {}
+
+    @cached_property
+    def cluster_ip_endpoints(self) -> dict[Frontend, frozenset[Endpoint]]:
+        """Endpoints behind each cluster IP on this node, of all families; empty where it is refused."""
+        return {
+            frontend: frozenset().union(*(e.endpoints for e in entries))
+            for family in Family
+            for table in [self.observed(family)]
+            if table is not None
+            for frontend, entries in table.by_frontend.items()
+            if frontend.kind is FrontendKind.CLUSTER_IP
+        }
+
+    def settled(self, key: ServiceKey) -> bool:
+        """Tell whether the Service last changed long enough before the node's rules were dumped (F5)."""
+        view = self.cluster.service_views.get(key)
+        made = self.cluster.identity.created_at
+        period = self.kube_proxy.options.sync_period_seconds
+        return view is None or is_settled(view.last_change, made, period)
+
+    # --- pod network ---
+
+    @cached_property
+    def pod_bridges(self) -> frozenset[str]:
+        """Linux bridges that pods of the node hang on, by the addresses and routes of the node."""
+        ports = {p.bridge for p in self.bridge_ports} | {k.master for k in self.links}
+        bridges = {k.name for k in self.links if k.kind == "bridge"} | ports - {""}
+        networks = [n for n in map(network_of, self._pod_networks()) if n is not None]
+        found = {
+            a.interface
+            for a in self.addresses
+            if a.interface in bridges and any(_contains(n, a.address) for n in networks)
+        }
+        return frozenset(found) if self.addresses else frozenset(bridges - _OTHER_BRIDGES)
+
+    def _pod_networks(self) -> Iterator[str]:
+        yield from self.api_object.pod_cidrs if self.api_object else ()
+        for pod in self.cluster.pods_by_node.get(self.name, ()):
+            if not pod.host_network and not pod.finished:
+                yield from (f"{ip}/24" if "." in ip else f"{ip}/64" for ip in pod.ips)
+
+    # --- kube-proxy as a program ---
+
+    @cached_property
+    def proxy_pods(self) -> tuple[Pod, ...]:
+        """Pods of kube-proxy on the node: of its DaemonSet, or static ones."""
+        return tuple(p for p in self.cluster.pods_by_node.get(self.name, ()) if _is_kube_proxy(p))
+
+    @cached_property
+    def proxy_processes(self) -> tuple[Process, ...]:
+        """Processes of kube-proxy, and of programs that embed it."""
+        return tuple(p for p in self.processes if p.program in _PROXY_PROGRAMS)
+
+    @property
+    def proxy_answered(self) -> bool:
+        """True when a kube-proxy answered on the node while the bundle was made."""
+        inputs = (Input.PROXY_MODE, Input.PROXY_HEALTHZ, Input.PROXY_CONFIGZ)
+        return any(self.availability(i).availability is not Availability.ABSENT for i in inputs)
+
+    @cached_property
+    def other_mode_state(self) -> tuple[Sign, ...]:
+        """Rules of another proxy mode that the kernel still follows."""
+        return other_mode_state(
+            self.kube_proxy.mode, (*self.rulesets(Family.IPV4), *self.rulesets(Family.IPV6))
+        )
+
+    @property
+    def embeds_kube_proxy(self) -> bool:
+        """True where kube-proxy is known to be part of another program: k3s, MicroK8s (facts F16)."""
+        info = self.api_object.status.node_info if self.api_object else None
+        version = info.kubelet_version if info else ""
+        labels = self.api_object.labels if self.api_object else {}
+        return "+k3s" in version or "microk8s.io/cluster" in labels
+
     # --- files ---
 
     @cached_property
     def proxy_log(self) -> tuple[LogEntry, ...]:
         """kube-proxy.log."""
         return self._source.log(Input.PROXY_LOG)
+
+    @cached_property
+    def proxy_log_topics(self) -> ProxyLog:
+        """kube-proxy.log by topic."""
+        return read_proxy_log(self.proxy_log)
 
     @cached_property
     def kubelet_log(self) -> tuple[LogEntry, ...]:
@@ -542,6 +747,17 @@ class NodeView:
         """sockets.txt."""
         return self._source.sockets()
 
+    def listeners(self, protocol: TransportProtocol, port: int) -> tuple[Socket, ...]:
+        """Return the sockets on which the node answers others: those on a loopback address are left out."""
+        return tuple(
+            s
+            for s in self.sockets
+            if s.protocol == protocol.value
+            and s.port == port
+            and not s.address.startswith("127.")
+            and s.address != "::1"
+        )
+
     @cached_property
     def resolv_conf(self) -> ResolvConf | None:
         """The node's own resolv.conf."""
@@ -552,7 +768,30 @@ class NodeView:
         return self._source.document(source)
 
 
+_CAUSES_OF_NODES = frozenset({UnreadyCause.NODE, UnreadyCause.NETWORK})
 _RULESET_INPUTS = {
     Family.IPV4: (Input.RULESET, Input.RULESET_NFT, Input.RULESET_LEGACY),
     Family.IPV6: (Input.RULESET_V6, Input.RULESET_V6_NFT, Input.RULESET_V6_LEGACY),
 }
+
+_OTHER_BRIDGES = frozenset({"docker0", "virbr0", "lxcbr0", "podman0"})
+"""Bridges of other programs; used only where the node's addresses are not in the bundle."""
+
+
+def _contains(network: IPv4Network | IPv6Network, address: str) -> bool:
+    try:
+        return ip_address(address) in network
+    except ValueError:
+        return False
+
+
+_PROXY_PROGRAMS = frozenset({"kube-proxy", "hyperkube", "k3s", "rke2", "kubelite", "k0s"})
+
+
+def _is_kube_proxy(item: Pod | Workload) -> bool:
+    """Tell by label, then by name and image, whether a pod or DaemonSet is kube-proxy."""
+    if "kube-proxy" in {item.labels.get("k8s-app"), item.labels.get("component")}:
+        return True
+    spec = item.spec if isinstance(item, Pod) else item.spec.template.spec
+    images = (c.image.rpartition("/")[2] for c in spec.containers or ())
+    return item.name.startswith("kube-proxy") and any("kube-proxy" in image for image in images)

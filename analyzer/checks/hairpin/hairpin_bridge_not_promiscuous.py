@@ -1,0 +1,60 @@
+"""The check `hairpin-bridge-not-promiscuous`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from analyzer.findings import Evidence, Problem, Severity, Station, check
+from analyzer.model.inputs import Input
+from analyzer.model.log import LogEntry
+from analyzer.snapshot import NodeView
+
+_EFFECTIVE = re.compile(r"Hairpin mode set to \"(?P<mode>[\w-]+)\"$")
+
+
+@check(
+    station=Station.HAIRPIN,
+    severity=Severity.WARNING,
+    needs=(Input.KUBELET_LOG, Input.LINKS),
+    references=(
+        "https://kubernetes.io/docs/tasks/debug/debug-application/debug-service/#a-pod-fails-to-reach-itself-via-the-service-ip",
+    ),
+    advisory=True,
+)
+def hairpin_bridge_not_promiscuous(node: NodeView) -> Iterator[Problem]:
+    """
+    kubelet's hairpin mode is promiscuous-bridge, but the bridge is not promiscuous.
+
+    ## Why it matters
+    In that mode the bridge itself has to take in packets for its ports; without the flag PROMISC a pod
+    does not reach itself through its Service.
+
+    ## How to put it right
+    `ip link set cbr0 promisc on`, or restart kubelet; find out what took the flag away.
+    """
+    effective = _effective(node)
+    if effective is None:
+        return
+    for link in node.links:
+        if (
+            link.name in node.pod_bridges
+            and link.kind in {"bridge", ""}
+            and "PROMISC" not in link.flags
+        ):
+            yield Problem(
+                message=f"kubelet on {node.name} relies on a promiscuous bridge, but {link.name} is not",
+                evidence=(
+                    Evidence(effective.source, "effective hairpin mode"),
+                    Evidence(link.source, f"{link.name} without PROMISC"),
+                ),
+                remedy=f"On {node.name}: ip link set {link.name} promisc on",
+            )
+
+
+def _effective(node: NodeView) -> LogEntry | None:
+    """Return the entry that says promiscuous-bridge, if that is what kubelet said last."""
+    said = [(e, m) for e in node.kubelet_log if (m := _EFFECTIVE.search(e.message.strip()))]
+    if not said or said[-1][1]["mode"] != "promiscuous-bridge":
+        return None
+    return said[-1][0]

@@ -1,0 +1,43 @@
+"""The check `kube-proxy-conntrack-missing`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from analyzer.findings import Evidence, Problem, Severity, Station, check
+from analyzer.model.inputs import Input
+from analyzer.observe.proxy_log import Topic
+from analyzer.snapshot import NodeView
+
+
+@check(
+    station=Station.KUBE_PROXY,
+    severity=Severity.WARNING,
+    needs=(Input.PROXY_LOG,),
+    references=(
+        "https://kubernetes.io/docs/tasks/debug/debug-application/debug-service/#is-kube-proxy-running",
+    ),
+)
+def kube_proxy_conntrack_missing(node: NodeView) -> Iterator[Problem]:
+    """
+    kube-proxy does not find the `conntrack` program that it needs to forget old UDP connections.
+
+    ## Why it matters
+    Up to 1.30, kube-proxy deletes conntrack entries of removed UDP endpoints with that program. Without
+    it, UDP clients (DNS above all) go on sending to pods that are gone, until they pause for the UDP
+    time-out.
+
+    ## How to put it right
+    Install conntrack-tools on the node or in the image, or upgrade kube-proxy to 1.32 or later, which
+    talks to the kernel itself.
+    """
+    found = node.proxy_log_topics.occurrences.get(Topic.CONNTRACK_MISSING)
+    if found is None:
+        return
+    yield Problem(
+        message=f"kube-proxy on {node.name} has no conntrack program: stale UDP connections stay",
+        evidence=(Evidence(found.last.source, f"the last of {found.count} such lines"),),
+        remedy=f"Install the package conntrack (conntrack-tools) where kube-proxy runs on {node.name} and "
+        "restart it; until then clear a Service's stale entries with "
+        "`conntrack -D -p udp --orig-dst <cluster IP>`.",
+    )

@@ -1,0 +1,37 @@
+"""The check `kube-proxy-userspace-mode`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from analyzer.findings import Evidence, Problem, Severity, Station, check
+from analyzer.model.kube_proxy import ProxyMode
+from analyzer.snapshot import NodeView
+
+
+@check(
+    station=Station.KUBE_PROXY,
+    severity=Severity.INFO,
+    references=(
+        "https://kubernetes.io/docs/tasks/debug/debug-application/debug-service/#is-kube-proxy-writing-rules",
+    ),
+    advisory=True,
+)
+def kube_proxy_userspace_mode(node: NodeView) -> Iterator[Problem]:
+    """
+    kube-proxy runs in userspace mode, which 1.26 removed.
+
+    ## Why it matters
+    Every connection goes through the kube-proxy process: slow, and every Service stops with it. Its rules
+    (KUBE-PORTALS-*) show where connections enter the process, not where it sends them.
+
+    ## How to put it right
+    Set `mode: iptables` (or nftables from 1.33) in kube-proxy's configuration, node by node.
+    """
+    proxy = node.kube_proxy
+    if proxy.mode is ProxyMode.USERSPACE and proxy.mode_source is not None:
+        yield Problem(
+            message=f"kube-proxy on {node.name} runs in userspace mode",
+            evidence=(Evidence(proxy.mode_source, "sign of userspace mode"),),
+            remedy="Set mode: iptables in kube-proxy's configuration and restart it.",
+        )

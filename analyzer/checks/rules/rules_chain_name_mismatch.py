@@ -1,0 +1,101 @@
+"""The check `rules-chain-name-mismatch`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from analyzer.findings import Evidence, Part, Problem, Severity, Station, check, gathered
+from analyzer.model.chain_names import service_suffix, service_suffix_of
+from analyzer.model.forwarding import Entry
+from analyzer.model.inputs import Input
+from analyzer.model.ruleset import Family
+from analyzer.snapshot import NodeView
+
+
+@check(
+    station=Station.RULES,
+    severity=Severity.WARNING,
+    needs=(Input.RULESET,),
+    consequence_of=("rules-jump-dangling", "kube-proxy-not-running"),
+    references=(
+        "https://kubernetes.io/docs/reference/networking/virtual-ips/#proxy-mode-iptables",
+    ),
+)
+def rules_chain_name_mismatch(node: NodeView) -> Iterator[Problem]:
+    """
+    A chain does not carry the name that kube-proxy gives to the Service port that it serves.
+
+    ## Why it matters
+    The 16 characters after KUBE-SVC- are a hash of namespace, Service, port name and protocol. Another
+    hash means that the rule was edited by hand, that the dump and the Services are not of the same
+    cluster or time, or that the port was renamed since kube-proxy last wrote.
+
+    ## How to put it right
+    Restart kube-proxy on the node; check that all files of the bundle are of one cluster.
+
+    ## Where it is silent
+    About the trailing colon of an unnamed port, which depends on the version.
+    """
+    parts: list[Part] = []
+    confirmed = False
+    for entry in _dispatched(node):
+        if _named_for(entry):
+            confirmed = True
+        elif entry.service_port is not None:
+            parts.append(
+                Part(
+                    service=entry.service_port.service,
+                    text=f"{entry.chain} serves {entry.service_port}, but is not named for it",
+                    evidence=(Evidence(entry.source, f"jumps to {entry.chain}"),),
+                )
+            )
+    parts = parts if confirmed else []
+    parts.extend(_renamed(node))
+    if parts:
+        yield gathered(
+            f"chains on {node.name} are not named for the ports that they serve",
+            parts,
+            remedy=f"Restart kube-proxy on {node.name}; if it stays, check that rules and Services in the bundle "
+            "are of the same cluster and time.",
+        )
+
+
+def _dispatched(node: NodeView) -> Iterator[Entry]:
+    seen: set[str] = set()
+    for family in Family:
+        table = node.observed(family)
+        for entry in table.entries if table else ():
+            if entry.service_port and service_suffix_of(entry.chain) and entry.chain not in seen:
+                seen.add(entry.chain)
+                yield entry
+
+
+def _named_for(entry: Entry) -> bool:
+    name = entry.service_port
+    suffix = service_suffix_of(entry.chain)
+    return name is not None and any(
+        service_suffix(name, entry.frontend.protocol, colon=colon) == suffix
+        for colon in (False, True)
+    )
+
+
+def _renamed(node: NodeView) -> Iterator[Part]:
+    """Yield the addresses that the rules serve under another port name than the Service has."""
+    for family in Family:
+        comparison = node.comparison(family)
+        for pair in comparison.pairs if comparison else ():
+            wanted, found = pair.expected.service_port, pair.observed.service_port
+            if wanted and found and wanted.service == found.service and wanted.port != found.port:
+                yield Part(
+                    service=wanted.service,
+                    text=f"{pair.expected.frontend} is served as {_spelled(found.port)}, the Service names "
+                    f"the port {_spelled(wanted.port)}",
+                    evidence=(
+                        Evidence(pair.observed.source, f"served as {found}"),
+                        Evidence(pair.expected.source, f"the Service port {wanted}"),
+                    ),
+                )
+
+
+def _spelled(port: str) -> str:
+    return f'"{port}"' if port else "unnamed"

@@ -1,0 +1,120 @@
+"""The check `rules-differ-between-nodes`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from analyzer.findings import Evidence, Part, Problem, Severity, Station, check, gathered
+from analyzer.model.forwarding import Endpoint, Entry, ForwardingTable, Frontend
+from analyzer.model.inputs import Input
+from analyzer.model.ruleset import Family
+from analyzer.snapshot import NodeView
+
+
+@check(
+    station=Station.RULES,
+    severity=Severity.WARNING,
+    needs=(Input.RULESET,),
+    consequence_of=(
+        "kube-proxy-not-running",
+        "kube-proxy-cannot-reach-api",
+        "kube-proxy-unauthorized",
+        "kube-proxy-sync-failing",
+        "kube-proxy-lock-contention",
+        "kube-proxy-backend-split",
+        "rules-absent",
+        "rules-destination-wrong",
+        "rules-chain-empty",
+        "rules-jump-dangling",
+        "rules-endpoint-stale",
+        "rules-endpoint-missing",
+        "rules-service-missing",
+        "rules-reject-leftover",
+    ),
+    references=("https://kubernetes.io/docs/reference/networking/virtual-ips/",),
+)
+def rules_differ_between_nodes(node: NodeView) -> Iterator[Problem]:
+    """
+    A node sends a cluster IP to other endpoints than most nodes do.
+
+    ## Why it matters
+    All nodes follow the same Services and endpoints: the one that differs has stopped, or was edited. It
+    shows even where Services or endpoints are not in the bundle.
+
+    ## How to put it right
+    Restart kube-proxy on the node that differs.
+
+    ## Where it is silent
+    For Services with internalTrafficPolicy Local or topology hints, which differ by design, and where the
+    node agrees with the API objects.
+    """
+    common = node.cluster.common_endpoints
+    parts: list[Part] = []
+    for family in Family:
+        table = node.observed(family)
+        if table is None:
+            continue
+        for frontend, endpoints in node.cluster_ip_endpoints.items():
+            usual = common.get(frontend, endpoints)
+            if (
+                usual != endpoints
+                and frontend in table.by_frontend
+                and not _right(node, family, frontend)
+            ):
+                parts.append(_part(node, table, frontend, endpoints, usual))
+    if parts:
+        yield gathered(
+            f"{node.name} forwards otherwise than most nodes",
+            parts,
+            remedy=f"Restart kube-proxy on {node.name}.",
+        )
+
+
+def _right(node: NodeView, family: Family, frontend: Frontend) -> bool:
+    """Tell whether the API objects (or a chain for local endpoints) make the node differ."""
+    table = node.observed(family)
+    if any(e.chain.startswith("KUBE-SVL-") for e in (table.by_frontend[frontend] if table else ())):
+        return True
+    if not node.has(Input.SERVICES) or not node.has(Input.ENDPOINT_SLICES):
+        return False
+    expected = node.expected(family).by_frontend.get(frontend, ())
+    found = node.cluster_ip_endpoints[frontend]
+    return any(e.required_endpoints <= found <= e.allowed_endpoints for e in expected)
+
+
+def _part(
+    node: NodeView,
+    table: ForwardingTable,
+    frontend: Frontend,
+    endpoints: frozenset[Endpoint],
+    usual: frozenset[Endpoint],
+) -> Part:
+    entry = table.by_frontend[frontend][0]
+    name = entry.service_port
+    told = "; ".join(
+        f"{word} {', '.join(map(str, sorted(some)[:3]))}"
+        for word, some in (("lacks", usual - endpoints), ("adds", endpoints - usual))
+        if some
+    )
+    return Part(
+        service=name.service if name else None,
+        text=f"{name or frontend} {told}",
+        evidence=(Evidence(entry.source, f"on {node.name}"), *_elsewhere(node, frontend, usual)),
+    )
+
+
+def _elsewhere(
+    node: NodeView, frontend: Frontend, usual: frozenset[Endpoint]
+) -> Iterator[Evidence]:
+    for other in node.cluster.nodes.values():
+        if other is not node and other.cluster_ip_endpoints.get(frontend) == usual:
+            entry = _entry(other, frontend)
+            if entry is not None:
+                yield Evidence(entry.source, f"on {other.name}, as on most nodes")
+                return
+
+
+def _entry(node: NodeView, frontend: Frontend) -> Entry | None:
+    tables = (node.observed(family) for family in Family)
+    found = (t.by_frontend[frontend][0] for t in tables if t and frontend in t.by_frontend)
+    return next(found, None)

@@ -1,0 +1,106 @@
+"""The check `rules-endpoint-missing`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from analyzer.comparison import Pair
+from analyzer.findings import Evidence, Part, Problem, Severity, Station, check, gathered
+from analyzer.model.forwarding import Action, Endpoint, ServiceKey
+from analyzer.model.inputs import Input
+from analyzer.model.ruleset import Family
+from analyzer.model.source import Ref
+from analyzer.snapshot import NodeView
+
+
+@check(
+    station=Station.RULES,
+    severity=Severity.ERROR,
+    needs=(Input.RULESET, Input.SERVICES, Input.ENDPOINT_SLICES),
+    consequence_of=(
+        "kube-proxy-not-running",
+        "kube-proxy-cannot-reach-api",
+        "kube-proxy-unauthorized",
+        "kube-proxy-sync-failing",
+        "kube-proxy-lock-contention",
+        "rules-destination-wrong",
+        "rules-chain-empty",
+        "rules-jump-dangling",
+        "external-ip-conflict",
+        "node-port-conflict",
+        "cluster-ip-duplicate",
+    ),
+    references=("https://kubernetes.io/docs/reference/networking/virtual-ips/",),
+)
+def rules_endpoint_missing(node: NodeView) -> Iterator[Problem]:
+    """
+    An endpoint that should get connections on this node gets none.
+
+    ## Why it matters
+    The other endpoints carry its load; when it is the only one, connections fail.
+
+    ## How to put it right
+    Restart kube-proxy on the node. If the endpoint is still missing, kube-proxy does not follow the API.
+
+    ## Where it is silent
+    For endpoints that topology hints or a Local policy leave to other nodes, and, as advice only, when the
+    Service changed within a minute before the dump.
+    """
+    for family in Family:
+        comparison = node.comparison(family)
+        if comparison is None:
+            continue
+        for settled in (True, False):
+            parts = [
+                _part(key, pair, missing)
+                for pair, key, missing in _missing(comparison.pairs)
+                if node.settled(key) is settled
+            ]
+            if parts:
+                yield gathered(
+                    f"{node.name} sends nothing to endpoints that it should use"
+                    + ("" if settled else " (changed just before the dump)"),
+                    parts,
+                    remedy=f"Restart kube-proxy on {node.name}.",
+                    severity=None if settled else Severity.INFO,
+                )
+
+
+def _missing(
+    pairs: tuple[Pair, ...],
+) -> Iterator[tuple[Pair, ServiceKey, tuple[Endpoint, ...]]]:
+    seen: set[tuple[str, Endpoint]] = set()
+    for pair in pairs:
+        name = pair.expected.service_port
+        if name is None or pair.observed.action is not Action.FORWARD:
+            continue
+        served = pair.observed.endpoints
+        if _other_allowed(pair):
+            continue
+        missing = sorted(
+            e for e in pair.expected.required_endpoints - served if (str(name), e) not in seen
+        )
+        if missing:
+            seen.update((str(name), e) for e in missing)
+            yield pair, name.service, tuple(missing)
+
+
+def _other_allowed(pair: Pair) -> bool:
+    """Tell whether what is served is exactly one of the other treatments that are right."""
+    served = pair.observed.endpoints
+    return any(a.endpoints == served for a in pair.expected.alternatives)
+
+
+def _part(key: ServiceKey, pair: Pair, missing: tuple[Endpoint, ...]) -> Part:
+    sources = {t.endpoint: t.source for t in pair.expected.targets}
+    shown: Ref = sources.get(missing[0], pair.expected.source)
+    named = ", ".join(map(str, missing[:3])) + (" …" if len(missing) > 3 else "")  # noqa: PLR2004
+    place = pair.observed.chain_source or pair.observed.source
+    return Part(
+        service=key,
+        text=f"{pair.expected.service_port} lacks {named}",
+        evidence=(
+            Evidence(shown, f"endpoint {missing[0]}"),
+            Evidence(place, f"chain {pair.observed.chain or 'of the Service'} without it"),
+        ),
+    )

@@ -1,0 +1,101 @@
+"""The check `rules-endpoint-stale`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from analyzer.comparison import Pair
+from analyzer.findings import Evidence, Part, Problem, Severity, Station, check, gathered
+from analyzer.model.forwarding import Action, ServiceKey, Target
+from analyzer.model.inputs import Input
+from analyzer.model.ruleset import Family
+from analyzer.snapshot import NodeView
+
+
+@check(
+    station=Station.RULES,
+    severity=Severity.ERROR,
+    needs=(Input.RULESET, Input.SERVICES, Input.ENDPOINT_SLICES),
+    consequence_of=(
+        "kube-proxy-not-running",
+        "kube-proxy-cannot-reach-api",
+        "kube-proxy-unauthorized",
+        "kube-proxy-sync-failing",
+        "kube-proxy-lock-contention",
+        "rules-destination-wrong",
+        "external-ip-conflict",
+        "node-port-conflict",
+        "cluster-ip-duplicate",
+    ),
+    references=(
+        "https://kubernetes.io/docs/reference/networking/virtual-ips/",
+        "https://github.com/kubernetes/kubernetes/issues/67875",
+    ),
+)
+def rules_endpoint_stale(node: NodeView) -> Iterator[Problem]:
+    """
+    Traffic for a Service goes to an address that is none of its endpoints.
+
+    ## Why it matters
+    Connections that the rules send there fail, or reach a stranger that got the address since.
+
+    ## How to put it right
+    Restart kube-proxy on the node; if the address comes back, kube-proxy has stopped following the API:
+    see kube-proxy-cannot-reach-api.
+
+    ## Where it is silent
+    For terminating endpoints that still serve, and, as advice only, when the Service changed within a
+    minute before the dump.
+    """
+    for family in Family:
+        comparison = node.comparison(family)
+        if comparison is None:
+            continue
+        for settled in (True, False):
+            parts = [
+                _part(key, pair, stale)
+                for pair, key, stale in _stale(comparison.pairs)
+                if node.settled(key) is settled
+            ]
+            if parts:
+                yield gathered(
+                    f"{node.name} sends traffic to addresses that are not endpoints"
+                    + ("" if settled else " (changed just before the dump)"),
+                    parts,
+                    remedy=f"Restart kube-proxy on {node.name}.",
+                    severity=None if settled else Severity.INFO,
+                )
+
+
+def _stale(pairs: tuple[Pair, ...]) -> Iterator[tuple[Pair, ServiceKey, tuple[Target, ...]]]:
+    seen: set[object] = set()
+    for pair in pairs:
+        name = pair.expected.service_port
+        if name is None or pair.observed.action is not Action.FORWARD:
+            continue
+        allowed = pair.expected.allowed_endpoints
+        stale = tuple(
+            t
+            for t in pair.observed.targets
+            if t.endpoint is not None
+            and t.endpoint not in allowed
+            and (name, t.endpoint) not in seen
+        )
+        if stale:
+            seen.update((name, t.endpoint) for t in stale)
+            yield pair, name.service, stale
+
+
+def _part(key: ServiceKey, pair: Pair, stale: tuple[Target, ...]) -> Part:
+    named = ", ".join(str(t.endpoint) for t in stale[:3]) + (" …" if len(stale) > 3 else "")  # noqa: PLR2004
+    first = stale[0]
+    return Part(
+        service=key,
+        text=f"{pair.expected.service_port} to {named}",
+        evidence=(
+            Evidence(
+                first.destination or first.source, f"{first.endpoint} is no endpoint of {key}"
+            ),
+            Evidence(pair.expected.source, "the Service port"),
+        ),
+    )

@@ -1,0 +1,72 @@
+"""The check `rules-reject-leftover`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from analyzer.findings import Evidence, Part, Problem, Severity, Station, check, gathered
+from analyzer.model.forwarding import Action
+from analyzer.model.inputs import Input
+from analyzer.model.ruleset import Family
+from analyzer.snapshot import NodeView
+
+
+@check(
+    station=Station.RULES,
+    severity=Severity.ERROR,
+    needs=(Input.RULESET, Input.SERVICES, Input.ENDPOINT_SLICES),
+    consequence_of=(
+        "kube-proxy-not-running",
+        "kube-proxy-cannot-reach-api",
+        "kube-proxy-unauthorized",
+        "kube-proxy-sync-failing",
+        "kube-proxy-lock-contention",
+        "cluster-ip-duplicate",
+    ),
+    references=("https://kubernetes.io/docs/reference/networking/virtual-ips/",),
+)
+def rules_reject_leftover(node: NodeView) -> Iterator[Problem]:
+    """
+    The node refuses connections to a Service that has ready endpoints.
+
+    ## Why it matters
+    kube-proxy rejects (or drops) connections to a Service without endpoints. Here the endpoints are back,
+    and the refusal is still there: clients see "connection refused", or a time-out.
+
+    ## How to put it right
+    Restart kube-proxy on the node.
+
+    ## Where it is silent
+    When the nat table translates the address all the same: translation comes first, and the refusal is
+    then without effect.
+    """
+    for family in Family:
+        comparison = node.comparison(family)
+        if comparison is None:
+            continue
+        for settled in (True, False):
+            parts = [
+                Part(
+                    service=name.service,
+                    text=f"{name}, {pair.expected.frontend}",
+                    evidence=(
+                        Evidence(pair.observed.source, "the refusal"),
+                        Evidence(pair.expected.targets[0].source, "a ready endpoint"),
+                    ),
+                )
+                for pair in comparison.pairs
+                for name in [pair.expected.service_port]
+                if name is not None
+                and pair.observed.action is not Action.FORWARD
+                and pair.expected.allowed_actions == {Action.FORWARD}
+                and pair.expected.targets
+                and node.settled(name.service) is settled
+            ]
+            if parts:
+                yield gathered(
+                    f"{node.name} refuses connections to Services that have endpoints"
+                    + ("" if settled else " (changed just before the dump)"),
+                    parts,
+                    remedy=f"Restart kube-proxy on {node.name}.",
+                    severity=None if settled else Severity.INFO,
+                )

@@ -1,0 +1,358 @@
+"""The command line: options -> pipeline -> renderer -> exit status; the only code that prints or exits.
+
+Everything heavy is imported by the command that needs it, so that `--version` and `explain` answer at once.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from analyzer import __version__
+from analyzer.errors import BundleUnreadableError, SvcbundleError, UsageError
+
+if TYPE_CHECKING:
+    from analyzer.bundle.limits import Limits
+    from analyzer.examination import Defect
+    from analyzer.findings import Report
+    from analyzer.model.forwarding import ServiceKey
+
+OK, FINDINGS, USAGE, UNREADABLE, DEFECT, INTERRUPTED = 0, 1, 2, 3, 4, 130
+
+_FORMATS = ("text", "json", "html")
+_SUFFIXES = {".txt": "text", ".json": "json", ".html": "html", ".htm": "html"}
+_BUNDLES = click.argument("bundles", nargs=-1, required=True, type=click.Path(path_type=Path))
+
+
+def main() -> None:
+    """Run the command line and end the process with the exit status of the contract."""
+    try:
+        status = cli.main(standalone_mode=False)
+        sys.stdout.flush()
+    except click.exceptions.Abort:
+        status = INTERRUPTED
+    except click.ClickException as error:
+        error.show()
+        status = USAGE
+    except UsageError as error:
+        click.echo(f"svcbundle: {error}", err=True)
+        status = USAGE
+    except BundleUnreadableError as error:
+        click.echo(f"svcbundle: {error}", err=True)
+        status = UNREADABLE
+    except SvcbundleError as error:
+        click.echo(f"svcbundle: {error}", err=True)
+        status = USAGE
+    except BrokenPipeError:
+        # The reader has gone (`svcbundle … | head`): nothing more to say, and nothing is wrong.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        status = OK
+    except KeyboardInterrupt:
+        status = INTERRUPTED
+    except Exception:  # noqa: BLE001 - the one boundary: whatever is left is a defect of svcbundle
+        _confess(traceback.format_exc())
+        status = DEFECT
+    sys.exit(status if isinstance(status, int) else OK)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="svcbundle")
+def cli() -> None:
+    """Find out from a bundle why a Kubernetes Service does not answer."""
+
+
+def _limit_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    for option in (
+        click.option("--max-members", type=click.IntRange(min=1), help="Most files in a bundle."),
+        click.option(
+            "--max-member-bytes", type=click.IntRange(min=1), help="Largest file in a bundle."
+        ),
+        click.option(
+            "--max-total-bytes", type=click.IntRange(min=1), help="Largest bundle, unpacked."
+        ),
+        click.option(
+            "--max-ratio",
+            type=click.IntRange(min=1),
+            help="Highest compression ratio of an archive.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+@cli.command()
+@_BUNDLES
+@click.option(
+    "--service",
+    "services",
+    multiple=True,
+    metavar="NAMESPACE/NAME",
+    help="Only this Service (repeatable).",
+)
+@click.option("--node", "nodes", multiple=True, metavar="NAME", help="Only this node (repeatable).")
+@click.option("--format", "form", type=click.Choice(_FORMATS), help="Form of the report [text].")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write the report here; the form follows the suffix (.txt .json .html).",
+)
+@click.option("--select", metavar="SLUG,...", help="Only these checks.")
+@click.option("--ignore", metavar="SLUG,...", help="Not these checks.")
+@click.option(
+    "--fail-on",
+    type=click.Choice(["error", "warning", "never"]),
+    default="error",
+    show_default=True,
+    help="Exit with 1 when a finding is at least this grave.",
+)
+@click.option(
+    "-v", "--verbose", is_flag=True, help="Show consequences and everything not evaluated."
+)
+@click.option("-q", "--quiet", is_flag=True, help="No progress on standard error.")
+@click.option(
+    "--color", type=click.Choice(["auto", "always", "never"]), default="auto", show_default=True
+)
+@_limit_options
+def analyze(  # noqa: PLR0913, PLR0917 - one parameter an option
+    bundles: tuple[Path, ...],
+    services: tuple[str, ...],
+    nodes: tuple[str, ...],
+    form: str | None,
+    output: Path | None,
+    select: str | None,
+    ignore: str | None,
+    fail_on: str,
+    verbose: bool,
+    quiet: bool,
+    color: str,
+    **limits: int | None,
+) -> int:
+    """Say which Services do not work, why, and which line proves it.
+
+    BUNDLES are archives or directories of one cluster. Exit status: 0 nothing at or above --fail-on,
+    1 findings, 2 wrong usage, 3 a bundle cannot be read, 4 a defect of svcbundle, 130 interrupted.
+    """
+    from analyzer.bundle.reader import open_bundle
+    from analyzer.pipeline import Question, analyse
+
+    form = form or _form_of(output)
+    question = Question(
+        services=tuple(_service_key(text) for text in services),
+        nodes=nodes,
+        select=_slugs(select),
+        ignore=_slugs(ignore),
+    )
+    progress = Progress(enabled=not quiet)
+    with open_bundle(bundles, _limits(limits)) as bundle:
+        analysis = analyse(bundle, question, progress)
+    progress.end()
+    report = analysis.report
+    _write(_render(report, form, output, color, verbose), output)
+    if analysis.defects:
+        _confess_defects(analysis.defects)
+        return DEFECT
+    return FINDINGS if _fails(report, fail_on) else OK
+
+
+@cli.command()
+@_BUNDLES
+@_limit_options
+def validate(bundles: tuple[Path, ...], **limits: int | None) -> int:
+    """Say whether BUNDLES are well formed, and what would not be evaluated.
+
+    Exit status: 0 well formed and whole, 1 something is damaged or refused, 3 it cannot be read.
+    """
+    from analyzer.bundle.reader import open_bundle
+    from analyzer.report.validation import render_validation
+    from analyzer.validation import validate as validated
+
+    with open_bundle(bundles, _limits(limits)) as bundle:
+        result = validated(bundle)
+    click.echo(render_validation(result, width=_width()), nl=False)
+    return FINDINGS if result.problems else OK
+
+
+@cli.command()
+@_BUNDLES
+@click.option("--service", metavar="NAMESPACE/NAME", help="Only this Service.")
+@click.option("--node", metavar="NAME", help="Only this node.")
+@_limit_options
+def show(
+    bundles: tuple[Path, ...], service: str | None, node: str | None, **limits: int | None
+) -> int:
+    """Show the rebuilt chains as a tree, from the address a client uses down to each endpoint."""
+    from analyzer.bundle.reader import open_bundle
+    from analyzer.load import load
+    from analyzer.showing import shown
+
+    key = _service_key(service) if service else None
+    with open_bundle(bundles, _limits(limits)) as bundle:
+        for part in shown(load(bundle), key, node):
+            click.echo(part, nl=False)
+    return OK
+
+
+@cli.command()
+def checks() -> int:
+    """List every check."""
+    from analyzer.checks import catalogue
+    from analyzer.report.catalogue import render_checks
+
+    click.echo(render_checks(catalogue(), width=_width()), nl=False)
+    return OK
+
+
+@cli.command()
+@click.argument("slug")
+def explain(slug: str) -> int:
+    """Explain one check: what it means, what it needs, how to put it right."""
+    from analyzer.checks import catalogue
+    from analyzer.report.catalogue import render_explanation
+
+    found = next((c for c in catalogue() if c.slug == slug), None)
+    if found is None:
+        raise UsageError(f"there is no check {slug!r}; `svcbundle checks` lists them")
+    click.echo(render_explanation(found, width=_width()), nl=False)
+    return OK
+
+
+# --- options ---
+
+
+def _service_key(text: str) -> ServiceKey:
+    from analyzer.model.forwarding import ServiceKey
+
+    namespace, slash, name = text.partition("/")
+    if not slash or not namespace or not name or "/" in name:
+        raise UsageError(f"--service {text!r}: expected NAMESPACE/NAME, such as default/hostnames")
+    return ServiceKey(namespace, name)
+
+
+def _slugs(text: str | None) -> frozenset[str]:
+    """Return the slugs of a comma-separated list; raises `UsageError` for one that does not exist."""
+    from analyzer.checks import catalogue
+
+    wanted = frozenset(part.strip() for part in (text or "").split(",") if part.strip())
+    unknown = wanted - {c.slug for c in catalogue()}
+    if unknown:
+        raise UsageError(
+            f"there is no check {', '.join(sorted(unknown))}; `svcbundle checks` lists them"
+        )
+    return wanted
+
+
+def _form_of(output: Path | None) -> str:
+    if output is None:
+        return "text"
+    form = _SUFFIXES.get(output.suffix.lower())
+    if form is None:
+        raise UsageError(f"{output}: name a --format, or a file ending in .txt, .json or .html")
+    return form
+
+
+def _limits(given: dict[str, int | None]) -> Limits:
+    from analyzer.bundle.limits import Limits
+
+    names = {"max_members": "members", "max_ratio": "ratio"}
+    names |= {"max_member_bytes": "member_bytes", "max_total_bytes": "total_bytes"}
+    return Limits(**{names[option]: n for option, n in given.items() if n is not None})
+
+
+def _fails(report: Report, fail_on: str) -> bool:
+    from analyzer.findings import Severity
+
+    if fail_on == "never":
+        return False
+    return any(f.severity.order <= Severity(fail_on).order for f in report.findings)
+
+
+# --- output ---
+
+
+def _render(report: Report, form: str, output: Path | None, color: str, verbose: bool) -> str:
+    if form == "json":
+        from analyzer.report.json import render_json
+
+        return render_json(report)
+    if form == "html":
+        from analyzer.report.html import render_html
+
+        return render_html(report)
+    from analyzer.report.text import render_text
+
+    coloured = color == "always" or (color == "auto" and output is None and _colour_wanted())
+    return render_text(report, width=_width(), color=coloured, verbose=verbose)
+
+
+def _colour_wanted() -> bool:
+    return (
+        sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    )
+
+
+def _width() -> int:
+    return max(40, shutil.get_terminal_size((100, 24)).columns)
+
+
+def _write(text: str, output: Path | None) -> None:
+    data = text.encode("utf-8", "backslashreplace")
+    if output is None:
+        click.get_binary_stream("stdout").write(data)
+        return
+    try:
+        output.write_bytes(data)
+    except OSError as error:
+        raise UsageError(f"{output}: {error.strerror}") from error
+
+
+@dataclass
+class Progress:
+    """Says on standard error what long work is at: a line rewritten on a terminal, seldom lines elsewhere."""
+
+    enabled: bool
+    _terminal: bool = field(default_factory=sys.stderr.isatty)
+    _last: float = field(default_factory=time.monotonic)
+    _shown: bool = False
+
+    def __call__(self, text: str) -> None:
+        """Show the text when the last one is old enough: 0.2 s on a terminal, 5 s elsewhere."""
+        now = time.monotonic()
+        if not self.enabled or now - self._last < (0.2 if self._terminal else 5):
+            return
+        self._last, self._shown = now, True
+        with suppress(OSError):
+            click.echo(
+                f"\r\x1b[K{text}" if self._terminal else text, err=True, nl=not self._terminal
+            )
+
+    def end(self) -> None:
+        """Take the line off the terminal."""
+        if self._shown and self._terminal:
+            click.echo("\r\x1b[K", err=True, nl=False)
+
+
+def _confess(trace: str) -> None:
+    click.echo(
+        f"{trace}\nsvcbundle: this is a defect of svcbundle, not of the cluster. Please report it with the "
+        f"lines above, `svcbundle {__version__}`, Python {platform.python_version()} and, if you may, "
+        "the bundle.",
+        err=True,
+    )
+
+
+def _confess_defects(defects: tuple[Defect, ...]) -> None:
+    for defect in defects:
+        click.echo(f"svcbundle: {defect.check.slug} failed on {defect.subject}:", err=True)
+    _confess(defects[0].trace)

@@ -1,0 +1,398 @@
+"""From a bundle to the views that checks are given: which parser reads which file, once, when asked."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from functools import cached_property, partial
+from typing import Any, TypeVar, cast
+
+from analyzer.bundle.layout import Placed, classify
+from analyzer.bundle.reader import Bundle
+from analyzer.model.bundle import BundleIdentity, EntryProblem, EntryTrouble
+from analyzer.model.inputs import Input, Scope
+from analyzer.model.kubernetes import (
+    ConfigMap,
+    Endpoints,
+    EndpointSlice,
+    Event,
+    Ingress,
+    Namespace,
+    NetworkPolicy,
+    Node,
+    Pod,
+    Resource,
+    Service,
+    Version,
+    Workload,
+)
+from analyzer.model.log import LogEntry
+from analyzer.model.node import (
+    BridgePort,
+    Document,
+    InterfaceAddress,
+    Link,
+    Process,
+    ResolvConf,
+    Route,
+    RoutePolicyRule,
+    Socket,
+    Sysctl,
+)
+from analyzer.model.ruleset import Family, Ruleset
+from analyzer.model.source import ObjectRef, ParseProblem, SourceRef
+from analyzer.parse.command_line import parse_processes
+from analyzer.parse.document import decode_document, decode_text
+from analyzer.parse.hairpin import parse_hairpin
+from analyzer.parse.ip_tool import parse_addresses, parse_links, parse_route_rules, parse_routes
+from analyzer.parse.iptables_save import parse_iptables_save
+from analyzer.parse.klog import parse_log
+from analyzer.parse.kubernetes_json import decode_objects, decode_version
+from analyzer.parse.parsed import Parsed
+from analyzer.parse.resolv_conf import parse_resolv_conf
+from analyzer.parse.sockets import parse_sockets
+from analyzer.parse.sysctl import parse_sysctls
+from analyzer.snapshot import Availability, ClusterView, FileState, PodResolvConf
+
+R = TypeVar("R", bound=Resource)
+T = TypeVar("T")
+
+_KINDS: dict[Input, type[Resource]] = {
+    Input.NODES: Node,
+    Input.SERVICES: Service,
+    Input.ENDPOINTS: Endpoints,
+    Input.ENDPOINT_SLICES: EndpointSlice,
+    Input.PODS: Pod,
+    Input.NAMESPACES: Namespace,
+    Input.DEPLOYMENTS: Workload,
+    Input.DAEMON_SETS: Workload,
+    Input.STATEFUL_SETS: Workload,
+    Input.REPLICA_SETS: Workload,
+    Input.NETWORK_POLICIES: NetworkPolicy,
+    Input.INGRESSES: Ingress,
+    Input.EVENTS: Event,
+    Input.CONFIG_MAPS: ConfigMap,
+}
+_SUBSTITUTES = {
+    Input.RULESET: (Input.RULESET_NFT, Input.RULESET_LEGACY),
+    Input.RULESET_V6: (Input.RULESET_V6_NFT, Input.RULESET_V6_LEGACY),
+    Input.ENDPOINT_SLICES: (Input.ENDPOINTS,),
+}
+"""Inputs that serve as well where the first one is absent."""
+
+_V6_RULESETS = frozenset({Input.RULESET_V6, Input.RULESET_V6_NFT, Input.RULESET_V6_LEGACY})
+
+
+def load(bundle: Bundle) -> ClusterView:
+    """Return the view of a bundle; nothing is parsed yet."""
+    return ClusterView(BundleFiles(bundle))
+
+
+class BundleFiles:
+    """The files of a bundle by what they are; a `ClusterSource`."""
+
+    def __init__(self, bundle: Bundle) -> None:
+        self._bundle = bundle
+        self._objects: dict[Input, tuple[Resource, ...]] = {}
+        self._problems: dict[str, tuple[ParseProblem, ...]] = {}
+
+    @cached_property
+    def identity(self) -> BundleIdentity:
+        """What the manifest says of the bundle."""
+        manifest = self._bundle.manifest
+        return BundleIdentity(
+            path=self._bundle.name,
+            cluster=manifest.cluster if manifest else "",
+            created_at=manifest.created_at if manifest else None,
+            redacted=manifest.redacted if manifest else False,
+            verified=manifest is not None,
+        )
+
+    @cached_property
+    def _placed(self) -> dict[tuple[Input, str], tuple[str, ...]]:
+        """Paths by input and by the node they belong to, parts in order."""
+        found: dict[tuple[Input, str], list[tuple[int, str]]] = defaultdict(list)
+        for path in self._bundle.members:
+            placed = classify(path)
+            if placed is not None and placed.input.value.scope is not Scope.POD:
+                found[placed.input, placed.node].append((placed.part, path))
+        return {key: tuple(p for _, p in sorted(paths)) for key, paths in found.items()}
+
+    @cached_property
+    def _pod_files(self) -> tuple[tuple[Placed, str], ...]:
+        placed = ((classify(path), path) for path in self._bundle.members)
+        return tuple((p, path) for p, path in placed if p and p.input.value.scope is Scope.POD)
+
+    @cached_property
+    def node_names(self) -> tuple[str, ...]:
+        """Names of the directories below `nodes/`."""
+        return tuple(
+            sorted(
+                {path.split("/")[1] for path in self._bundle.members if path.startswith("nodes/")}
+            )
+        )
+
+    def paths(self, source: Input, node: str = "") -> tuple[str, ...]:
+        """Return the files that hold an input."""
+        return self._placed.get((source, node), ())
+
+    def entry_problems(self) -> tuple[EntryProblem, ...]:
+        """Return what is wrong with entries of the bundle, after parsing all of them."""
+        for source, node in self._placed:
+            self._was_read(source, node)
+        self.pod_resolv_confs()
+        refused = (
+            EntryProblem(EntryTrouble(p.kind.value), SourceRef(p.path or p.source, 1), str(p))
+            for p in self._bundle.problems
+        )
+        unread = (
+            EntryProblem(EntryTrouble.UNREADABLE, SourceRef(p.path, max(p.line, 1)), str(p))
+            for path in self._problems
+            for p in self._problems[path]
+        )
+        return tuple(sorted((*refused, *unread), key=lambda e: e.source))
+
+    def availability(self, source: Input, node: str = "") -> FileState:
+        """Tell whether an input is there and whole."""
+        candidates = (source, *_SUBSTITUTES.get(source, ()))
+        states = [self._state(candidate, node) for candidate in candidates]
+        return next((s for s in states if s.availability is Availability.PRESENT), states[0])
+
+    def _state(self, source: Input, node: str) -> FileState:
+        paths = self.paths(source, node)
+        if not paths:
+            return self._absent(source, node)
+        read = self._was_read(source, node)
+        problems = [p for path in paths for p in self._problems.get(path, ())]
+        if problems and not read:
+            return FileState(Availability.ABSENT, paths[0], f"{problems[0]}")
+        cut = next((p for p in problems if p.truncation), None)
+        if cut is not None:
+            return FileState(Availability.PARTIAL, paths[0], f"{cut}")
+        manifest = self._bundle.manifest
+        for path in paths:
+            if manifest and path in manifest.entries and manifest.entries[path].truncated:
+                return FileState(
+                    Availability.PARTIAL, path, f"{path} was cut off when it was collected"
+                )
+        return FileState(Availability.PRESENT, paths[0])
+
+    def _was_read(self, source: Input, node: str) -> bool:
+        """Parse the input, so that its problems are known, and tell whether anything came of it."""
+        if source.value.scope is Scope.CLUSTER:
+            kind = _KINDS.get(source)
+            return bool(self.objects(source, kind) if kind else self.version())
+        return self.node(node).was_read(source)
+
+    def _absent(self, source: Input, node: str) -> FileState:
+        path = source.path(node)
+        manifest = self._bundle.manifest
+        entry = manifest.missing.get(path) if manifest else None
+        reason = (
+            f"{path} was not collected: {entry.reason}" if entry else f"{path} is not in the bundle"
+        )
+        return FileState(Availability.ABSENT, path, reason)
+
+    # --- files of the cluster ---
+
+    def objects(self, source: Input, kind: type[R]) -> tuple[R, ...]:
+        """Return the objects of a dump, all parts, in file order."""
+        if source not in self._objects:
+            self._objects[source] = tuple(
+                item for path in self.paths(source) for item in self._decoded(path, kind)
+            )
+        return cast("tuple[R, ...]", self._objects[source])
+
+    def _decoded(self, path: str, kind: type[R]) -> tuple[R, ...]:
+        return self.parsed(path, partial(decode_objects, path, kind=kind), ())
+
+    def version(self) -> Version | None:
+        """Return cluster/version.json."""
+        for path in self.paths(Input.VERSION):
+            return self.parsed(path, partial(decode_version, path), None)
+        return None
+
+    @cached_property
+    def _pod_resolv_confs(self) -> tuple[PodResolvConf, ...]:
+        return tuple(
+            PodResolvConf(placed.namespace, placed.pod, self.parsed_text(path, parse_resolv_conf))
+            for placed, path in self._pod_files
+            if placed.input is Input.POD_RESOLV_CONF
+        )
+
+    def pod_resolv_confs(self) -> tuple[PodResolvConf, ...]:
+        """Return every pods/<namespace>/<pod>/resolv.conf."""
+        return self._pod_resolv_confs
+
+    def node(self, name: str) -> NodeFiles:
+        """Return the reader of one node's files."""
+        return self._nodes[name]
+
+    @cached_property
+    def _nodes(self) -> dict[str, NodeFiles]:
+        return _NodeReaders(self)
+
+    def document_of(self, text: str, ref: ObjectRef) -> Document | None:
+        """Parse YAML or JSON that stands inside another document."""
+        parsed = decode_text(text, ref)
+        self._problems.setdefault(ref.path, ())
+        self._problems[ref.path] += parsed.problems
+        return parsed.value
+
+    # --- parsing ---
+
+    def parsed(self, path: str, parse: Callable[[bytes], Parsed[T]], default: T) -> T:
+        """Parse a member once and keep its problems."""
+        result = parse(self._bundle.read(path))
+        self._problems[path] = result.problems
+        return result.value if result.value is not None else default
+
+    def parsed_text(self, path: str, parse: Callable[[str, str], Parsed[T]]) -> T:
+        """Parse a text member once and keep its problems, those of its encoding included."""
+        text, problems = self._bundle.text(path)
+        result = parse(path, text)
+        self._problems[path] = (*problems, *result.problems)
+        return result.value
+
+    def ruleset(self, path: str, family: Family) -> tuple[Ruleset, ...]:
+        """Parse an iptables-save file."""
+        text, problems = self._bundle.text(path)
+        rulesets = parse_iptables_save(path, text, family)
+        self._problems[path] = (*problems, *(p for r in rulesets for p in r.problems))
+        return rulesets
+
+    def text(self, path: str) -> str:
+        """Return a text member."""
+        return self._bundle.text(path)[0]
+
+
+class _NodeReaders(dict[str, "NodeFiles"]):
+    """Readers of nodes by name, made when first asked for."""
+
+    def __init__(self, files: BundleFiles) -> None:
+        super().__init__()
+        self._files = files
+
+    def __missing__(self, name: str) -> NodeFiles:
+        reader = self[name] = NodeFiles(self._files, name)
+        return reader
+
+
+class NodeFiles:
+    """The files of one node; a `NodeSource`."""
+
+    def __init__(self, files: BundleFiles, node: str) -> None:
+        self._files = files
+        self._node = node
+        self._values: dict[Input, Any] = {}
+
+    def was_read(self, source: Input) -> bool:
+        """Parse an input and tell whether anything came of it."""
+        reader = _READERS.get(source)
+        if reader is None:
+            return True
+        value = reader(self, source)
+        if isinstance(value, tuple) and value and isinstance(value[0], Ruleset):
+            return not all(r.empty for r in value)
+        return bool(value)
+
+    def rulesets(self, source: Input) -> tuple[Ruleset, ...]:
+        """Return the dumps in an iptables-save file, oldest first."""
+        family = Family.IPV6 if source in _V6_RULESETS else Family.IPV4
+        return self._once(source, lambda path: self._files.ruleset(path, family), ())
+
+    def log(self, source: Input) -> tuple[LogEntry, ...]:
+        """Return the entries of a log in file order."""
+        collected_at = self._files.identity.created_at
+        return self._read(source, lambda path, text: parse_log(path, text, collected_at), ())
+
+    def document(self, source: Input) -> Document | None:
+        """Return a JSON or YAML document."""
+        return self._once(
+            source,
+            lambda path: self._files.parsed(path, lambda data: decode_document(path, data), None),
+            None,
+        )
+
+    def text(self, source: Input) -> str | None:
+        """Return a short text file, stripped."""
+        return self._once(source, lambda path: self._files.text(path).strip(), None)
+
+    def sysctls(self) -> dict[str, Sysctl]:
+        """Return sysctl.txt by name."""
+        return self._read(Input.SYSCTLS, parse_sysctls, {})
+
+    def bridge_ports(self) -> tuple[BridgePort, ...]:
+        """Return hairpin.txt."""
+        return self._read(Input.HAIRPIN, parse_hairpin, ())
+
+    def addresses(self) -> tuple[InterfaceAddress, ...]:
+        """Return ip-addr.json or its text form."""
+        return self._read(Input.ADDRESSES, parse_addresses, ())
+
+    def links(self) -> tuple[Link, ...]:
+        """Return ip-link.json or its text form."""
+        return self._read(Input.LINKS, parse_links, ())
+
+    def routes(self) -> tuple[Route, ...]:
+        """Return ip-route.json or its text form, all tables."""
+        return self._read(Input.ROUTES, parse_routes, ())
+
+    def route_rules(self) -> tuple[RoutePolicyRule, ...]:
+        """Return ip-rule.txt."""
+        return self._read(Input.ROUTE_RULES, parse_route_rules, ())
+
+    def processes(self) -> tuple[Process, ...]:
+        """Return processes.txt."""
+        return self._read(Input.PROCESSES, parse_processes, ())
+
+    def sockets(self) -> tuple[Socket, ...]:
+        """Return sockets.txt."""
+        return self._read(Input.SOCKETS, parse_sockets, ())
+
+    def resolv_conf(self) -> ResolvConf | None:
+        """Return the node's resolv.conf."""
+        return self._read(Input.NODE_RESOLV_CONF, parse_resolv_conf, None)
+
+    def _read(self, source: Input, parse: Callable[[str, str], Parsed[T]], default: T) -> T:
+        return self._once(source, lambda path: self._files.parsed_text(path, parse), default)
+
+    def _once(self, source: Input, read: Callable[[str], T], default: T) -> T:
+        if source not in self._values:
+            paths: Sequence[str] = self._files.paths(source, self._node)
+            self._values[source] = read(paths[0]) if paths else default
+        return cast("T", self._values[source])
+
+
+_READERS: dict[Input, Callable[[NodeFiles, Input], Any]] = {
+    **dict.fromkeys(
+        (
+            Input.RULESET,
+            Input.RULESET_NFT,
+            Input.RULESET_LEGACY,
+            Input.RULESET_V6,
+            Input.RULESET_V6_NFT,
+            Input.RULESET_V6_LEGACY,
+        ),
+        NodeFiles.rulesets,
+    ),
+    **dict.fromkeys((Input.PROXY_LOG, Input.KUBELET_LOG), NodeFiles.log),
+    **dict.fromkeys(
+        (
+            Input.NFT_RULESET,
+            Input.PROXY_CONFIGZ,
+            Input.PROXY_CONFIG,
+            Input.PROXY_HEALTHZ,
+            Input.KUBELET_CONFIGZ,
+        ),
+        NodeFiles.document,
+    ),
+    Input.SYSCTLS: lambda files, _: files.sysctls(),
+    Input.HAIRPIN: lambda files, _: files.bridge_ports(),
+    Input.ADDRESSES: lambda files, _: files.addresses(),
+    Input.LINKS: lambda files, _: files.links(),
+    Input.ROUTES: lambda files, _: files.routes(),
+    Input.ROUTE_RULES: lambda files, _: files.route_rules(),
+    Input.PROCESSES: lambda files, _: files.processes(),
+    Input.SOCKETS: lambda files, _: files.sockets(),
+}

@@ -1,0 +1,26 @@
+"""Numbers and lists as words, for the messages of checks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+_LONGEST = 160
+"""Characters of a quoted text that a message can bear."""
+
+
+def counted(number: int, noun: str) -> str:
+    """Return `1 pod` or `1,204 pods`."""
+    return f"{number:,} {noun if number == 1 else f'{noun}s'}"
+
+
+def listed(items: Sequence[str], limit: int = 3) -> str:
+    """Return `a, b and c`, or `a, b and 12 more` where there are more than the limit."""
+    if len(items) > limit:
+        return f"{', '.join(items[: limit - 1])} and {len(items) - limit + 1:,} more"
+    return " and ".join(filter(None, (", ".join(items[:-1]), *items[-1:])))
+
+
+def shortened(text: str) -> str:
+    """Return a text of a bundle on one line, cut where it is longer than a message can bear."""
+    line = " ".join(text.split())
+    return line if len(line) <= _LONGEST else f"{line[: _LONGEST - 1].rstrip()}…"

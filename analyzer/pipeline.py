@@ -1,0 +1,90 @@
+"""The whole program on one screen: a bundle in, a report out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from analyzer.bundle.reader import Bundle
+from analyzer.checks import catalogue
+from analyzer.diagnosis import diagnose
+from analyzer.examination import Defect, examine
+from analyzer.findings import Check, NodeReport, Report
+from analyzer.load import load
+from analyzer.model.forwarding import ServiceKey
+from analyzer.model.ruleset import Family
+from analyzer.quotation import quote
+from analyzer.snapshot import NodeView
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What the user asked about."""
+
+    services: tuple[ServiceKey, ...] = ()
+    """Only these Services; empty for all."""
+
+    nodes: tuple[str, ...] = ()
+    """Only these nodes; empty for all."""
+
+    select: frozenset[str] = frozenset()
+    """Only these checks; empty for all."""
+
+    ignore: frozenset[str] = frozenset()
+    """Not these checks."""
+
+
+@dataclass(frozen=True, slots=True)
+class Analysis:
+    """A report, and where svcbundle itself failed."""
+
+    report: Report
+    defects: tuple[Defect, ...]
+
+
+def analyse(bundle: Bundle, question: Question, notify: Callable[[str], None]) -> Analysis:
+    """Examine a bundle and diagnose its Services; `notify` is told what is being done."""
+    cluster = load(bundle)
+    cluster.asked_services = question.services
+    nodes = [n for n in cluster.nodes.values() if not question.nodes or n.name in question.nodes]
+    examination = examine(cluster, _chosen(question), nodes, notify)
+    diagnosis = diagnose(cluster, examination)
+    evidence = (e.source for f in diagnosis.findings for e in f.problem.evidence)
+    report = Report(
+        identity=cluster.identity,
+        kubernetes=cluster.kubernetes,
+        nodes=tuple(_node_report(node) for node in nodes),
+        services=diagnosis.services,
+        findings=diagnosis.findings,
+        not_evaluated=examination.not_evaluated,
+        tallies=examination.tallies,
+        quotes=quote(bundle, evidence),
+    )
+    return Analysis(report, examination.defects)
+
+
+def _chosen(question: Question) -> Sequence[Check]:
+    return [
+        check
+        for check in catalogue()
+        if check.slug not in question.ignore
+        and (not question.select or check.slug in question.select)
+    ]
+
+
+def _node_report(node: NodeView) -> NodeReport:
+    ruleset = node.ruleset()
+    rules = sum(
+        len(chain.rules)
+        for family in Family
+        for found in [node.ruleset(family)]
+        if found is not None
+        for table in found.tables.values()
+        for chain in table.chains.values()
+    )
+    return NodeReport(
+        name=node.name,
+        kube_proxy=node.kube_proxy,
+        backend=ruleset.backend if ruleset else None,
+        rules=rules,
+    )

@@ -1,0 +1,53 @@
+"""The bundle lines that evidence points at, read again from the bundle: what is shown is what is there."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+
+from analyzer.bundle.reader import Bundle
+from analyzer.findings import Quote
+from analyzer.model.source import ObjectRef, Ref, SourceRef
+from analyzer.parse.locate import locate
+
+_CONTEXT = 2
+_LONGEST = 400
+
+
+def quote(bundle: Bundle, refs: Iterable[Ref]) -> dict[Ref, Quote]:
+    """Return the line behind each reference; each file is read once.
+
+    A reference to a file that is not in the bundle gives an empty line that says so.
+    """
+    by_path: dict[str, list[Ref]] = defaultdict(list)
+    for ref in dict.fromkeys(refs):
+        by_path[ref.path].append(ref)
+    quotes: dict[Ref, Quote] = {}
+    for path, wanted in sorted(by_path.items()):
+        if path not in bundle.members:
+            quotes.update({ref: Quote(path, 1, "(not in the bundle)") for ref in wanted})
+            continue
+        data = bundle.read(path)
+        lines = bundle.text(path)[0].splitlines()
+        quotes.update({ref: _quote(path, data, lines, ref) for ref in wanted})
+    return quotes
+
+
+def _quote(path: str, data: bytes, lines: list[str], ref: Ref) -> Quote:
+    match ref:
+        case ObjectRef():
+            found = locate(data, ref)
+            return _with_context(path, lines, found.line, found.text)
+        case SourceRef(line=line):
+            text = lines[line - 1] if 0 < line <= len(lines) else "(the file is empty)"
+            return _with_context(path, lines, line, _cut(text))
+
+
+def _with_context(path: str, lines: list[str], line: int, text: str) -> Quote:
+    before = lines[max(0, line - 1 - _CONTEXT) : line - 1]
+    after = lines[line : line + _CONTEXT]
+    return Quote(path, line, text, tuple(map(_cut, before)), tuple(map(_cut, after)))
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"

@@ -1,0 +1,16 @@
+#!/bin/sh
+# Install the Debian packages that some tests use where that is possible, and otherwise name them.
+set -eu
+
+missing=""
+command -v iptables-save >/dev/null 2>&1 || missing="$missing iptables"
+command -v ip >/dev/null 2>&1 || missing="$missing iproute2"
+[ -z "$missing" ] && exit 0
+
+if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
+	# shellcheck disable=SC2086 # a list of words
+	if { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing; } >/dev/null 2>&1; then
+		exit 0
+	fi
+fi
+echo "Not installed:$missing. Skipped for it: tests/kernel (rulesets run in the real kernel)."
