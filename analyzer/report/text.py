@@ -1,0 +1,207 @@
+"""A report for the terminal: the verdict, then causes, Services, what is missing, nodes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from analyzer.findings import Report, Status, Verdict
+from analyzer.report.cause_text import cause_lines, one_line
+from analyzer.report.terminal import Paint, Terminal, pad
+from analyzer.report.view import NodeRow, ReportView, view_of
+from analyzer.report.view_findings import Cause
+from analyzer.report.view_gaps import Gap
+from analyzer.report.view_services import STATIONS, Cell, ServiceRow
+from analyzer.report.visible import cells, visible
+from analyzer.report.wording import STATUS_MARKS, counted, listed
+
+_FULL_CAUSES = 8
+_ROWS = 20
+_GAPS = 8
+_WIDEST_COLUMN = 40
+_WIDEST = 120
+"""Sentences longer than this are hard to read, however wide the terminal is."""
+
+_STATUS_PAINT = {
+    Status.PASS: Paint.GOOD,
+    Status.FAIL: Paint.BAD,
+    Status.WARN: Paint.WARNING,
+    Status.NOT_EVALUATED: Paint.NOTE,
+    Status.NOT_APPLICABLE: Paint.FAINT,
+}
+_VERDICT_PAINT = {
+    Verdict.BROKEN: Paint.BAD,
+    Verdict.DEGRADED: Paint.WARNING,
+    Verdict.UNKNOWN: Paint.NOTE,
+    Verdict.HEALTHY: Paint.GOOD,
+}
+
+
+def render_text(report: Report, *, width: int, color: bool, verbose: bool = False) -> str:
+    """Return the report for a terminal of so many columns.
+
+    `color`: with escape sequences for colour; nothing is told by colour alone.
+    `verbose`: nothing is folded or left out.
+    """
+    text = _Text(Terminal(width, color), view_of(report), verbose)
+    sections = (
+        text.verdict(),
+        text.problems(),
+        text.advice(),
+        text.services(),
+        text.gaps(),
+        text.nodes(),
+        text.bundle(),
+    )
+    return "\n\n".join(filter(None, ("\n".join(lines) for lines in sections))) + "\n"
+
+
+@dataclass(frozen=True, slots=True)
+class _Text:
+    terminal: Terminal
+    view: ReportView
+    verbose: bool
+
+    @property
+    def prose(self) -> Terminal:
+        """The terminal for sentences."""
+        return replace(self.terminal, width=min(self.terminal.width, _WIDEST))
+
+    def verdict(self) -> Iterator[str]:
+        paint = _VERDICT_PAINT[self.view.worst]
+        for line in self.prose.wrap(visible(self.view.headline)):
+            yield self.terminal.paint(line, paint)
+        if len(self.view.problems) > 1:
+            yield f"{counted(len(self.view.problems), 'cause')}, the gravest first:"
+
+    def problems(self) -> Iterator[str]:
+        full = self.view.problems if self.verbose else self.view.problems[:_FULL_CAUSES]
+        for number, cause in enumerate(full):
+            if number:
+                yield ""
+            yield from cause_lines(self.terminal, cause, verbose=self.verbose)
+        brief = self.view.problems[len(full) :]
+        if brief:
+            yield ""
+            yield self._heading(f"{counted(len(brief), 'further cause')} (in full with -v)")
+            yield from self._brief(brief)
+
+    def advice(self) -> Iterator[str]:
+        if self.view.advice:
+            yield self._heading("Advice")
+        if self.verbose:
+            for cause in self.view.advice:
+                yield from cause_lines(self.terminal, cause, verbose=True)
+        else:
+            yield from self._brief(self.view.advice)
+
+    def services(self) -> Iterator[str]:
+        ill = [row for row in self.view.services if row.verdict is not Verdict.HEALTHY]
+        healthy = len(self.view.services) - len(ill)
+        if ill:
+            yield self._heading("Services that are not healthy")
+            yield from self._matrix(ill if self.verbose else ill[:_ROWS])
+            if len(ill) > _ROWS and not self.verbose:
+                yield f"  … and {len(ill) - _ROWS:,} more (-v lists them)"
+            yield from self._legend()
+        if healthy and ill:
+            state = "is healthy" if healthy == 1 else "are healthy"
+            yield self.terminal.paint(f"  {counted(healthy, 'Service')} {state}.", Paint.GOOD)
+
+    def gaps(self) -> Iterator[str]:
+        if not self.view.gaps:
+            return
+        yield self._heading("Not evaluated, and the command that would tell")
+        for gap in self.view.gaps if self.verbose else self.view.gaps[:_GAPS]:
+            yield from self._gap(gap)
+        if len(self.view.gaps) > _GAPS and not self.verbose:
+            yield f"  … and {len(self.view.gaps) - _GAPS:,} more (-v lists them)"
+
+    def nodes(self) -> Iterator[str]:
+        if not self.view.nodes:
+            return
+        yield self._heading("Nodes")
+        rows = [("node", "mode", "kube-proxy", "iptables", "rules")]
+        shown = self.view.nodes if self.verbose else self.view.nodes[:_ROWS]
+        rows += [_node(node) for node in shown]
+        widths = [
+            min(max(cells(row[column]) for row in rows), _WIDEST_COLUMN)
+            for column in range(len(rows[0]))
+        ]
+        for number, row in enumerate(rows):
+            line = "  ".join(pad(text, size) for text, size in zip(row, widths, strict=True))
+            yield "  " + (
+                self.terminal.paint(line.rstrip(), Paint.FAINT) if not number else line.rstrip()
+            )
+        if len(self.view.nodes) > len(shown):
+            yield f"  … and {len(self.view.nodes) - len(shown):,} more (-v lists them)"
+
+    def bundle(self) -> Iterator[str]:
+        yield self._heading("Bundle")
+        for fact in self.view.facts:
+            yield from self.terminal.wrap(visible(fact.value), f"  {pad(fact.label, 12)}", " " * 14)
+
+    # --- parts ---
+
+    def _heading(self, text: str) -> str:
+        return self.terminal.paint(text, Paint.STRONG)
+
+    def _brief(self, causes: Sequence[Cause]) -> Iterator[str]:
+        for cause in causes if self.verbose else causes[:_ROWS]:
+            yield from one_line(self.terminal, cause.shown)
+        if len(causes) > _ROWS and not self.verbose:
+            yield f"  … and {len(causes) - _ROWS:,} more (-v lists them)"
+
+    def _matrix(self, rows: Sequence[ServiceRow]) -> Iterator[str]:
+        longest = max(cells(visible(row.name)) for row in rows)
+        columns = min(longest, max(self.terminal.width - 60, 30))
+        initials = " ".join(station.value[:2] for station in STATIONS)
+        yield f"  {'':10}{'':{columns}}  {self.terminal.paint(initials, Paint.FAINT)}"
+        for row in rows:
+            yield from self._row(row, columns)
+
+    def _row(self, row: ServiceRow, columns: int) -> Iterator[str]:
+        verdict = self.terminal.paint(pad(row.verdict.value, 9), _VERDICT_PAINT[row.verdict])
+        name = visible(row.name)
+        marks = "  ".join(self._mark(cell) for cell in row.cells)
+        if cells(name) > columns:
+            yield f"  {verdict} {name}"
+            yield f"  {'':10}{'':{columns}}  {marks}"
+            return
+        failing = ", ".join(row.failing)
+        room = self.terminal.width - columns - 45
+        yield f"  {verdict} {pad(name, columns)}  {marks}" + (
+            f"  {failing}" if failing and cells(failing) <= room else ""
+        )
+
+    def _mark(self, cell: Cell) -> str:
+        return self.terminal.paint(STATUS_MARKS[cell.status].sign, _STATUS_PAINT[cell.status])
+
+    def _legend(self) -> Iterator[str]:
+        stations = ", ".join(station.value for station in STATIONS)
+        marks = ", ".join(f"{mark.sign} {mark.word}" for mark in STATUS_MARKS.values())
+        yield from self.prose.wrap(f"Columns: {stations}.", "  ", "  ")
+        yield from self.prose.wrap(f"Marks: {marks}.", "  ", "  ")
+
+    def _gap(self, gap: Gap) -> Iterator[str]:
+        title = gap.path or gap.reasons[0]
+        if "<node>" in gap.path or "<pod>" in gap.path:
+            title += f" of {listed(gap.owners)}"
+        yield from self.prose.wrap(visible(title), "  ")
+        if gap.command:
+            where = f"{gap.where}: " if gap.where else ""
+            command = self.terminal.paint(visible(gap.command), Paint.STRONG)
+            yield f"    → {visible(where)}{command}"
+        waiting = listed(gap.checks, len(gap.checks) if self.verbose else 5)
+        on = listed(gap.subjects, len(gap.subjects) if self.verbose else 5)
+        yield from self.prose.wrap(visible(f"needed by {waiting} ({on})"), "      ")
+
+
+def _node(node: NodeRow) -> tuple[str, str, str, str, str]:
+    return (
+        visible(node.name),
+        node.mode,
+        visible(node.kube_proxy),
+        node.backend,
+        f"{node.rules:,}",
+    )

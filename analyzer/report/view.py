@@ -1,0 +1,197 @@
+"""A report put in the order and the words in which it is read, for the terminal and the page alike."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+from analyzer.findings import CheckTally, NodeReport, Report, Severity, Verdict
+from analyzer.report.view_findings import Cause, CheckGroup, causes_of, grouped
+from analyzer.report.view_gaps import Gap, gaps_of
+from analyzer.report.view_services import ServiceRow, service_rows
+from analyzer.report.wording import VERDICT_ORDER, counted, sentence
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """Something about the bundle, with its name."""
+
+    label: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class VerdictCount:
+    """How many Services are in one state."""
+
+    verdict: Verdict
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class NodeRow:
+    """One node."""
+
+    name: str
+    mode: str
+    kube_proxy: str
+    """Its version, or what is known about it."""
+
+    signs: tuple[str, ...]
+    """What the version was concluded from, where nothing states it."""
+
+    backend: str
+    rules: int
+    findings: tuple[Cause, ...]
+    """Causes that are about this node."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReportView:
+    """Everything that a reader is shown."""
+
+    headline: str
+    """What is broken, in one sentence."""
+
+    explanation: str
+    """Why, in one sentence; empty where nothing is wrong."""
+
+    origin: str
+    """Whose state this is, and when: `cluster lab, Kubernetes v1.30.5, collected 2026-11-23 02:51:33 UTC`."""
+
+    worst: Verdict
+    facts: tuple[Fact, ...]
+    verdicts: tuple[VerdictCount, ...]
+    """Every verdict, gravest first."""
+
+    problems: tuple[Cause, ...]
+    """Causes that are errors or warnings."""
+
+    advice: tuple[Cause, ...]
+    """Causes that only advise."""
+
+    groups: tuple[CheckGroup, ...]
+    """All causes by check."""
+
+    services: tuple[ServiceRow, ...]
+    gaps: tuple[Gap, ...]
+    nodes: tuple[NodeRow, ...]
+    tallies: tuple[CheckTally, ...]
+
+    @property
+    def silent(self) -> tuple[CheckTally, ...]:
+        """Checks that ran and found nothing."""
+        return tuple(t for t in self.tallies if t.passed and not t.findings)
+
+
+def view_of(report: Report) -> ReportView:
+    """Return what a reader is shown of a report."""
+    causes = causes_of(report)
+    problems = tuple(c for c in causes if c.shown.severity is not Severity.INFO)
+    advice = tuple(c for c in causes if c.shown.severity is Severity.INFO)
+    verdicts = Counter(service.verdict for service in report.services)
+    return ReportView(
+        headline=_headline(report, verdicts),
+        explanation=_explanation(problems),
+        origin=_origin(report),
+        worst=_worst(verdicts, problems),
+        facts=_facts(report),
+        verdicts=tuple(VerdictCount(verdict, verdicts[verdict]) for verdict in VERDICT_ORDER),
+        problems=problems,
+        advice=advice,
+        groups=grouped(causes),
+        services=service_rows(report),
+        gaps=gaps_of(report.not_evaluated),
+        nodes=tuple(_node(node, problems) for node in report.nodes),
+        tallies=report.tallies,
+    )
+
+
+def _headline(report: Report, verdicts: Counter[Verdict]) -> str:
+    if not report.services:
+        return "No Service was examined."
+    if len(report.services) == 1:
+        only = report.services[0]
+        state = (
+            "could not be judged" if only.verdict is Verdict.UNKNOWN else f"is {only.verdict.value}"
+        )
+        return f"Service {only.service.full_name} {state}."
+    total = counted(len(report.services), "Service")
+    broken, degraded = verdicts[Verdict.BROKEN], verdicts[Verdict.DEGRADED]
+    healthy, unknown = verdicts[Verdict.HEALTHY], verdicts[Verdict.UNKNOWN]
+    if healthy == len(report.services):
+        return f"All {total} are healthy."
+    if unknown == len(report.services):
+        return f"None of the {total} could be judged."
+    parts = [
+        f"{number:,} {'is' if number == 1 else 'are'} {state}"
+        for number, state in ((broken, "broken"), (degraded, "degraded"))
+        if number
+    ] or [f"{healthy:,} {'is' if healthy == 1 else 'are'} healthy"]
+    parts += [f"{unknown:,} could not be judged"] if unknown else []
+    number, _, state = parts[0].partition(" ")
+    if len(parts) == 1 and len(report.services) in {broken, degraded}:
+        return f"All {total} {state}."
+    return f"{number} of {total} {', '.join((state, *parts[1:]))}."
+
+
+def _explanation(problems: tuple[Cause, ...]) -> str:
+    if not problems:
+        return ""
+    gravest = sentence(problems[0].shown.message)
+    if len(problems) == 1:
+        return f"Cause: {gravest}"
+    return f"{counted(len(problems), 'cause')} found. The gravest: {gravest}"
+
+
+def _origin(report: Report) -> str:
+    parts = (
+        f"cluster {report.identity.cluster}" if report.identity.cluster else "",
+        f"Kubernetes {report.kubernetes}" if report.kubernetes else "",
+        f"collected {_collected(report)}",
+    )
+    return ", ".join(filter(None, parts))
+
+
+def _collected(report: Report) -> str:
+    created = report.identity.created_at
+    return f"{created:%Y-%m-%d %H:%M:%S %Z}".strip() if created else "at an unknown time"
+
+
+def _worst(verdicts: Counter[Verdict], problems: tuple[Cause, ...]) -> Verdict:
+    found = next((verdict for verdict in VERDICT_ORDER if verdicts[verdict]), Verdict.UNKNOWN)
+    if found is Verdict.HEALTHY and problems:
+        return Verdict.DEGRADED
+    return found
+
+
+def _facts(report: Report) -> tuple[Fact, ...]:
+    identity = report.identity
+    return (
+        Fact("Bundle", identity.path),
+        Fact("Cluster", identity.cluster or "not named"),
+        Fact("Kubernetes", report.kubernetes or "version unknown"),
+        Fact("Nodes", f"{len(report.nodes):,}"),
+        Fact("Services", f"{len(report.services):,}"),
+        Fact("Collected", _collected(report)),
+        Fact(
+            "Integrity",
+            "checked against the manifest"
+            if identity.verified
+            else "not verified: no manifest to check the files against",
+        ),
+        Fact("Redacted", "yes: names and addresses were replaced" if identity.redacted else "no"),
+    )
+
+
+def _node(node: NodeReport, problems: tuple[Cause, ...]) -> NodeRow:
+    version = node.kube_proxy.version
+    return NodeRow(
+        name=node.name,
+        mode=node.kube_proxy.mode.value,
+        kube_proxy=str(version),
+        signs=() if version.exact else tuple(f"{s.claim}: {s.reason}" for s in version.signs),
+        backend=node.backend.value if node.backend else "no rules read",
+        rules=node.rules,
+        findings=tuple(c for c in problems if c.shown.finding.problem.node == node.name),
+    )
