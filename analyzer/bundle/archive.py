@@ -51,16 +51,16 @@ def _compression(path: Path, file: BinaryIO) -> Compression | None:
     file.seek(0)
     if not head:
         raise BundleUnreadableError(f"{path}: the file is empty; {_EXPECTED}")
+    if is_tar(head):
+        return None
     for compression in COMPRESSIONS:
         if head.startswith(compression.magic):
             return compression
     for magic, name in _FOREIGN:
         if head.startswith(magic):
             raise BundleUnreadableError(f"{path}: the file is {name}; {_EXPECTED}")
-    if not is_tar(head):
-        beginning = shown(head[:32].decode("utf-8", "backslashreplace"))
-        raise BundleUnreadableError(f"{path}: no archive (begins with “{beginning}”); {_EXPECTED}")
-    return None
+    beginning = shown(head[:32].decode("utf-8", "backslashreplace"))
+    raise BundleUnreadableError(f"{path}: no archive (begins with “{beginning}”); {_EXPECTED}")
 
 
 @dataclass(slots=True)
@@ -93,7 +93,7 @@ class _Reading:
             if self.wanted:
                 self.intake.lose(self.current, "cut off by the damage of the archive; not used")
             after = f"; nothing is read after {shown(self.last)}" if self.last else ""
-            self.intake.lose("", f"{damage}{after}")
+            self.intake.break_off(f"{damage}{after}")
         if isinstance(self.store, Spool):
             self.store.seal()
 

@@ -2,30 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 
 from analyzer.bundle.manifest import Manifest, ManifestEntry
 from analyzer.bundle.member import Content
 from analyzer.bundle.member_name import shown
 from analyzer.bundle.problem import BundleProblem, ProblemKind
 from analyzer.bundle.root import MANIFEST
+from analyzer.bundle.tree import Tree
 from analyzer.model.source import ObjectRef
 
 
-def verify(
-    manifest: Manifest, files: Mapping[str, Content], source: str, reported: Collection[str]
-) -> Iterator[BundleProblem]:
-    """Yield what is absent or differs; paths in `reported` are known to be absent for another reason."""
+def verify(manifest: Manifest, tree: Tree) -> Iterator[BundleProblem]:
+    """Yield what is absent or differs; absence with a reason that was told already is not told again."""
+    reported = {problem.path for problem in tree.problems}
+    absent: list[ManifestEntry] = []
     for entry in manifest.entries.values():
-        path = shown(entry.path)
-        ref = ObjectRef(MANIFEST, -1, ("entries", entry.index))
-        content = files.get(entry.path)
-        if content is not None:
-            if difference := _difference(content, entry):
-                yield BundleProblem(ProblemKind.ALTERED, source, path, difference, ref)
-        elif path not in reported:
+        if entry.path in tree.files:
+            if difference := _difference(tree.files[entry.path], entry):
+                yield _problem(ProblemKind.ALTERED, tree, entry, difference)
+        elif shown(entry.path) not in reported:
+            absent.append(entry)
+    if tree.complete:
+        for entry in absent:
             message = f"{MANIFEST} lists it, but it is not in the bundle"
-            yield BundleProblem(ProblemKind.UNREADABLE, source, path, message, ref)
+            yield _problem(ProblemKind.UNREADABLE, tree, entry, message)
+    elif absent:
+        message = (
+            f"{len(absent):,} files that {MANIFEST} lists are lost, from {shown(absent[0].path)} on"
+        )
+        yield BundleProblem(ProblemKind.UNREADABLE, tree.source, "", message)
 
 
 def vouched(manifest: Manifest | None, files: Mapping[str, Content]) -> frozenset[str]:
@@ -43,3 +49,8 @@ def _difference(content: Content, entry: ManifestEntry) -> str:
     if entry.sha256 is not None and (digest := content.sha256()) != entry.sha256:
         return f"its SHA-256 is {digest}, {MANIFEST} says {entry.sha256}"
     return ""
+
+
+def _problem(kind: ProblemKind, tree: Tree, entry: ManifestEntry, message: str) -> BundleProblem:
+    ref = ObjectRef(MANIFEST, -1, ("entries", entry.index))
+    return BundleProblem(kind, tree.source, shown(entry.path), message, ref)

@@ -16,7 +16,7 @@ def objection(name: str, limits: Limits) -> str | None:
         claim = f"its name is {len(name):,} characters long, more than {limits.path_length:,}"
         return exceeded(claim, MAX_PATH_LENGTH)
     if not name.isprintable():
-        return "its name holds a control character or bytes that are not UTF-8"
+        return "its name holds unprintable characters or bytes that are not UTF-8"
     if "\\" in name:
         return "its name holds a backslash"
     if name.startswith("/"):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 from pathlib import Path
 from stat import S_ISDIR, S_ISREG
@@ -18,6 +18,7 @@ from analyzer.bundle.limits import Limits
 from analyzer.bundle.manifest import Manifest
 from analyzer.bundle.manifest_json import ManifestReading, read_manifest
 from analyzer.bundle.member import Content
+from analyzer.bundle.member_name import shown
 from analyzer.bundle.problem import BundleProblem, ProblemKind
 from analyzer.bundle.root import MANIFEST, rooted
 from analyzer.bundle.text import decoded
@@ -99,6 +100,11 @@ class _Part:
     manifest: Manifest | None
     problems: tuple[BundleProblem, ...]
 
+    @property
+    def cluster(self) -> str:
+        """The cluster's name; empty where no manifest says it."""
+        return self.manifest.cluster if self.manifest else ""
+
 
 def open_bundle(paths: Sequence[Path], limits: Limits = Limits()) -> Bundle:  # noqa: B008  # frozen
     """Read archives and directories of one cluster as one bundle; of a path in two of them the first wins.
@@ -121,10 +127,8 @@ def _part(path: Path, limits: Limits, resources: ExitStack) -> _Part:
     if tree is None or not tree.files:
         raise BundleUnreadableError(_nothing_found(path, unrooted))
     reading = _manifest(tree, limits)
-    problems = (*tree.problems, *reading.problems)
-    if reading.manifest is not None:
-        reported = {problem.path for problem in problems}
-        problems += tuple(verify(reading.manifest, tree.files, tree.source, reported))
+    differences = () if reading.manifest is None else verify(reading.manifest, tree)
+    problems = (*tree.problems, *reading.problems, *differences)
     return _Part(tree.source, tree.files, reading.manifest, problems)
 
 
@@ -167,8 +171,22 @@ def _unverified(parts: Iterable[_Part], members: Iterable[str]) -> Iterator[str]
 def _problems(parts: Sequence[_Part]) -> Iterator[BundleProblem]:
     first: dict[str, _Part] = {}
     for part in parts:
-        yield from _capped(part.source, (*part.problems, *_duplicates(part, first)))
+        found = (*part.problems, *_other_cluster(part, parts), *_duplicates(part, first))
+        if MANIFEST in first:  # the manifest that the bundle shows is another one
+            found = tuple(replace(problem, ref=None) for problem in found)
+        yield from _capped(part.source, found)
         first = {**dict.fromkeys(part.files, part), **first}
+
+
+def _other_cluster(part: _Part, parts: Sequence[_Part]) -> Iterator[BundleProblem]:
+    """Yield a problem where a manifest names another cluster than the first that names one."""
+    first = next((it for it in parts if it.cluster), part)
+    if part.cluster and part.cluster != first.cluster:
+        message = (
+            f"it is of cluster {shown(part.cluster)}, {first.source} of {shown(first.cluster)}; "
+            "both are read as one cluster"
+        )
+        yield BundleProblem(ProblemKind.ALTERED, part.source, MANIFEST, message)
 
 
 def _duplicates(part: _Part, first: Mapping[str, _Part]) -> Iterator[BundleProblem]:

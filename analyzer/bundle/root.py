@@ -40,7 +40,7 @@ def rooted(tree: Tree) -> Tree | None:
             )
             problems.append(_unreadable(tree, other, message))
     followed, refused = _followed(tree, prefix)
-    return Tree(tree.source, files | followed, {}, (*problems, *refused))
+    return Tree(tree.source, files | followed, {}, (*problems, *refused), tree.complete)
 
 
 def _roots(names: Iterable[str]) -> list[str]:

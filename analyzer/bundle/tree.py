@@ -29,6 +29,8 @@ class Tree:
     """Symbolic links with their targets as written, not followed yet."""
 
     problems: tuple[BundleProblem, ...]
+    complete: bool
+    """False where reading ended before the input's end: any file may be missing for that reason."""
 
 
 @dataclass(slots=True)
@@ -41,6 +43,7 @@ class Intake:
     links: dict[str, str] = field(default_factory=dict)
     problems: list[BundleProblem] = field(default_factory=list)
     members: int = 0
+    complete: bool = True
 
     def admit(self, member: Member) -> str | None:
         """Return the normalised name of a file whose content is wanted; note a link, or a refusal.
@@ -85,10 +88,16 @@ class Intake:
 
     def stop(self, name: str, reason: str) -> None:
         """Note that nothing is read from this member on; an empty name stands for the input as a whole."""
+        self.complete = False
         self._note(ProblemKind.UNSAFE, name, f"refused, and all that follows: {reason}")
 
+    def break_off(self, reason: str) -> None:
+        """Note that the rest of the input cannot be read."""
+        self.complete = False
+        self._note(ProblemKind.UNREADABLE, "", reason)
+
     def lose(self, name: str, reason: str) -> None:
-        """Note that a member (or, without a name, the rest of the input) cannot be read."""
+        """Note that a member (or, without a name, something about the whole input) cannot be read."""
         self._note(ProblemKind.UNREADABLE, name, reason)
 
     def _note(self, kind: ProblemKind, name: str, message: str) -> None:
@@ -96,4 +105,4 @@ class Intake:
 
     def tree(self) -> Tree:
         """Return what was accepted."""
-        return Tree(self.source, self.files, self.links, tuple(self.problems))
+        return Tree(self.source, self.files, self.links, tuple(self.problems), self.complete)

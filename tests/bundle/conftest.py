@@ -34,3 +34,17 @@ def pack(tmp_path: Path) -> Pack:
         return path
 
     return build
+
+
+@pytest.fixture
+def lay_out(tmp_path: Path) -> Pack:
+    """Write the same members as plain files below a directory."""
+
+    def build(*members: tuple[str, bytes], name: str = "directory") -> Path:
+        root = tmp_path / name
+        for path, content in members:
+            (root / path).parent.mkdir(parents=True, exist_ok=True)
+            (root / path).write_bytes(content)
+        return root
+
+    return build

@@ -48,11 +48,11 @@ def _socket(root: Path) -> None:
         ),
         (
             lambda root: (root / "nodes/b/x\n").touch(),
-            "nodes/b/x\\n: refused: its name holds a control character or bytes that are not UTF-8",
+            "nodes/b/x\\n: refused: its name holds unprintable characters or bytes that are not UTF-8",
         ),
         (
             lambda root: (root / "nodes" / os.fsdecode(b"\xff") / "deeper").mkdir(parents=True),
-            "nodes/\\udcff: refused: its name holds a control character or bytes that are not UTF-8",
+            "nodes/\\udcff: refused: its name holds unprintable characters or bytes that are not UTF-8",
         ),
     ],
     ids=["fifo", "socket", "link out", "link above", "link to a directory", "control", "not UTF-8"],

@@ -51,22 +51,22 @@ REFUSED = [
     (
         "newline",
         ("b/nodes/a\nb", b"x"),
-        "nodes/a\\nb: refused: its name holds a control character or bytes that are not UTF-8",
+        "nodes/a\\nb: refused: its name holds unprintable characters or bytes that are not UTF-8",
     ),
     (
         "escape sequence",
         ("b/nodes/\x1b[2J\x9b", b"x"),
-        "nodes/\\x1b[2J\\x9b: refused: its name holds a control character or bytes that are not UTF-8",
+        "nodes/\\x1b[2J\\x9b: refused: its name holds unprintable characters or bytes that are not UTF-8",
     ),
     (
         "right-to-left override",
         ("b/nodes/\u202egol", b"x"),
-        "nodes/\\u202egol: refused: its name holds a control character or bytes that are not UTF-8",
+        "nodes/\\u202egol: refused: its name holds unprintable characters or bytes that are not UTF-8",
     ),
     (
         "not UTF-8",
         ("b/nodes/\udcff", b"x"),
-        "nodes/\\udcff: refused: its name holds a control character or bytes that are not UTF-8",
+        "nodes/\\udcff: refused: its name holds unprintable characters or bytes that are not UTF-8",
     ),
     (
         "long name",

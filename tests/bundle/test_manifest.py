@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gzip
 import hashlib
 import json
 import tarfile
@@ -291,13 +292,16 @@ ENTRY = {"path": "nodes/node-a/iptables-save.txt", "bytes": 5, "sha256": SHA}
     ids=["same", "upper case", "nothing to compare", "size", "content", "absent"],
 )
 def test_files_are_compared_with_the_manifest(
-    pack: Callable[..., Path], entry: dict[str, Any], kind: ProblemKind | None, said: str
+    request: pytest.FixtureRequest, entry: dict[str, Any], kind: ProblemKind | None, said: str
 ) -> None:
     listed = ({"path": "cluster/x", "bytes": 1}, entry)
-    path = bundle_with(pack, *listed, members=(FILE, ("b/cluster/x", b"1")))
-    with tarfile.open(path) as archive:
-        archive.extractall(path.parent / "directory", filter="data")
-    for source in (path, path.parent / "directory"):
+    for writer in ("pack", "lay_out"):
+        source = bundle_with(
+            request.getfixturevalue(writer),
+            *listed,
+            members=(FILE, ("b/cluster/x", b"1")),
+            name=writer,
+        )
         with open_bundle([source]) as bundle:
             assert [(p.kind, p.path, p.message) for p in bundle.problems] == (
                 [(kind, entry["path"], said)] if kind else []
@@ -355,4 +359,26 @@ def test_manifests_of_several_inputs_are_one(pack: Callable[..., Path]) -> None:
         assert bundle.manifest.entries[ENTRY["path"]].sha256 == SHA
         assert list(bundle.manifest.missing) == ["nodes/node-b/y"]
         assert bundle.unverified == ("nodes/node-b/x",)
-        assert [(p.source, p.path) for p in bundle.problems] == [(str(two), "nodes/node-b/x")]
+        assert [(p.source, p.path, p.ref) for p in bundle.problems] == [
+            (str(two), "nodes/node-b/x", None),
+            (str(two), "manifest.json", None),
+        ]
+        assert bundle.problems[1].message == (
+            f"it is of cluster other, {one} of prod; both are read as one cluster"
+        )
+
+
+def test_of_an_archive_that_breaks_off_what_is_lost_is_counted_not_listed(
+    pack: Callable[..., Path],
+) -> None:
+    listed = [{"path": f"nodes/n{number}/x", "bytes": 1} for number in range(9)]
+    path = bundle_with(pack, *listed, members=(("b/nodes/n0/x", b"1"), ("b/nodes/n1/x", b"1")))
+    plain = gzip.decompress(path.read_bytes())
+    path.write_bytes(gzip.compress(plain[: plain.index(b"b/nodes/n1/x") + 512]))
+    with open_bundle([path]) as bundle:
+        assert bundle.members == ("manifest.json", "nodes/n0/x")
+        assert [str(problem) for problem in bundle.problems] == [
+            "nodes/n1/x: cut off by the damage of the archive; not used",
+            f"{path}: the archive is cut off; nothing is read after b/nodes/n0/x",
+            f"{path}: 7 files that manifest.json lists are lost, from nodes/n2/x on",
+        ]

@@ -37,11 +37,9 @@ def test_every_kind_of_archive_is_read_whatever_its_name(
         assert bundle.name == str(path)
 
 
-def test_a_directory_reads_like_an_archive(pack: Callable[..., Path], tmp_path: Path) -> None:
-    archive = pack(SERVICES, SYSCTL)
-    with tarfile.open(archive) as content:
-        content.extractall(tmp_path / "tree", filter="data")
-    for root in (tmp_path / "tree", tmp_path / "tree" / "b"):
+def test_a_directory_reads_like_an_archive(lay_out: Callable[..., Path]) -> None:
+    folder = lay_out(SERVICES, SYSCTL)
+    for root in (folder, folder / "b"):
         with open_bundle([root]) as bundle:
             assert bundle.members == MEMBERS
             assert [bundle.read(path) for path in MEMBERS] == [SERVICES[1], SYSCTL[1]]
