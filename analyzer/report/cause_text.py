@@ -5,32 +5,33 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from analyzer.findings import Severity
+from analyzer.phrases import counted, listed
 from analyzer.report.markdown import BlockKind
 from analyzer.report.terminal import Paint, Terminal, shorten
 from analyzer.report.view_findings import Cause, Excerpt, Shown
 from analyzer.report.visible import cells, visible
-from analyzer.report.wording import SEVERITY_WORDS, counted, listed
+from analyzer.report.wording import SEVERITY_MARKS
 
 _INDENT = "    "
 _LEAST_ROOM = 32
 """A line's excerpt shorter than this is put below its place instead of beside it."""
 
-SEVERITY_PAINT = {
+_SEVERITY_PAINT = {
     Severity.ERROR: Paint.BAD,
     Severity.WARNING: Paint.WARNING,
     Severity.INFO: Paint.NOTE,
 }
-_SEVERITY_SIGN = {Severity.ERROR: "✗", Severity.WARNING: "!", Severity.INFO: "i"}
 
 
 def cause_lines(terminal: Terminal, cause: Cause, *, verbose: bool) -> Iterator[str]:
     """Yield the lines of one cause; `verbose` lists its consequences one by one."""
     shown = cause.shown
-    title = f"{_SEVERITY_SIGN[shown.severity]} {SEVERITY_WORDS[shown.severity]}"
+    mark = SEVERITY_MARKS[shown.severity]
+    title = f"{mark.sign} {mark.word}"
     subject = terminal.paint(visible(shown.subject), Paint.STRONG)
     slug = terminal.paint(f"[{shown.slug}]", Paint.FAINT)
     yield from terminal.wrap(
-        f"{terminal.paint(title, SEVERITY_PAINT[shown.severity])} {subject} {slug}", "", "  "
+        f"{terminal.paint(title, _SEVERITY_PAINT[shown.severity])} {subject} {slug}", "", "  "
     )
     yield from terminal.wrap(visible(shown.message), "  ")
     for excerpt in shown.excerpts:
@@ -41,7 +42,7 @@ def cause_lines(terminal: Terminal, cause: Cause, *, verbose: bool) -> Iterator[
 
 def one_line(terminal: Terminal, shown: Shown) -> Iterator[str]:
     """Yield a finding as a list item, with the place of its first evidence."""
-    sign = _SEVERITY_SIGN[shown.severity]
+    sign = SEVERITY_MARKS[shown.severity].sign
     text = f"{sign} {visible(shown.message)} [{shown.slug}] {visible(shown.first_place)}"
     yield from terminal.wrap(text, "  ", _INDENT)
 
@@ -88,7 +89,7 @@ def _consequences(terminal: Terminal, cause: Cause, verbose: bool) -> Iterator[s
     if not cause.consequences:
         return
     number = counted(len(cause.consequences), "further finding")
-    concerned = f" on {listed(cause.services)}" if cause.services else ""
+    concerned = f" on {listed(cause.services, 5)}" if cause.services else ""
     hint = "" if verbose else " (-v lists them)"
     yield from terminal.wrap(visible(f"Explains {number}{concerned}{hint}."), "  ")
     if verbose:

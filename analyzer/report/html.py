@@ -11,11 +11,12 @@ import hashlib
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from analyzer.findings import Report, Severity, Status, Verdict
+from analyzer.findings import Report, Status, Verdict
+from analyzer.phrases import counted, listed
 from analyzer.report.view import ReportView, view_of
 from analyzer.report.view_services import STATIONS, ServiceRow
 from analyzer.report.visible import HIDDEN, spell, visible
-from analyzer.report.wording import SEVERITY_WORDS, STATUS_MARKS, counted, listed
+from analyzer.report.wording import SEVERITY_MARKS, STATUS_MARKS, VERDICT_MARKS
 from analyzer.resources import resource_text
 
 _ROWS_SHOWN = 200
@@ -32,14 +33,6 @@ _STATUS_CLASS = {
     Status.NOT_APPLICABLE: "n",
 }
 """Short, for they stand in every cell; a cell without class passes."""
-
-_VERDICT_SIGN = {
-    Verdict.BROKEN: "✗",
-    Verdict.DEGRADED: "!",
-    Verdict.UNKNOWN: "?",
-    Verdict.HEALTHY: "✓",
-}
-_SEVERITY_SIGN = {Severity.ERROR: "✗", Severity.WARNING: "!", Severity.INFO: "i"}
 
 
 def render_html(report: Report) -> str:
@@ -98,9 +91,8 @@ def _environment() -> Environment:
         "stations": STATIONS,
         "status_class": _STATUS_CLASS,
         "status_marks": STATUS_MARKS,
-        "verdict_sign": _VERDICT_SIGN,
-        "severity_sign": _SEVERITY_SIGN,
-        "severity_word": SEVERITY_WORDS,
+        "verdict_marks": VERDICT_MARKS,
+        "severity_marks": SEVERITY_MARKS,
     }
     return environment
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from analyzer.findings import Report, Status, Verdict
+from analyzer.phrases import counted, listed
 from analyzer.report.cause_text import cause_lines, one_line
 from analyzer.report.terminal import Paint, Terminal, pad
 from analyzer.report.view import NodeRow, ReportView, view_of
@@ -13,7 +14,7 @@ from analyzer.report.view_findings import Cause
 from analyzer.report.view_gaps import Gap
 from analyzer.report.view_services import STATIONS, Cell, ServiceRow
 from analyzer.report.visible import cells, visible
-from analyzer.report.wording import STATUS_MARKS, counted, listed
+from analyzer.report.wording import STATUS_MARKS
 
 _FULL_CAUSES = 8
 _ROWS = 20
@@ -186,7 +187,7 @@ class _Text:
     def _gap(self, gap: Gap) -> Iterator[str]:
         title = gap.path or gap.reasons[0]
         if "<node>" in gap.path or "<pod>" in gap.path:
-            title += f" of {listed(gap.owners)}"
+            title += f" of {listed(gap.owners, 5)}"
         yield from self.prose.wrap(visible(title), "  ")
         if gap.command:
             where = f"{gap.where}: " if gap.where else ""

@@ -6,10 +6,11 @@ from collections import Counter
 from dataclasses import dataclass
 
 from analyzer.findings import CheckTally, NodeReport, Report, Severity, Verdict
+from analyzer.phrases import counted
 from analyzer.report.view_findings import Cause, CheckGroup, causes_of, grouped
 from analyzer.report.view_gaps import Gap, gaps_of
 from analyzer.report.view_services import ServiceRow, service_rows
-from analyzer.report.wording import VERDICT_ORDER, counted, sentence
+from analyzer.report.wording import VERDICT_ORDER, sentence
 
 
 @dataclass(frozen=True, slots=True)

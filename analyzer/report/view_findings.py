@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from analyzer.findings import Check, Evidence, Finding, Quote, Report, Severity
+from analyzer.phrases import listed
 from analyzer.report.emphasis import Segment, decisive_parts, segments
 from analyzer.report.markdown import Block, blocks_of
 from analyzer.report.remedy import remedy_blocks
-from analyzer.report.wording import listed
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,7 @@
-"""How numbers, lists, severities and statuses are said in English."""
+"""How severities, statuses and verdicts are said and marked."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from analyzer.findings import Severity, Status, Verdict
@@ -27,23 +26,18 @@ STATUS_MARKS = {
 VERDICT_ORDER = (Verdict.BROKEN, Verdict.DEGRADED, Verdict.UNKNOWN, Verdict.HEALTHY)
 """Gravest first."""
 
-SEVERITY_WORDS = {
-    Severity.ERROR: "Error",
-    Severity.WARNING: "Warning",
-    Severity.INFO: "Advice",
+SEVERITY_MARKS = {
+    Severity.ERROR: Mark("✗", "Error"),
+    Severity.WARNING: Mark("!", "Warning"),
+    Severity.INFO: Mark("i", "Advice"),
 }
 
-
-def counted(number: int, noun: str) -> str:
-    """`1 Service`, `1,204 Services`."""
-    return f"{number:,} {noun if number == 1 else f'{noun}s'}"
-
-
-def listed(items: Sequence[str], limit: int = 5) -> str:
-    """Join as `a, b and c`, or `a, b and 12 more` where there are more than the limit."""
-    if len(items) > limit:
-        return f"{', '.join(items[: limit - 1])} and {len(items) - limit + 1:,} more"
-    return " and ".join(filter(None, (", ".join(items[:-1]), *items[-1:])))
+VERDICT_MARKS = {
+    Verdict.BROKEN: Mark("✗", "broken"),
+    Verdict.DEGRADED: Mark("!", "degraded"),
+    Verdict.UNKNOWN: Mark("?", "unknown"),
+    Verdict.HEALTHY: Mark("✓", "healthy"),
+}
 
 
 def sentence(text: str) -> str:

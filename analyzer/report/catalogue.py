@@ -1,0 +1,76 @@
+"""The catalogue of checks, and the page of one check, as plain text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import groupby
+
+from analyzer.findings import Check
+from analyzer.report.markdown import Block, BlockKind, blocks_of
+from analyzer.report.terminal import Terminal, pad
+
+_INDENT = "  "
+_LEAST_SUMMARY = 30
+"""A column of sentences narrower than this is hard to read: they are put below the slugs instead."""
+
+
+def render_checks(catalogue: Iterable[Check], *, width: int) -> str:
+    """Return every check with severity and summary, by station in the document's order."""
+    checks = sorted(catalogue, key=lambda check: check.station.order)
+    terminal = Terminal(width, color=False)
+    slug = max((len(check.slug) for check in checks), default=0)
+    sections = (
+        "\n".join((station.value, *(_rows(terminal, found, slug))))
+        for station, found in groupby(checks, key=lambda check: check.station)
+    )
+    return "\n\n".join(sections) + "\n"
+
+
+def render_explanation(check: Check, *, width: int) -> str:
+    """Return what a check finds, why it matters, what to do, and what it needs to be evaluated."""
+    terminal = Terminal(width, color=False)
+    title = f"{check.slug} ({check.severity.value}, station {check.station.value})"
+    sections = [[title], *(list(_block(terminal, b)) for b in blocks_of(check.documentation))]
+    sections.append(list(_needs(terminal, check)))
+    if check.consequence_of:
+        causes = ", ".join(check.consequence_of)
+        sections.append(list(terminal.wrap(f"Explained, where they are found, by: {causes}.")))
+    if check.references:
+        sections.append(["Read more", *(f"{_INDENT}{url}" for url in check.references)])
+    return "\n\n".join("\n".join(lines) for lines in sections) + "\n"
+
+
+def _rows(terminal: Terminal, checks: Iterable[Check], slug: int) -> Iterator[str]:
+    for check in checks:
+        lead = f"{_INDENT}{pad(check.slug, slug)}  {check.severity.value:7}  "
+        if terminal.width - len(lead) >= _LEAST_SUMMARY:
+            yield from terminal.wrap(check.summary, lead)
+        else:
+            yield f"{_INDENT}{check.slug}  {check.severity.value}"
+            yield from terminal.wrap(check.summary, _INDENT * 3)
+
+
+def _block(terminal: Terminal, block: Block) -> Iterator[str]:
+    match block.kind:
+        case BlockKind.CODE:
+            yield from (f"    {line}" for line in block.text.split("\n"))
+        case BlockKind.LIST:
+            for line in block.text.split("\n"):
+                yield from terminal.wrap(line, f"{_INDENT}- ")
+        case BlockKind.HEADING | BlockKind.PARAGRAPH:
+            yield from terminal.wrap(_with_backticks(block))
+
+
+def _with_backticks(block: Block) -> str:
+    """Return a line with its `code` as it was written: plain text has no other way to set it off."""
+    return "".join(f"`{s.text}`" if s.code else s.text for line in block.lines for s in line)
+
+
+def _needs(terminal: Terminal, check: Check) -> Iterator[str]:
+    if not check.needs:
+        yield "Needs no particular file."
+        return
+    yield "Needs"
+    for needed in check.needs:
+        yield f"{_INDENT}{needed.path('<node>', '<namespace>', '<pod>')}"
+        yield from terminal.wrap(needed.command("<node>", "<namespace>", "<pod>"), _INDENT * 3)

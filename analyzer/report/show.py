@@ -1,0 +1,229 @@
+"""A node's forwarding as a tree: from the address that a client uses down to each endpoint."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+
+from analyzer.comparison import compare
+from analyzer.model.forwarding import (
+    Action,
+    Clients,
+    Entry,
+    ForwardingTable,
+    Frontend,
+    FrontendKind,
+    Masquerade,
+    ServicePortName,
+    Target,
+)
+from analyzer.model.ruleset import Family
+from analyzer.model.source import ObjectRef, Ref
+from analyzer.report.tree import Branch, draw
+from analyzer.report.visible import visible
+
+MISSING = "- expected"
+SURPLUS = "+ not expected"
+_SHARE_TOLERANCE = 0.005
+_KINDS = tuple(FrontendKind)
+
+
+def place_of(ref: Ref) -> str:
+    """Return `file:line`, or for a field of an object its path in the document."""
+    if isinstance(ref, ObjectRef):
+        field = "".join(f"[{k}]" if isinstance(k, int) else f".{k}" for k in ref.field)
+        item = f".items[{ref.index}]" if ref.index >= 0 else ""
+        return f"{ref.path} ${item}{field}"
+    return f"{ref.path}:{ref.line}"
+
+
+def render_forwarding(
+    *,
+    node_name: str,
+    observed: ForwardingTable | None,
+    expected: ForwardingTable,
+    reason: str = "",
+    place: Callable[[Ref], str] = place_of,
+) -> str:
+    """Return what a node's rules do beside what they should do, one tree for each Service port.
+
+    `observed`: None where the rules were not read, for the `reason`; only what is expected is shown then.
+    `place`: how a reference is written.
+    """
+    title = f"{visible(node_name)}, {expected.family.value}"
+    if observed is None:
+        title += f"\nexpected only: {visible(reason or 'the rules of this node were not read')}"
+    comparison = _Comparison(place, only_expected=observed is None)
+    trees = []
+    for owner, pairs in _by_owner(observed or ForwardingTable(expected.family), expected).items():
+        branches = tuple(branch for pair in pairs if (branch := comparison.branch(pair)))
+        if branches:
+            trees.append("\n".join(draw(Branch(owner, branches))))
+    return (
+        "\n\n".join((title, *(trees or ["no Service is served here, and none should be"]))) + "\n"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Pair:
+    """What some clients of a frontend get, and what they should get; at least one is there."""
+
+    frontend: Frontend
+    clients: Clients
+    observed: Entry | None
+    expected: Entry | None
+
+    @property
+    def owner(self) -> ServicePortName | None:
+        """Whose frontend it is; None where neither side knows."""
+        sides = (self.expected, self.observed)
+        return next((e.service_port for e in sides if e and e.service_port), None)
+
+
+def _by_owner(observed: ForwardingTable, expected: ForwardingTable) -> dict[str, list[_Pair]]:
+    """Return the pairs by `namespace/name:port`, sorted; those of no known Service come last."""
+    groups: dict[ServicePortName | None, list[_Pair]] = defaultdict(list)
+    for frontend in sorted({**expected.by_frontend, **observed.by_frontend}, key=_frontend_order):
+        there = observed.by_frontend.get(frontend, ())
+        for pair in _pairs(frontend, there, expected.by_frontend.get(frontend, ())):
+            groups[pair.owner].append(pair)
+    unknown = groups.pop(None, [])
+    known = {visible(str(owner)): groups[owner] for owner in sorted(filter(None, groups))}
+    return {**known, "of no known Service": unknown} if unknown else known
+
+
+def _frontend_order(frontend: Frontend) -> tuple[int, str, int, str]:
+    kind = _KINDS.index(frontend.kind)
+    return (kind, frontend.address, frontend.port, frontend.protocol.value)
+
+
+def _pairs(
+    frontend: Frontend, observed: tuple[Entry, ...], expected: tuple[Entry, ...]
+) -> Iterator[_Pair]:
+    split = any(e.clients is not Clients.ALL for e in (*observed, *expected))
+    for clients in (Clients.INTERNAL, Clients.EXTERNAL) if split else (Clients.ALL,):
+        found = tuple(e for e in observed if e.clients.overlaps(clients))
+        wanted = next((e for e in expected if e.clients.overlaps(clients)), None)
+        if wanted is not None:
+            yield _Pair(frontend, clients, _deciding(wanted, found), wanted)
+        else:
+            yield from (_Pair(frontend, clients, entry, None) for entry in found)
+
+
+def _deciding(wanted: Entry, found: tuple[Entry, ...]) -> Entry | None:
+    """Return the observed entry that the checks too hold against the expected one."""
+    family = Family.IPV4  # both tables need the same, whichever
+    compared = compare(ForwardingTable(family, (wanted,)), ForwardingTable(family, found))
+    return compared.pairs[0].observed if compared.pairs else None
+
+
+@dataclass(frozen=True, slots=True)
+class _Comparison:
+    place: Callable[[Ref], str]
+    only_expected: bool
+
+    def branch(self, pair: _Pair) -> Branch | None:
+        """Return the tree of a pair; None where the rules may do without the entry, and do."""
+        found, wanted = pair.observed, pair.expected
+        title = f"{pair.frontend}, {pair.clients.value}"
+        if found is None:
+            assert wanted is not None
+            if wanted.optional and not self.only_expected:
+                return None
+            mark = "" if self.only_expected else f"{MISSING} "
+            return Branch(f"{mark}{self._entry(title, wanted)}", tuple(self._all(wanted, mark)))
+        if wanted is None:
+            title = f"{SURPLUS} {self._entry(title, found)}"
+            return Branch(title, tuple(self._all(found, "")))
+        return Branch(self._entry(title, found), tuple(self._compared(found, wanted)))
+
+    def _entry(self, title: str, entry: Entry) -> str:
+        chain = f"  {visible(entry.chain)}" if entry.chain else ""
+        return f"{title}: {entry.action.value}{chain}  {visible(self.place(entry.source))}"
+
+    def _all(self, entry: Entry, mark: str) -> Iterator[Branch]:
+        for text in _terms(entry):
+            yield Branch(f"{mark}{text}")
+        for target in entry.targets:
+            yield Branch(f"{mark}{self._target(target)}")
+
+    def _compared(self, found: Entry, wanted: Entry) -> Iterator[Branch]:
+        if found.action not in wanted.allowed_actions:
+            yield Branch(f"{MISSING} {wanted.action.value}  {visible(self.place(wanted.source))}")
+        if found.service_port and found.service_port != wanted.service_port:
+            yield Branch(f"{SURPLUS} its chain belongs to {visible(str(found.service_port))}")
+        yield from self._compared_terms(found, wanted)
+        shares = {target.endpoint: target.share for target in wanted.targets}
+        for target in found.targets:
+            stale = target.endpoint not in wanted.allowed_endpoints
+            text = self._target(target)
+            share = shares.get(target.endpoint)
+            if stale:
+                text = f"{SURPLUS} {text}"
+            elif share is not None and abs(share - target.share) > _SHARE_TOLERANCE:
+                text += f"  {MISSING} {_share(share, len(wanted.targets))}"
+            yield Branch(text)
+        for target in wanted.targets:
+            if target.endpoint in wanted.required_endpoints - found.endpoints:
+                yield Branch(f"{MISSING} {self._target(target)}")
+        for other in wanted.alternatives:
+            yield Branch(f"also right: {other.action.value} {visible(other.reason)}".rstrip())
+
+    def _compared_terms(self, found: Entry, wanted: Entry) -> Iterator[Branch]:
+        for text in _terms(found):
+            yield Branch(text)
+        differing = (
+            (_masquerade, found.masquerade not in {None, wanted.masquerade}),
+            (_affinity, found.affinity_seconds != wanted.affinity_seconds),
+            (_ranges, found.source_ranges != wanted.source_ranges),
+        )
+        if found.action is Action.FORWARD and wanted.action is Action.FORWARD:
+            for describe, differs in differing:
+                if differs:
+                    yield Branch(f"{MISSING} {describe(wanted)}")
+
+    def _target(self, target: Target) -> str:
+        where = str(target.endpoint) if target.endpoint else "nowhere: no address to send to"
+        chain = f"  {visible(target.chain)}" if target.chain else ""
+        place = visible(self.place(target.source))
+        if target.destination is not None:
+            place += f", {visible(self.place(target.destination))}"
+        count = round(1 / target.share) if target.share > 0 else 0
+        return f"{_share(target.share, count)}  {where}{chain}  {place}"
+
+
+def _terms(entry: Entry) -> Iterator[str]:
+    """Yield what is said of an entry that forwards, apart from its targets."""
+    if entry.action is not Action.FORWARD:
+        return
+    if entry.masquerade not in {None, Masquerade.NEVER}:
+        yield _masquerade(entry)
+    if entry.affinity_seconds is not None:
+        yield _affinity(entry)
+    if entry.source_ranges is not None:
+        yield _ranges(entry)
+
+
+def _masquerade(entry: Entry) -> str:
+    return f"masquerades {entry.masquerade.value if entry.masquerade else 'unknown'}"
+
+
+def _affinity(entry: Entry) -> str:
+    if entry.affinity_seconds is None:
+        return "no affinity"
+    return f"affinity: a client keeps its endpoint for {entry.affinity_seconds} s"
+
+
+def _ranges(entry: Entry) -> str:
+    if entry.source_ranges is None:
+        return "open to any source"
+    return f"open to {visible(', '.join(entry.source_ranges) or 'nobody')}"
+
+
+def _share(share: float, targets: int) -> str:
+    """`1/3 (33.3 %)`; the fraction is left out where the share is none of small terms."""
+    percent = f"{share * 100:.1f} %"
+    fraction = Fraction(share).limit_denominator(max(targets, 100))
+    return f"{fraction} ({percent})" if abs(fraction - share) < 1e-5 else percent  # noqa: PLR2004 - five digits are what kube-proxy 1.18 and earlier write
