@@ -1,0 +1,237 @@
+"""How the chains of a ruleset hang together: hooks, jumps into nothing, empty and unused Service chains."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from analyzer.model.ruleset import Chain, Match, Rule, Ruleset, Table
+from analyzer.model.source import SourceRef
+from analyzer.observe.chain_owners import KUBE_PROXY, Program, is_service_chain, maker_of
+from analyzer.observe.extension_targets import EXTENSION_TARGETS
+
+
+@dataclass(frozen=True, slots=True)
+class Jump:
+    """A rule that leads into a chain."""
+
+    table: str
+    chain: str
+    """The chain that the rule stands in."""
+
+    target: str
+    source: SourceRef
+
+
+@dataclass(frozen=True, slots=True)
+class HookJump:
+    """A rule of a built-in chain that leads into one of kube-proxy's or kubelet's chains."""
+
+    table: str
+    hook: str
+    """`PREROUTING`, `INPUT`, `FORWARD`, `OUTPUT` or `POSTROUTING`."""
+
+    target: str
+    source: SourceRef
+    position: int
+    """Position of the rule in the built-in chain, from 0."""
+
+    conditions: tuple[Match, ...]
+    """What the rule asks of a packet, its comment left out; empty where it holds for every packet."""
+
+    via: tuple[str, ...]
+    """Other programs' chains in between; their conditions are not among `conditions`. Empty for a direct jump."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceChain:
+    """A chain of one Service port or endpoint."""
+
+    name: str
+    source: SourceRef
+    """Its declaration, or where that is absent the first rule that leads to it."""
+
+    callers: tuple[Jump, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """A chain that tells that a program has been at work."""
+
+    program: Program
+    table: str
+    chain: str
+    source: SourceRef
+
+
+@dataclass(frozen=True)
+class ChainGraph:
+    """What the chains of one ruleset say about its soundness."""
+
+    hooks: tuple[HookJump, ...]
+    dangling: tuple[Jump, ...]
+    """Jumps to chains that the table does not have. The kernel has none: a dump that does was cut or edited.
+    Tables without any chain declaration (excerpts) are left out."""
+
+    empty: tuple[ServiceChain, ...]
+    """Service chains in use without any rule that sends a connection on. Normal for KUBE-SVC chains of Services
+    without endpoints in 1.2 to 1.9."""
+
+    unused: tuple[ServiceChain, ...]
+    """Service chains that no connection comes to: what is left of Services that are gone. Harmless; deleted by the
+    next full sync, in large clusters late (kube-facts A.7)."""
+
+    traces: tuple[Trace, ...]
+    """One for each program."""
+
+    @property
+    def kube_proxy(self) -> bool:
+        """True when any chain is kube-proxy's own."""
+        return any(t.program in KUBE_PROXY for t in self.traces)
+
+    @property
+    def kubelet_only(self) -> bool:
+        """True when there are chains of kubelet's and none that only kube-proxy makes."""
+        return bool(self.traces) and not self.kube_proxy
+
+    def trace(self, program: Program) -> Trace | None:
+        """Return a chain that only this program makes, or None."""
+        return next((t for t in self.traces if t.program is program), None)
+
+    def hooks_to(self, table: str, target: str) -> dict[str, HookJump]:
+        """Return the first jump to a chain from each built-in chain."""
+        found: dict[str, HookJump] = {}
+        for jump in self.hooks:
+            if (jump.table, jump.target) == (table, target):
+                found.setdefault(jump.hook, jump)
+        return found
+
+
+def chain_graph(ruleset: Ruleset) -> ChainGraph:
+    """Return how the chains of a ruleset hang together."""
+    tables = tuple(ruleset.tables.values())
+    empty: list[ServiceChain] = []
+    unused: list[ServiceChain] = []
+    for table in tables:
+        reached = _reached(table)
+        services = {c.name: c for c in table.chains.values() if is_service_chain(c.name)}
+        barren = {n for n, c in services.items() if n in reached and not _sends_on(c)}
+        empty.extend(_described(ruleset, table, services, barren))
+        unused.extend(_described(ruleset, table, services, services.keys() - reached))
+    return ChainGraph(
+        hooks=tuple(jump for table in tables for jump in _hook_jumps(ruleset, table)),
+        dangling=tuple(jump for table in tables for jump in _dangling(ruleset, table)),
+        empty=tuple(empty),
+        unused=tuple(unused),
+        traces=tuple(_traces(ruleset)),
+    )
+
+
+def _reached(table: Table) -> set[str]:
+    """Return the chains that a packet can come to; KUBE-SERVICES counts even where its hooks are lost."""
+    waiting = [c.name for c in table.chains.values() if _built_in(c)]
+    waiting += [n for n in ("KUBE-SERVICES", "KUBE-NODEPORTS") if n in table.chains]
+    reached = set(waiting)
+    while waiting:
+        for rule in table.chains[waiting.pop()].rules:
+            target = rule.target
+            if target in table.chains and target not in reached:
+                reached.add(target)
+                waiting.append(target)
+    return reached
+
+
+def _sends_on(chain: Chain) -> bool:
+    return any(_is_sending(rule.target or "") for rule in chain.rules)
+
+
+def _is_sending(target: str) -> bool:
+    return target in {"DNAT", "REDIRECT", "DROP", "REJECT", "KUBE-MARK-DROP"} or is_service_chain(
+        target
+    )
+
+
+def _described(
+    ruleset: Ruleset, table: Table, chains: dict[str, Chain], names: Iterable[str]
+) -> Iterator[ServiceChain]:
+    wanted: dict[str, list[Jump]] = {name: [] for name in chains if name in set(names)}
+    if not wanted:
+        return
+    for rule in table.rules():
+        target = rule.target
+        if target in wanted:
+            wanted[target].append(_jump(ruleset, table, rule, target))
+    for name, callers in wanted.items():
+        chain = chains[name]
+        source = callers[0].source if callers and not chain.line else ruleset.ref(chain)
+        yield ServiceChain(name, source, tuple(callers))
+
+
+def _dangling(ruleset: Ruleset, table: Table) -> Iterator[Jump]:
+    if all(chain.line == 0 for chain in table.chains.values()):
+        return
+    for rule in table.rules():
+        target = rule.target
+        if target is not None and target not in table.chains and target not in EXTENSION_TARGETS:
+            yield _jump(ruleset, table, rule, target)
+
+
+def _jump(ruleset: Ruleset, table: Table, rule: Rule, target: str) -> Jump:
+    return Jump(table.name, rule.chain, target, ruleset.ref(rule))
+
+
+def _hook_jumps(ruleset: Ruleset, table: Table) -> Iterator[HookJump]:
+    for chain in table.chains.values():
+        if not _built_in(chain):
+            continue
+        for position, rule in enumerate(chain.rules):
+            for target, via in _kube_chains(table, rule.target):
+                yield HookJump(
+                    table=table.name,
+                    hook=chain.name,
+                    target=target,
+                    source=ruleset.ref(rule),
+                    position=position,
+                    conditions=tuple(m for m in rule.matches if m.name != "comment"),
+                    via=via,
+                )
+
+
+def _kube_chains(table: Table, target: str | None) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Yield kube-proxy's and kubelet's chains that a jump leads to, directly or through others' chains."""
+    if target is None:
+        return
+    waiting: list[tuple[str, tuple[str, ...]]] = [(target, ())]
+    seen = {target}
+    while waiting:
+        name, via = waiting.pop()
+        if maker_of(name) is not None:
+            yield name, via
+        elif name in table.chains and len(via) < _LONGEST_WAY:
+            for rule in table.chains[name].rules:
+                if rule.target is not None and rule.target not in seen:
+                    seen.add(rule.target)
+                    waiting.append((rule.target, (*via, name)))
+
+
+def _built_in(chain: Chain) -> bool:
+    return chain.policy is not None or chain.name in _HOOKS
+
+
+_LONGEST_WAY = 16
+"""Chains of other programs that a jump is followed through; nf_tables allows no more (NFT_JUMP_STACK_SIZE)."""
+
+_HOOKS = {"PREROUTING", "INPUT", "FORWARD", "OUTPUT", "POSTROUTING"}
+
+
+def _traces(ruleset: Ruleset) -> Iterator[Trace]:
+    """Yield the first chain of each program; a jump or a rule of a chain counts as well as its declaration."""
+    seen: set[Program] = set()
+    for table in ruleset.tables.values():
+        for chain in table.chains.values():
+            program = maker_of(chain.name)
+            if program is not None and program not in seen:
+                seen.add(program)
+                rules = chain.rules[:1]
+                place = chain if chain.line or not rules else rules[0]
+                yield Trace(program, table.name, chain.name, ruleset.ref(place))

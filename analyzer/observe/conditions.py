@@ -1,0 +1,262 @@
+"""What a rule of kube-proxy's chains asks of a new connection, as far as kube-proxy tells connections apart.
+
+Clients fall in three classes, because that is all that the rules of kube-proxy 1.2 to 1.36 distinguish:
+pods (`-s CLUSTER-CIDR`, `-i BRIDGE`), the node itself (`--src-type LOCAL`, `-s 127.0.0.0/8`), and others.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+
+from analyzer.model.address import canonical_ip, network_of
+from analyzer.model.forwarding import Frontend, Protocol
+from analyzer.model.ruleset import MatchShape, OptionShape, Rule, Shape
+
+
+class Client(Enum):
+    """Where a connection comes from."""
+
+    POD = "pod"
+    NODE = "node"
+    EXTERNAL = "external"
+
+
+@dataclass(frozen=True, slots=True)
+class Packet:
+    """The first packet of a connection."""
+
+    frontend: Frontend
+    client: Client
+
+
+@dataclass(slots=True)
+class Conditions:
+    """Where the values of a rule's conditions stand; made once for a shape."""
+
+    source: int | None = None
+    source_negated: bool = False
+    destination: int | None = None
+    destination_negated: bool = False
+    protocol: int | None = None
+    protocol_negated: bool = False
+    port: int | None = None
+    port_negated: bool = False
+    source_type: int | None = None
+    source_type_negated: bool = False
+    destination_type: int | None = None
+    states: int | None = None
+    interface: int | None = None
+    interface_negated: bool = False
+    probability: int | None = None
+    probability_negated: bool = False
+    every: int | None = None
+    affinity: bool = False
+    """True for `-m recent --rcheck`: the rule is for clients that have been here before."""
+
+    affinity_seconds: int | None = None
+    unknown: bool = False
+    """True where a match is not modelled."""
+
+    balancing: bool = True
+    """True where nothing but chance and affinity decides."""
+
+
+@dataclass(slots=True)
+class ConditionReader:
+    """Reads the conditions of rules; keeps what it learnt of each shape."""
+
+    _known: dict[Shape, Conditions] = field(default_factory=dict)
+
+    def of(self, rule: Rule) -> Conditions:
+        """Return where the rule's conditions stand."""
+        found = self._known.get(rule.shape)
+        if found is None:
+            found = self._known[rule.shape] = _conditions(rule.shape)
+        return found
+
+    def chance(self, rule: Rule, packet: Packet) -> float | None:
+        """Return the probability that the rule applies to the packet, or None where it cannot be told.
+
+        A rule of session affinity has 0: a client without affinity is meant.
+        """
+        conditions = self.of(rule)
+        if conditions.affinity:
+            return 0.0
+        if not conditions.balancing and not _concerns(rule, conditions, packet):
+            return 0.0
+        return None if conditions.unknown else self.probability(rule)
+
+    def probability(self, rule: Rule) -> float:
+        """Return the probability of the rule's statistic match, 1 without one."""
+        conditions = self.of(rule)
+        if conditions.every is not None:
+            every = number_of(rule.values[conditions.every])
+            return 1.0 / every if every else 1.0
+        written = self.written_probability(rule)
+        if written is None:
+            return 1.0
+        return 1.0 - written if conditions.probability_negated else written
+
+    def written_probability(self, rule: Rule) -> float | None:
+        """Return the value of `--probability`, or None without one."""
+        slot = self.of(rule).probability
+        if slot is None:
+            return None
+        try:
+            value = float(rule.values[slot])
+        except ValueError:
+            return None
+        return value if 0.0 <= value <= 1.0 else None
+
+
+def host_of(address: str) -> str | None:
+    """Return the address in `10.96.0.1/32`, `fd00::1/128` or `10.96.0.1`; None for a network."""
+    host, slash, prefix = address.partition("/")
+    if ":" in host:
+        return canonical_ip(host) if prefix == "128" or not slash else None
+    return host if prefix == "32" or not slash else None
+
+
+def protocol_of(text: str) -> Protocol | None:
+    """Return the protocol of a `-p` value; iptables prints numbers where /etc/protocols is absent."""
+    return _PROTOCOLS.get(text.lower())
+
+
+def number_of(text: str) -> int | None:
+    """Return a decimal number of at most five digits, such as a port, or None for anything else."""
+    return int(text) if len(text) <= 5 and text.isascii() and text.isdigit() else None  # noqa: PLR2004
+
+
+def is_loopback(cidr: str) -> bool:
+    """Tell whether a CIDR is the loopback network of its family."""
+    return cidr.startswith("127.") or cidr in {"::1", "::1/128"}
+
+
+_PROTOCOLS = {
+    "tcp": Protocol.TCP,
+    "6": Protocol.TCP,
+    "udp": Protocol.UDP,
+    "17": Protocol.UDP,
+    "sctp": Protocol.SCTP,
+    "132": Protocol.SCTP,
+}
+_ANYWHERE = {"0.0.0.0/0", "::/0"}
+
+
+def _concerns(rule: Rule, conditions: Conditions, packet: Packet) -> bool:
+    """Tell whether the conditions other than chance hold; those that are not known are taken to hold."""
+    values = rule.values
+    frontend = packet.frontend
+    if conditions.protocol is not None:
+        same = protocol_of(values[conditions.protocol]) is frontend.protocol
+        if same == conditions.protocol_negated:
+            return False
+    if conditions.port is not None:
+        same = number_of(values[conditions.port]) == frontend.port
+        if same == conditions.port_negated:
+            return False
+    if conditions.destination is not None:
+        inside = _contains(values[conditions.destination], frontend.address)
+        if inside == conditions.destination_negated:
+            return False
+    if conditions.states is not None and "NEW" not in values[conditions.states].split(","):
+        return False
+    return _is_from(rule, conditions, packet.client)
+
+
+def _is_from(rule: Rule, conditions: Conditions, client: Client) -> bool:
+    values = rule.values
+    if conditions.source is not None and values[conditions.source] not in _ANYWHERE:
+        clients = Client.NODE if is_loopback(values[conditions.source]) else Client.POD
+        if (client is clients) == conditions.source_negated:
+            return False
+    if conditions.interface is not None and (client is Client.POD) == conditions.interface_negated:
+        return False
+    if conditions.source_type is not None:
+        local = values[conditions.source_type] == "LOCAL" and client is Client.NODE
+        return local != conditions.source_type_negated
+    return True
+
+
+def _contains(cidr: str, address: str) -> bool:
+    """Tell whether an address is in a CIDR; a node port's (empty) address is in none."""
+    host = host_of(cidr)
+    if host is not None:
+        return host == address
+    network, inner = network_of(cidr), network_of(address)
+    if network is None or inner is None or network.version != inner.version:
+        return False
+    return inner.network_address in network
+
+
+def _conditions(shape: Shape) -> Conditions:
+    found = Conditions()
+    for match in shape.matches:
+        if match.name not in _WITHOUT_CONDITION:
+            for option in match.options:
+                _read(found, match, option)
+            if match.name not in _MODELLED:
+                found.unknown = True
+    found.balancing = not found.unknown and all(
+        slot is None
+        for slot in (
+            found.source,
+            found.destination,
+            found.protocol,
+            found.port,
+            found.source_type,
+            found.destination_type,
+            found.states,
+            found.interface,
+        )
+    )
+    return found
+
+
+_WITHOUT_CONDITION = {"comment", "nfacct", "physdev"}
+"""Matches that hold for every packet here. `physdev` stands in the rules for external IPs of 1.2 to 1.20, beside
+a second rule for the connections that it leaves out where the address is the node's own."""
+
+_MODELLED = {"", "tcp", "udp", "sctp", "addrtype", "statistic", "recent", "conntrack", "state"}
+_NEUTRAL = {"--mode", "--packet", "--reap", "--name", "--mask", "--rsource", "--set", "-4", "-6"}
+
+
+def _read(found: Conditions, match: MatchShape, option: OptionShape) -> None:
+    slot = option.slots[0] if option.slots else None
+    field_name = _FIELDS.get(option.flag)
+    if field_name is not None and not (option.negated and field_name in _NEVER_NEGATED):
+        setattr(found, field_name, slot)
+        if option.negated:
+            setattr(found, f"{field_name}_negated", True)
+    elif option.flag in {"--rcheck", "--update"} and not option.negated:
+        found.affinity = True
+    elif option.flag == "--seconds" and match.name == "recent":
+        found.affinity_seconds = slot
+    elif option.flag not in _NEUTRAL or option.negated:
+        found.unknown = True
+
+
+_FIELDS = {
+    "-s": "source",
+    "--source": "source",
+    "--src": "source",
+    "-d": "destination",
+    "--destination": "destination",
+    "--dst": "destination",
+    "-p": "protocol",
+    "--protocol": "protocol",
+    "--proto": "protocol",
+    "-i": "interface",
+    "--in-interface": "interface",
+    "--dport": "port",
+    "--destination-port": "port",
+    "--src-type": "source_type",
+    "--dst-type": "destination_type",
+    "--ctstate": "states",
+    "--state": "states",
+    "--probability": "probability",
+    "--every": "every",
+}
+_NEVER_NEGATED = {"destination_type", "states", "every"}
+"""Conditions whose negation is not modelled."""

@@ -1,0 +1,78 @@
+"""Where a rule or a KUBE-SEP chain sends a connection."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from analyzer.model.address import canonical_ip
+from analyzer.model.forwarding import Endpoint, Protocol
+from analyzer.model.ruleset import Rule
+from analyzer.observe.conditions import ConditionReader, host_of, protocol_of
+from analyzer.observe.marks import Marks
+
+SAME_PORT = 0
+"""Port of an endpoint whose DNAT names none: the connection keeps its own."""
+
+_DESTINATION = re.compile(
+    r"(?:\[(?P<v6>[0-9a-fA-F:.]+)\]|(?P<v4>[0-9.]+)|(?P<bare>[0-9a-fA-F]*:[0-9a-fA-F:.]+))(?::(?P<port>\d{1,5}))?",
+    re.ASCII,
+)
+_TRANSLATING = {"DNAT", "REDIRECT"}
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointChain:
+    """What a KUBE-SEP chain does with a connection of one protocol."""
+
+    destination: Rule | None
+    """The rule that translates the address; None where none does, so that the connection returns to the caller."""
+
+    endpoint: Endpoint | None
+    """None also where the destination is no single address and port."""
+
+    hairpin_masquerade: bool
+    """True when a connection from the endpoint itself is marked for masquerading."""
+
+
+def translates(rule: Rule) -> bool:
+    """Tell whether the rule translates the destination."""
+    return rule.target in _TRANSLATING
+
+
+def endpoint_of(rule: Rule) -> Endpoint | None:
+    """Return the one address and port that a DNAT rule sends to; None for a range, a REDIRECT or nonsense."""
+    if rule.target != "DNAT":
+        return None
+    found = _DESTINATION.fullmatch(rule.value("--to-destination") or "")
+    if found is None:
+        return None
+    address = found["v4"] or canonical_ip(found["v6"] or found["bare"])
+    return Endpoint(address, int(found["port"] or SAME_PORT))
+
+
+def read_endpoint_chain(
+    rules: list[Rule], protocol: Protocol, conditions: ConditionReader, marks: Marks
+) -> EndpointChain:
+    """Return what the rules of a KUBE-SEP chain do: mark connections of the endpoint itself, then translate."""
+    marked: list[str | None] = []
+    for rule in rules:
+        found = conditions.of(rule)
+        if found.unknown or not _is_for(rule, found.protocol, protocol):
+            continue
+        source = None if found.source is None else rule.values[found.source]
+        if marks.masquerades(rule):
+            if not found.source_negated:
+                marked.append(source)
+        elif source is None and rule.target in {"RETURN", "ACCEPT"}:
+            break
+        elif source is None and translates(rule):
+            endpoint = endpoint_of(rule)
+            hosts = [None if source is None else host_of(source) for source in marked]
+            own = None in marked or (endpoint is not None and endpoint.address in hosts)
+            return EndpointChain(rule, endpoint, own)
+    return EndpointChain(None, None, hairpin_masquerade=False)
+
+
+def _is_for(rule: Rule, slot: int | None, protocol: Protocol) -> bool:
+    return slot is None or protocol_of(rule.values[slot]) is protocol

@@ -1,0 +1,177 @@
+"""What becomes of a connection that enters a Service's chains (KUBE-SVC, -SVL, -EXT, -XLB, -FW, -SEP).
+
+A packet goes through the rules as in the kernel, but with a probability instead of dice: a rule takes its share and
+what comes back from its chain goes on to the next rule. So an emptied KUBE-SEP chain has a share of 0, the rules
+behind it get what it did not take, and where it was the last one the shares add up to less than 1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from analyzer.model.chain_names import ENDPOINT_PREFIX, service_suffix_of
+from analyzer.model.forwarding import Action
+from analyzer.model.ruleset import Rule, Ruleset, Table
+from analyzer.observe.balance import Balance, BalanceReader
+from analyzer.observe.conditions import ConditionReader, Packet, host_of
+from analyzer.observe.endpoint_chain import EndpointChain, endpoint_of, translates
+from analyzer.observe.marks import marks_of
+from analyzer.observe.treatment import Passage, Treatment, add_target
+
+_DEEPEST = 16
+"""How deep jumps are followed: nf_tables' own limit (NFT_JUMP_STACK_SIZE); kube-proxy needs five."""
+
+_STEPS_PER_RULE = 100
+"""Bounds the work on a ruleset made to be slow; rules that kube-proxy writes are read a handful of times."""
+
+_FIREWALL_PREFIX = "KUBE-FW-"
+_VERDICTS = {"DROP": Action.DROP, "REJECT": Action.REJECT}
+
+_Path = tuple[str, ...]
+"""The chains that a packet is in, outermost first."""
+
+
+class ServiceChains:
+    """The Service chains of one nat table."""
+
+    def __init__(self, ruleset: Ruleset, nat: Table) -> None:
+        """Read marks; everything else is read when a packet comes there."""
+        self.marks = marks_of(nat)
+        self.nat = nat
+        self._conditions = ConditionReader()
+        self._reader = BalanceReader(ruleset, nat, self.marks, self._conditions)
+        self._steps = 10_000 + _STEPS_PER_RULE * sum(len(c.rules) for c in nat.chains.values())
+
+    def follow(self, rules: Iterable[Rule], packet: Packet) -> Treatment:
+        """Return what becomes of a packet that meets these rules."""
+        passage = Passage(packet)
+        self._walk(rules, 1.0, passage, ())
+        return passage.treatment
+
+    def _walk(self, rules: Iterable[Rule], mass: float, passage: Passage, path: _Path) -> float:
+        """Let a share of a packet go through rules; return what comes back to the caller."""
+        returned = 0.0
+        whole = mass
+        for rule in rules:
+            self._steps -= 1
+            if mass <= 0.0 or self._steps < 0:
+                break
+            if rule.target is None:
+                continue
+            if self.marks.masquerades(rule):
+                self._mark(rule, passage, certain=mass == whole)
+                continue
+            taken = mass * (self._conditions.chance(rule, passage.packet) or 0.0)
+            if taken == 0.0:
+                self._remember_affinity(rule, passage)
+                continue
+            left = taken if rule.target == "RETURN" else self._take(rule, taken, passage, path)
+            mass -= taken
+            if rule.goto or rule.target == "RETURN":
+                returned += left
+            else:
+                mass += left
+        return mass + returned
+
+    def _take(self, rule: Rule, taken: float, passage: Passage, path: _Path) -> float:
+        """Let a rule have its share; return what comes back from its target."""
+        target = rule.target or ""
+        if translates(rule):
+            return self._pick(
+                rule, EndpointChain(rule, endpoint_of(rule), False), taken, passage, path
+            )
+        if target.startswith(ENDPOINT_PREFIX):
+            chosen = self._reader.endpoint(target, passage.packet.frontend.protocol)
+            return self._pick(rule, chosen, taken, passage, path)
+        if target in _VERDICTS:
+            passage.decide(_VERDICTS[target], rule)
+            return 0.0
+        if self.marks.drops(rule):
+            passage.decide(Action.DROP, rule)
+            return taken
+        return 0.0 if target == "ACCEPT" else self._enter(target, taken, passage, path)
+
+    def _pick(
+        self, rule: Rule, chosen: EndpointChain, taken: float, passage: Passage, path: _Path
+    ) -> float:
+        chain = "" if translates(rule) else rule.target or ""
+        add_target(passage.picks, self._reader.target(rule, chosen, chain, taken))
+        if path and not passage.chosen_in:
+            passage.chosen_in = path[-1]
+        return taken if chosen.destination is None else 0.0
+
+    def _enter(self, name: str, taken: float, passage: Passage, path: _Path) -> float:
+        """Let a share go through a chain; nothing happens in one that is absent or leads back to itself."""
+        if service_suffix_of(name) is not None:
+            passage.entered = name
+        chain = self.nat.chains.get(name)
+        if chain is None or name in path or len(path) >= _DEEPEST:
+            return taken
+        if name.startswith(_FIREWALL_PREFIX):
+            return self._pass_firewall(chain.rules, taken, passage, (*path, name))
+        balance = self._reader.balance(name, passage.packet.frontend.protocol)
+        if balance is not None:
+            return self._spread(balance, name, taken, passage)
+        return self._walk(chain.rules, taken, passage, (*path, name))
+
+    def _spread(self, balance: Balance, name: str, taken: float, passage: Passage) -> float:
+        for rule in balance.marking:
+            self._mark(rule, passage, certain=taken == 1.0)
+        if taken == 1.0 and not passage.picks:
+            passage.picks = dict(balance.picks)
+        else:
+            for target in balance.picks.values():
+                add_target(passage.picks, replace(target, share=target.share * taken))
+        if balance.picks and not passage.chosen_in:
+            passage.chosen_in = name
+            passage.affinity_seconds = balance.affinity_seconds
+        return balance.left * taken
+
+    def _pass_firewall(
+        self, rules: list[Rule], taken: float, passage: Passage, path: _Path
+    ) -> float:
+        """Read a KUBE-FW chain: one and the same jump for every source range, then a drop for the others.
+
+        The packet is taken to come from one of the ranges; the load-balancer IP itself, which kube-proxy adds for
+        nodes that have it as an address of their own, is none of them.
+        """
+        ranges: list[str] = []
+        admitting: Rule | None = None
+        dropping: Rule | None = None
+        restricted = True
+        for rule in rules:
+            conditions = self._conditions.of(rule)
+            source = None if conditions.source is None else rule.values[conditions.source]
+            if self.marks.masquerades(rule):
+                self._mark(rule, passage, certain=True)
+            elif self.marks.drops(rule):
+                dropping = rule
+            elif service_suffix_of(rule.target or "") is not None and not conditions.unknown:
+                admitting = admitting or rule
+                if source is None or conditions.source_negated:
+                    restricted = False
+                elif host_of(source) != passage.packet.frontend.address:
+                    ranges.append(source)
+        left = taken
+        if admitting is not None:
+            left = self._enter(admitting.target or "", taken, passage, path)
+            if restricted:
+                passage.source_ranges = tuple(ranges)
+                passage.others_dropped_by = dropping
+        if left > 0.0 and dropping is not None:
+            passage.decide(Action.DROP, dropping)
+        return left
+
+    def _mark(self, rule: Rule, passage: Passage, *, certain: bool) -> None:
+        chance = self._conditions.chance(rule, passage.packet)
+        if chance == 1.0 and certain:
+            passage.masqueraded_by = passage.masqueraded_by or rule
+        elif chance != 0.0:
+            passage.masquerade_unknown = True
+
+    def _remember_affinity(self, rule: Rule, passage: Passage) -> None:
+        if (rule.target or "").startswith(ENDPOINT_PREFIX):
+            passage.affinity_seconds = (
+                self._reader.affinity_seconds(rule) or passage.affinity_seconds
+            )

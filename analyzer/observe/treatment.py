@@ -1,0 +1,83 @@
+"""What becomes of a connection, and what is known of it on its way there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+from analyzer.model.forwarding import Action, Target
+from analyzer.model.ruleset import Rule
+from analyzer.observe.conditions import Packet
+
+
+@dataclass(frozen=True, slots=True)
+class Treatment:
+    """What becomes of a connection."""
+
+    action: Action
+    targets: tuple[Target, ...]
+    decided_by: Rule | None
+    """The rule that drops or rejects, for such an action."""
+
+    chain: str
+    """The Service chain that chooses among the targets, else the last one that the connection entered."""
+
+    affinity_seconds: int | None
+    source_ranges: tuple[str, ...] | None
+    others_dropped_by: Rule | None
+    """The rule at the end of KUBE-FW that drops clients outside the source ranges (kube-proxy 1.4 to 1.24)."""
+
+    masqueraded_by: Rule | None
+    masquerade_unknown: bool
+    """True where a mark depends on something that is not modelled."""
+
+    def differs(self, other: Treatment) -> bool:
+        """Tell whether a connection is sent to another place, masquerading apart."""
+        mine, theirs = (
+            (t.action, t.decided_by, t.affinity_seconds, t.targets) for t in (self, other)
+        )
+        return mine != theirs
+
+
+@dataclass(slots=True)
+class Passage:
+    """A packet on its way through the rules, with what has happened to it."""
+
+    packet: Packet
+    picks: dict[str, Target] = field(default_factory=dict)
+    entered: str = ""
+    chosen_in: str = ""
+    action: Action | None = None
+    decided_by: Rule | None = None
+    affinity_seconds: int | None = None
+    source_ranges: tuple[str, ...] | None = None
+    others_dropped_by: Rule | None = None
+    masqueraded_by: Rule | None = None
+    masquerade_unknown: bool = False
+
+    def decide(self, action: Action, rule: Rule) -> None:
+        """Remember the first rule that drops or rejects."""
+        if self.action is None:
+            self.action, self.decided_by = action, rule
+
+    @property
+    def treatment(self) -> Treatment:
+        """What has become of the packet."""
+        action = Action.FORWARD if self.picks else self.action or Action.FORWARD
+        return Treatment(
+            action=action,
+            targets=tuple(self.picks.values()),
+            decided_by=None if action is Action.FORWARD else self.decided_by,
+            chain=self.chosen_in or self.entered,
+            affinity_seconds=self.affinity_seconds,
+            source_ranges=self.source_ranges,
+            others_dropped_by=self.others_dropped_by,
+            masqueraded_by=self.masqueraded_by,
+            masquerade_unknown=self.masquerade_unknown,
+        )
+
+
+def add_target(picks: dict[str, Target], target: Target) -> None:
+    """Add a target; the shares of one that is chosen twice add up."""
+    key = target.chain or str(target.source)
+    known = picks.get(key)
+    picks[key] = replace(known, share=known.share + target.share) if known else target
