@@ -18,10 +18,19 @@ from typing import Protocol, TypeVar
 from analyzer.comparison import Comparison, compare
 from analyzer.expect.backends import backends_of_endpoints, backends_of_slices, is_proxied
 from analyzer.expect.changes import is_settled, last_change
+from analyzer.expect.claims import NodePortClaim, node_port_claims
+from analyzer.expect.cluster_dns import KubeletDNS, dns_addresses, dns_services, kubelet_dns
+from analyzer.expect.corefile import Corefile, cluster_zones, read_corefile
 from analyzer.expect.endpoints import expected_backends
 from analyzer.expect.forwarding import ForwardingPlan
+from analyzer.expect.publication import (
+    Difference,
+    differences_from_endpoints,
+    differences_from_slices,
+)
 from analyzer.expect.readiness import UnreadyCause, UnreadyPod, why_unready
-from analyzer.model.address import network_of
+from analyzer.expect.service_cidr import ServiceCIDRs, service_cidrs
+from analyzer.model.address import canonical_ip, family_of, network_of
 from analyzer.model.backend import Backend
 from analyzer.model.bundle import BundleIdentity, EntryProblem, EntryTrouble
 from analyzer.model.chain_names import service_suffix
@@ -64,11 +73,14 @@ from analyzer.model.node import (
 )
 from analyzer.model.ruleset import Family, Ruleset
 from analyzer.model.source import ObjectRef, SourceRef
+from analyzer.observe.chains import ChainGraph, chain_graph
 from analyzer.observe.iptables import observe_iptables
 from analyzer.observe.kube_proxy import ProxyEvidence, identify_kube_proxy
 from analyzer.observe.proxy_log import ProxyLog, read_proxy_log
 from analyzer.observe.residue import other_mode_state
 from analyzer.observe.userspace import observe_userspace
+from analyzer.simulate.address import number
+from analyzer.simulate.routing import RouteAnswer, RouteKey, Routes
 
 R = TypeVar("R", bound=Resource)
 
@@ -287,6 +299,14 @@ class ClusterView:
         return tuple(w for kind in kinds for w in self.source.objects(kind, Workload))
 
     @cached_property
+    def workloads_by_namespace(self) -> dict[str, tuple[Workload, ...]]:
+        """Workloads of each namespace."""
+        found: dict[str, list[Workload]] = defaultdict(list)
+        for workload in self.workloads:
+            found[workload.namespace].append(workload)
+        return {namespace: tuple(workloads) for namespace, workloads in found.items()}
+
+    @cached_property
     def daemon_sets(self) -> tuple[Workload, ...]:
         """DaemonSets."""
         return self.source.objects(Input.DAEMON_SETS, Workload)
@@ -344,6 +364,18 @@ class ClusterView:
         return self.source.document_of(text, found.ref.at("data", key))
 
     @cached_property
+    def service_cidrs(self) -> ServiceCIDRs | None:
+        """The ranges of cluster IPs, or None where nothing in the bundle says."""
+        kubeadm = self.config_document("kubeadm-config", "ClusterConfiguration")
+        return service_cidrs(self.pods_by_namespace.get("kube-system", ()), kubeadm)
+
+    @cached_property
+    def kubelet_config(self) -> Document | None:
+        """The KubeletConfiguration of kubeadm: `kubelet-config`, up to 1.23 `kubelet-config-1.23`."""
+        name = max((n for n in self.config_maps if n.startswith("kubelet-config")), default="")
+        return self.config_document(name, "kubelet")
+
+    @cached_property
     def pod_resolv_confs(self) -> tuple[PodResolvConf, ...]:
         """The resolv.conf of every pod that was asked."""
         return self.source.pod_resolv_confs()
@@ -383,6 +415,45 @@ class ClusterView:
         leaders = ((f, counts.most_common(1)[0], counts.total()) for f, counts in votes.items())
         return {f: endpoints for f, (endpoints, count), total in leaders if 2 * count > total}
 
+    # --- DNS ---
+
+    @cached_property
+    def dns_services(self) -> tuple[Service, ...]:
+        """The Services that answer DNS for the cluster."""
+        return dns_services(self.services.values(), self.pods)
+
+    @cached_property
+    def dns_addresses(self) -> tuple[str, ...]:
+        """Every address at which a pod may ask the cluster's DNS; empty where no DNS Service is known."""
+        return dns_addresses(self.services.values(), self.config_maps.values(), self.pods)
+
+    @cached_property
+    def dns_pods(self) -> tuple[Pod, ...]:
+        """Pods behind the DNS Services that should answer: neither finished nor on their way out."""
+        found = {
+            pod.full_name: pod
+            for service in self.dns_services
+            for pod in self.service_views[service.key].selected_pods
+            if not pod.terminating
+        }
+        return tuple(found.values())
+
+    @cached_property
+    def corefiles(self) -> tuple[tuple[Corefile, ObjectRef], ...]:
+        """CoreDNS' configuration with where it stands; empty where its ConfigMap is not in the bundle."""
+        return tuple(
+            (read_corefile(found.data["Corefile"]), found.ref.at("data", "Corefile"))
+            for found in self.config_maps.values()
+            if found.data and "Corefile" in found.data and "coredns" in found.name
+        )
+
+    @cached_property
+    def dns_zones(self) -> tuple[str, ...]:
+        """Zones in which CoreDNS answers for Services, lower case; empty where its configuration was not read."""
+        return tuple(
+            dict.fromkeys(z for corefile, _ in self.corefiles for z in cluster_zones(corefile))
+        )
+
     # --- views ---
 
     @cached_property
@@ -398,6 +469,20 @@ class ClusterView:
         return {key: ServiceView(self, service) for key, service in self.services.items()}
 
     @cached_property
+    def node_by_ip(self) -> dict[str, NodeView]:
+        """Nodes by their internal and external IP addresses."""
+        return {
+            canonical_ip(ip): node
+            for node in self.nodes.values()
+            for ip in (node.api_object.ips if node.api_object else ())
+        }
+
+    @cached_property
+    def node_port_claims(self) -> dict[tuple[TransportProtocol, int], tuple[NodePortClaim, ...]]:
+        """Who claims which node port, health check ports included."""
+        return node_port_claims(self.services.values())
+
+    @cached_property
     def chain_owners(self) -> dict[str, ServicePortName]:
         """Service port by the 16 characters of its chains, in both spellings of an unnamed port."""
         owners: dict[str, ServicePortName] = {}
@@ -411,12 +496,22 @@ class ClusterView:
         return owners
 
     @cached_property
+    def endpoints_input(self) -> Input:
+        """Where published endpoints are read: EndpointSlices where the cluster has any, else Endpoints."""
+        return Input.ENDPOINT_SLICES if self.slices or not self.endpoints else Input.ENDPOINTS
+
+    @cached_property
+    def known_nodes(self) -> frozenset[str] | None:
+        """Names of the Node objects, or None where their dump is missing or cut off."""
+        return frozenset(n.name for n in self._nodes) if self.has(Input.NODES) else None
+
+    @cached_property
     def backends(self) -> dict[ServiceKey, tuple[Backend, ...]]:
         """What the endpoint controllers published for each Service, as kube-proxy reads it.
 
         From EndpointSlices where the cluster has any, else from Endpoints.
         """
-        if self.slices or not self.endpoints:
+        if self.endpoints_input is Input.ENDPOINT_SLICES:
             return {key: backends_of_slices(items) for key, items in self.slices.items()}
         return {key: backends_of_endpoints(item) for key, item in self.endpoints.items()}
 
@@ -448,15 +543,33 @@ class ServiceView:
         return self.service.key
 
     @cached_property
-    def selected_pods(self) -> tuple[Pod, ...]:
-        """Pods of the namespace whose labels match the selector, finished ones left out."""
+    def matching_pods(self) -> tuple[Pod, ...]:
+        """Pods of the namespace whose labels match the selector, finished ones included."""
         selector = self.service.spec.selector
         if not selector:
             return ()
         pairs = selector.items()
         candidates = (self.cluster.pods_by_label.get((self.key.namespace, *p), ()) for p in pairs)
         fewest = min(candidates, key=len)
-        return tuple(p for p in fewest if not p.finished and pairs <= p.labels.items())
+        return tuple(p for p in fewest if pairs <= p.labels.items())
+
+    @cached_property
+    def selected_pods(self) -> tuple[Pod, ...]:
+        """Pods of the namespace whose labels match the selector, finished ones left out."""
+        return tuple(p for p in self.matching_pods if not p.finished)
+
+    @cached_property
+    def workloads(self) -> tuple[Workload, ...]:
+        """Deployments, StatefulSets, DaemonSets and lone ReplicaSets whose pods the selector matches."""
+        pairs = (self.service.spec.selector or {}).items()
+        found = self.cluster.workloads_by_namespace.get(self.key.namespace, ())
+        return tuple(
+            w
+            for w in found
+            if pairs
+            and pairs <= (w.spec.template.metadata.labels or {}).items()
+            and not (w.kind == "ReplicaSet" and w.metadata.owner_references)
+        )
 
     @cached_property
     def current_pods(self) -> tuple[Pod, ...]:
@@ -492,6 +605,23 @@ class ServiceView:
     def last_change(self) -> datetime | None:
         """When the Service, its pods or its endpoints changed last, or None where no object tells."""
         return last_change(self.service, self.selected_pods, self.slices, self.endpoints)
+
+    @cached_property
+    def differences(self) -> tuple[Difference, ...]:
+        """How the endpoints that kube-proxy reads differ from those that the pods call for.
+
+        Nothing while a change is younger than 60 seconds, and where the dumps to compare are missing or cut off.
+        """
+        cluster = self.cluster
+        if not is_settled(self.last_change, cluster.identity.created_at, 0):
+            return ()
+        if not cluster.has(Input.PODS) or not cluster.has(cluster.endpoints_input):
+            return ()
+        if cluster.endpoints_input is Input.ENDPOINT_SLICES:
+            return differences_from_slices(
+                self.service, self.matching_pods, self.slices, cluster.known_nodes
+            )
+        return differences_from_endpoints(self.service, self.matching_pods, self.endpoints)
 
     @property
     def proxied(self) -> bool:
@@ -581,11 +711,12 @@ class NodeView:
         ruleset = self.ruleset(family)
         if ruleset is None:
             return None
+        declared = tuple(entry.frontend for entry in self.expected(family).entries)
         match self.kube_proxy.mode:
             case ProxyMode.IPTABLES:
-                return observe_iptables(ruleset, self.cluster.chain_owners)
+                return observe_iptables(ruleset, self.cluster.chain_owners, declared)
             case ProxyMode.USERSPACE:
-                return observe_userspace(ruleset)
+                return observe_userspace(ruleset, declared)
             case _:
                 return None
 
@@ -606,11 +737,35 @@ class NodeView:
     def _expected(self) -> dict[Family, ForwardingTable]:
         return {}
 
+    def chain_graph(self, family: Family = Family.IPV4) -> ChainGraph | None:
+        """Return how the chains of the family's ruleset hang together, or None without a ruleset."""
+        ruleset = self.ruleset(family)
+        if ruleset is not None and family not in self._graphs:
+            self._graphs[family] = chain_graph(ruleset)
+        return self._graphs.get(family)
+
+    @cached_property
+    def _graphs(self) -> dict[Family, ChainGraph]:
+        return {}
+
+    def chain_owners(self, family: Family = Family.IPV4) -> dict[str, ServicePortName]:
+        """Return the Service port of each chain of a Service or endpoint, as far as the rules tell."""
+        table = self.observed(family)
+        owners: dict[str, ServicePortName] = {}
+        for entry in table.entries if table else ():
+            if entry.service_port is not None:
+                owners[entry.chain] = entry.service_port
+                owners.update((t.chain, entry.service_port) for t in entry.targets)
+        owners.pop("", None)
+        return owners
+
     def comparison(self, family: Family = Family.IPV4) -> Comparison | None:
         """Return how expected and observed forwarding differ, or None where none was observed."""
         if family not in self._comparisons:
             observed = self.observed(family)
-            self._comparisons[family] = observed and compare(self.expected(family), observed)
+            self._comparisons[family] = (
+                None if observed is None else compare(self.expected(family), observed)
+            )
         return self._comparisons[family]
 
     @cached_property
@@ -636,7 +791,29 @@ class NodeView:
         period = self.kube_proxy.options.sync_period_seconds
         return view is None or is_settled(view.last_change, made, period)
 
+    @cached_property
+    def kubelet_dns(self) -> KubeletDNS:
+        """What the node's kubelet tells its pods about DNS."""
+        return kubelet_dns(
+            configz=self.document(Input.KUBELET_CONFIGZ),
+            processes=self.processes,
+            config=self.cluster.kubelet_config,
+        )
+
     # --- pod network ---
+
+    def route_to(self, address: str) -> RouteAnswer | None:
+        """Return where the node sends packets to an address, or None where its routes were not read."""
+        family, value = family_of(address), number(address)
+        if family is None or value is None or not self.routes:
+            return None
+        if family not in self._routing:
+            self._routing[family] = Routes(family, self.routes, self.route_rules)
+        return self._routing[family].lookup(RouteKey(value))
+
+    @cached_property
+    def _routing(self) -> dict[Family, Routes]:
+        return {}
 
     @cached_property
     def pod_bridges(self) -> frozenset[str]:

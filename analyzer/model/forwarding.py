@@ -161,7 +161,7 @@ class Alternative:
     """Where connections are forwarded to; empty for other actions."""
 
     reason: str
-    """When it is right, such as `with kube-proxy 1.25 and earlier`."""
+    """When it is right, such as `with kube-proxy as of 1.24`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -120,6 +120,11 @@ class ServicePort(Struct, frozen=True, rename="camel"):
         """`targetPort`, or the port itself where it is not set (service defaulting)."""
         return self.port if self.target_port is None else self.target_port
 
+    @property
+    def label(self) -> str:
+        """Name of the port, or its number where it has none."""
+        return self.name or str(self.port)
+
 
 class ClientIPConfig(Struct, frozen=True, rename="camel"):
     """`sessionAffinityConfig.clientIP`."""
@@ -192,6 +197,11 @@ class Service(Resource, frozen=True, rename="camel", kw_only=True):
     def ports(self) -> tuple[ServicePort, ...]:
         """`spec.ports`; empty where absent (a headless Service may have none)."""
         return self.spec.ports or ()
+
+    def target_port_ref(self, index: int) -> ObjectRef:
+        """Return where the target port of a port stands: in `port` where `targetPort` is not set."""
+        field = "port" if self.ports[index].target_port is None else "targetPort"
+        return self.ref.at("spec", "ports", index, field)
 
     @property
     def cluster_ips(self) -> tuple[str, ...]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
+
+from msgspec import Struct
 
 from analyzer.model.source import SourceRef
 
@@ -19,9 +20,11 @@ class Level(Enum):
     UNKNOWN = ""
 
 
-@dataclass(frozen=True, slots=True)
-class LogEntry:
-    """One entry; one that goes over several lines counts once, at its first line."""
+class LogEntry(Struct, frozen=True, gc=False):
+    """One entry; one that goes over several lines counts once, at its first line.
+
+    A struct and not a dataclass: a log of 100 MB has 700,000 of them.
+    """
 
     source: SourceRef
     level: Level
@@ -39,6 +42,9 @@ class LogEntry:
 
     clock: str = ""
     """`1123 02:51:17.929098` as klog prints it; empty where there is none."""
+
+    lines: int = 1
+    """How many lines of the file the entry covers, from `source.line` on."""
 
     @property
     def text(self) -> str:

@@ -132,6 +132,8 @@ class Process:
     """Arguments that are no options, such as the `server` of `k3s server`."""
 
     source: SourceRef
+    host: str = ""
+    """Program whose process it runs in (`k3s`, `kubelite`, `hyperkube`); empty for a process of its own."""
 
 
 @dataclass(frozen=True, slots=True)

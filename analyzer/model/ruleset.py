@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import Enum
+from itertools import accumulate
+from operator import itemgetter
 
 from analyzer.model.source import ParseProblem, SourceRef
 
@@ -171,7 +173,9 @@ class Rule:
 
 
 def unquote(text: str) -> str:
-    r"""Return a printed value without its quotes and backslashes: `"a \"b\""` is `a "b"`."""
+    r"""Return a value without its quotes and backslashes: `"a \"b\""` is `a "b"`; a shell's `'a "b"'` too."""
+    if len(text) > 1 and text[0] == text[-1] == "'":
+        return text[1:-1]
     if not text.startswith('"'):
         return text
     body = text[1:-1]
@@ -260,3 +264,37 @@ class Ruleset:
             for table in self.tables.values()
             for chain in table.chains.values()
         )
+
+
+def print_ruleset(ruleset: Ruleset) -> str:
+    """Return a ruleset as iptables-save prints it, with counters where it has them, but without comments."""
+    return "".join(f"{line}\n" for table in ruleset.tables.values() for line in _lines(table))
+
+
+def _lines(table: Table) -> Iterator[str]:
+    if table.name:
+        yield f"*{table.name}"
+    for chain in table.chains.values():
+        if chain.line:
+            yield f":{chain.name} {chain.policy or '-'}" + _counters(" [{}:{}]", chain.counters)
+    for rule in _in_order(table):
+        counted = rule.has("-c") or rule.has("--set-counters")
+        yield _counters("[{}:{}] ", None if counted else rule.counters) + rule.text
+    if table.complete:
+        yield "COMMIT"
+
+
+def _in_order(table: Table) -> list[Rule]:
+    """Return the rules of all chains by line, without changing their order within a chain."""
+    lines = [
+        (line, rule)
+        for chain in table.chains.values()
+        for line, rule in zip(
+            accumulate((rule.line for rule in chain.rules), max), chain.rules, strict=True
+        )
+    ]
+    return [rule for _, rule in sorted(lines, key=itemgetter(0))]
+
+
+def _counters(form: str, counters: tuple[int, int] | None) -> str:
+    return "" if counters is None else form.format(*counters)

@@ -1,0 +1,77 @@
+"""The check `kubernetes-service-broken`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from ipaddress import ip_address
+
+from analyzer.findings import Evidence, Problem, Severity, Station, check
+from analyzer.model.backend import Backend
+from analyzer.model.forwarding import ServiceKey
+from analyzer.model.inputs import Input
+from analyzer.model.source import SourceRef
+from analyzer.snapshot import ClusterView
+
+_KEY = ServiceKey("default", "kubernetes")
+
+
+@check(
+    station=Station.DNS,
+    severity=Severity.ERROR,
+    needs=(Input.SERVICES, Input.ENDPOINT_SLICES),
+    references=(
+        "https://kubernetes.io/docs/tasks/debug/debug-application/debug-service/#does-any-service-exist-in-dns",
+        "https://github.com/kubernetes/kubernetes/issues/67875",
+    ),
+)
+def kubernetes_service_broken(cluster: ClusterView) -> Iterator[Problem]:
+    """
+    The Service default/kubernetes, through which pods reach the API server, has no endpoint that can work.
+
+    ## Why it matters
+    CoreDNS and every controller that runs as a pod use it: if it does not answer, more fails than it.
+
+    ## How to put it right
+    The API servers write its endpoints themselves: set `--advertise-address` to an address that nodes reach,
+    and see that API servers that are gone were taken out (lease reconciler, 1.9 and later).
+
+    ## Where it is silent
+    For bundles of single namespaces.
+    """
+    service = cluster.services.get(_KEY)
+    if service is None:
+        if any(key.namespace == "kube-system" for key in cluster.services):
+            yield Problem(
+                message="the Service default/kubernetes does not exist: pods do not find the API server",
+                evidence=(Evidence(SourceRef(Input.SERVICES.path(), 1), "no such Service here"),),
+                remedy="Restart a kube-apiserver: it makes the Service at its start.",
+                service=_KEY,
+            )
+        return
+    backends = cluster.backends.get(_KEY, ())
+    if not any(b.ready for b in backends):
+        yield Problem(
+            message="default/kubernetes has no ready endpoint: pods do not reach the API server",
+            evidence=(
+                Evidence(service.ref.at("metadata", "name"), "the Service without endpoints"),
+            ),
+            remedy="See why no API server has registered itself: its log, and --advertise-address.",
+            service=_KEY,
+        )
+    for backend in backends:
+        if backend.ready and _unroutable(backend):
+            yield Problem(
+                message=f"default/kubernetes sends to {backend.endpoint}, which no other machine can reach",
+                evidence=(Evidence(backend.source, "endpoint of default/kubernetes"),),
+                remedy="Set --advertise-address of that kube-apiserver to an address that nodes and pods reach.",
+                service=_KEY,
+                partial=len(backends) > 1,
+            )
+
+
+def _unroutable(backend: Backend) -> bool:
+    try:
+        address = ip_address(backend.endpoint.address)
+    except ValueError:
+        return False
+    return address.is_loopback or address.is_unspecified or address.is_link_local

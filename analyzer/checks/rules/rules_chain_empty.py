@@ -1,0 +1,75 @@
+"""The check `rules-chain-empty`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from analyzer.findings import Evidence, Part, Problem, Severity, Station, check, gathered
+from analyzer.model.chain_names import ENDPOINT_PREFIX
+from analyzer.model.forwarding import ServicePortName
+from analyzer.model.inputs import Input
+from analyzer.model.kube_proxy import ProxyMode
+from analyzer.model.ruleset import Family
+from analyzer.observe.chains import ServiceChain
+from analyzer.snapshot import NodeView
+
+
+@check(
+    station=Station.RULES,
+    severity=Severity.ERROR,
+    needs=(Input.RULESET,),
+    consequence_of=("kube-proxy-sync-failing", "kube-proxy-lock-contention"),
+    references=("https://github.com/kubernetes/kubernetes/issues/129128",),
+)
+def rules_chain_empty(node: NodeView) -> Iterator[Problem]:
+    """
+    A chain that connections are sent to has no rule that sends them on.
+
+    ## Why it matters
+    Packets come back from an empty KUBE-SEP chain to the Service's chain: the next rule takes them, so
+    that this endpoint gets nothing and the others more. From the last one, and from an empty KUBE-SVC
+    chain, they return untranslated and are lost.
+
+    ## How to put it right
+    Restart kube-proxy on the node. It does not fill a chain again until its Service changes.
+
+    ## Where it is silent
+    For the chains that are empty by design (canary, hint), for chains that nothing leads to, and for
+    KUBE-SVC chains of Services without endpoints, which kube-proxy up to 1.9 left empty.
+    """
+    if node.kube_proxy.mode is not ProxyMode.IPTABLES:
+        return
+    for family in Family:
+        graph = node.chain_graph(family)
+        empty = [c for c in graph.empty if c.callers] if graph else []
+        owners = node.chain_owners(family)
+        parts = [
+            _part(c, owners.get(c.name)) for c in empty if not _idle(node, c, owners.get(c.name))
+        ]
+        if parts:
+            yield gathered(
+                f"{node.name} has {len(parts)} empty chain{'s' if len(parts) > 1 else ''} in use",
+                parts,
+                remedy=f"Restart kube-proxy on {node.name}.",
+            )
+
+
+def _idle(node: NodeView, chain: ServiceChain, owner: ServicePortName | None) -> bool:
+    """Tell whether it is the chain of a Service that has no endpoint to fill it with."""
+    if chain.name.startswith(ENDPOINT_PREFIX) or owner is None:
+        return False
+    backends = node.cluster.backends.get(owner.service, ())
+    known = node.has(Input.ENDPOINT_SLICES)
+    return not known or not any(b.ready for b in backends)
+
+
+def _part(chain: ServiceChain, owner: ServicePortName | None) -> Part:
+    caller = chain.callers[0]
+    return Part(
+        service=owner.service if owner else None,
+        text=f"{chain.name}" + (f" of {owner}" if owner else ""),
+        evidence=(
+            Evidence(chain.source, "declared, and no rule of it sends anywhere"),
+            Evidence(caller.source, f"sends connections to {chain.name}"),
+        ),
+    )

@@ -1,0 +1,59 @@
+"""The check `rules-jump-dangling`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from analyzer.findings import Evidence, Part, Problem, Severity, Station, check, gathered
+from analyzer.model.chain_names import service_suffix_of
+from analyzer.model.inputs import Input
+from analyzer.model.ruleset import Family
+from analyzer.observe.chains import Jump
+from analyzer.snapshot import NodeView
+
+
+@check(
+    station=Station.RULES,
+    severity=Severity.ERROR,
+    needs=(Input.RULESET,),
+    consequence_of=("kube-proxy-sync-failing", "kube-proxy-lock-contention"),
+    references=("https://github.com/kubernetes/kubernetes/issues/121362",),
+)
+def rules_jump_dangling(node: NodeView) -> Iterator[Problem]:
+    """
+    A rule jumps to a chain that does not exist.
+
+    ## Why it matters
+    The kernel holds no such rule: the dump was cut, edited, or put together from several. Loaded as it is,
+    it would be refused whole, and no Service of the node would answer.
+
+    ## How to put it right
+    Take the dump again with `iptables-save -c`; if the jump is still there, restart kube-proxy.
+
+    ## Where it is silent
+    For excerpts that declare no chain at all, and for jumps between other programs' chains.
+    """
+    for family in Family:
+        graph = node.chain_graph(family)
+        owners = node.chain_owners(family)
+        dangling = [j for j in graph.dangling if "KUBE-" in j.target] if graph else []
+        parts = [
+            Part(
+                service=owner.service if owner else None,
+                text=f"{jump.chain} ({jump.table}) jumps to {jump.target}",
+                evidence=(Evidence(jump.source, f"there is no chain {jump.target}"),),
+            )
+            for jump in dangling
+            for owner in [owners.get(jump.target) or owners.get(_owner_chain(jump))]
+        ]
+        if parts:
+            yield gathered(
+                f"{node.name} jumps to {len(parts)} chain{'s' if len(parts) > 1 else ''} that do not exist",
+                parts,
+                remedy=f"Collect the ruleset of {node.name} again; if the jumps are in it, restart kube-proxy.",
+            )
+
+
+def _owner_chain(jump: Jump) -> str:
+    """Return the chain that tells whose jump it is."""
+    return jump.chain if service_suffix_of(jump.chain) else ""
