@@ -1,0 +1,89 @@
+"""What is known of the hosts of a cluster: the facts that the simulator is given, as read, nothing derived."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from analyzer.model.inputs import Input
+from analyzer.model.ip_set import IPSet
+from analyzer.model.node import (
+    BridgePort,
+    InterfaceAddress,
+    Link,
+    Route,
+    RoutePolicyRule,
+    Socket,
+    Sysctl,
+)
+from analyzer.model.ruleset import Family, Ruleset
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Host:
+    """One node; whatever was not read is empty and named in `absent`."""
+
+    name: str
+    rulesets: Mapping[Family, tuple[Ruleset, ...]]
+    """Dumps by family, in the order in which the kernel consults them; a family without dump is missing."""
+
+    order_known: bool = True
+    """False where legacy and nft tables both exist: which are consulted first depends on which came last."""
+
+    addresses: tuple[InterfaceAddress, ...] = ()
+    links: tuple[Link, ...] = ()
+    routes: tuple[Route, ...] = ()
+    route_rules: tuple[RoutePolicyRule, ...] = ()
+    bridge_ports: tuple[BridgePort, ...] = ()
+    sysctls: Mapping[str, Sysctl] = field(default_factory=dict)
+    sockets: tuple[Socket, ...] = ()
+    sets: Mapping[str, IPSet] = field(default_factory=dict)
+    absent: frozenset[Input] = frozenset()
+    """Inputs of the node that the bundle does not have."""
+
+    unexecuted: tuple[str, ...] = ()
+    """What else may translate or drop packets here but is not executed: `IPVS`, `nftables table inet firewalld`."""
+
+    internal_addresses: tuple[str, ...] = ()
+    """Addresses of the Node object: what is known where `ip addr` was not read."""
+
+
+@dataclass(frozen=True, slots=True)
+class PodSite:
+    """Where a pod with a network of its own is."""
+
+    name: str
+    """`namespace/name`."""
+
+    host: str
+    addresses: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class HostListener:
+    """A pod that listens in its node's network."""
+
+    name: str
+    """`namespace/name`."""
+
+    address: str
+    port: int
+    protocol: str
+    """Lower case."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Network:
+    """All hosts, and who has which address."""
+
+    hosts: Mapping[str, Host]
+    pods: tuple[PodSite, ...] = ()
+    pods_known: bool = True
+    """False where the bundle has no list of pods: an unknown address may be one."""
+
+    pod_ranges: tuple[str, ...] = ()
+    """CIDRs from which pods get their addresses."""
+
+    listeners: tuple[HostListener, ...] = ()
+    node_ports: frozenset[int] = frozenset()
+    """Node ports of all Services: a socket there is kube-proxy's own (Kubernetes 1.23 and earlier)."""

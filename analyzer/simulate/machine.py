@@ -1,0 +1,242 @@
+"""A host as the kernel has it: routes, addresses, bridges and settings, ready to be asked."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+from analyzer.model.inputs import Input
+from analyzer.model.node import InterfaceAddress, Link, Route
+from analyzer.model.ruleset import Family
+from analyzer.model.source import NOWHERE
+from analyzer.simulate.address import WIDTH, Block, block, family_of, number
+from analyzer.simulate.host import Host
+from analyzer.simulate.packet import Packet
+from analyzer.simulate.routing import RouteAnswer, RouteKey, RouteKind, Routes
+
+STRICT, LOOSE = 1, 2
+"""Values of `rp_filter`."""
+
+_LOOPBACK = Block(127 << 24, 255 << 24)
+_ZERO_NET = Block(0, 255 << 24)
+_MULTICAST = {
+    Family.IPV4: Block(0xE0 << 24, 0xF0 << 24),
+    Family.IPV6: Block(0xFF << 120, 0xFF << 120),
+}
+_LINK_LOCAL = Block(0xFE80 << 112, 0xFFC0 << 112)
+_LIMITED_BROADCAST = (1 << 32) - 1
+
+
+class Machine:
+    """One host, with its facts indexed; answers None where the bundle does not tell."""
+
+    def __init__(self, host: Host) -> None:
+        self.host = host
+        self._routes: dict[Family, Routes] = {}
+
+    @property
+    def name(self) -> str:
+        """Name of the node."""
+        return self.host.name
+
+    # --- addresses ---
+
+    @cached_property
+    def device_of(self) -> dict[int, str | None]:
+        """Interface by the address it has; None where only the address is known."""
+        found: dict[int, str | None] = {
+            value: None
+            for text in self.host.internal_addresses
+            if (value := number(text)) is not None
+        }
+        for item in self.host.addresses:
+            value = number(item.address)
+            if value is not None:
+                found[value] = item.interface or None
+        return found
+
+    def subnet(self, family: Family, device: str | None) -> tuple[Block, ...]:
+        """Return the subnets of an interface's addresses, in the order of `ip addr`."""
+        return tuple(
+            found
+            for item in self._addresses(family, device)
+            if (found := block(f"{item.address}/{item.prefix_length}")) is not None
+        )
+
+    def _addresses(self, family: Family, device: str | None) -> list[InterfaceAddress]:
+        return [
+            a
+            for a in self.host.addresses
+            if a.interface == device and family_of(a.address) is family
+        ]
+
+    def owns(self, address: int) -> bool:
+        """Tell whether an address is one of the host's own."""
+        return address in self.device_of
+
+    def address_kind(self, family: Family, address: int, device: str | None = None) -> RouteKind:
+        """Return what `-m addrtype` takes an address for, on one interface only if that is given.
+
+        Linux looks into the table `local` alone (`__inet_dev_addr_type`).
+        """
+        if _MULTICAST[family].holds(address):
+            return RouteKind.MULTICAST
+        if family is Family.IPV4 and (_ZERO_NET.holds(address) or address == _LIMITED_BROADCAST):
+            return RouteKind.BROADCAST
+        kind, owner = self.routes(family).local_kind(address)
+        return kind if device is None or owner == device else RouteKind.UNICAST
+
+    def source_towards(self, family: Family, device: str | None, target: int) -> int | None:
+        """Return the address that the kernel takes for packets out of an interface, or None for none.
+
+        IPv4 `inet_select_addr`: the first address whose subnet has the next hop, else the first one,
+        else one of another interface. IPv6: the one that shares the longest prefix with the target.
+        """
+        if device is None:
+            own = [v for t in self.host.internal_addresses if (v := number(t)) is not None]
+            return next((v for v in own if (v >= 1 << 32) == (family is Family.IPV6)), None)
+        listed = [a for a in self._addresses(family, device) if _usable(a, target)]
+        others = [a for a in self.host.addresses if family_of(a.address) is family]
+        usable = [a for a in others if _usable(a, target)]
+        if family is Family.IPV6:
+            return _longest_match(listed or usable, target)
+        for item in listed:
+            subnet = block(f"{item.address}/{item.prefix_length}")
+            if subnet is not None and subnet.holds(target):
+                return number(item.address)
+        return next((number(a.address) for a in (*listed, *usable)), None)
+
+    def first_address(self, family: Family, device: str | None) -> list[int] | None:
+        """Return the first address of an interface (where REDIRECT leads), or None where it has none."""
+        found = (number(a.address) for a in self._addresses(family, device))
+        first = next((v for v in found if v is not None), None)
+        return None if first is None else [first]
+
+    # --- routes ---
+
+    def routes(self, family: Family) -> Routes:
+        """Return the routing tables of a family."""
+        if family not in self._routes:
+            rules = self.host.route_rules if family is Family.IPV4 else ()
+            listed = (*self.host.routes, *self._implied_local_routes(family))
+            self._routes[family] = Routes(family, listed, rules)
+        return self._routes[family]
+
+    def _implied_local_routes(self, family: Family) -> tuple[Route, ...]:
+        known = (r for r in self.host.routes if r.table in {"local", "255"})
+        if any(family_of(r.destination) is family for r in known):
+            return ()
+        implied = [
+            _local_route(f"{a.address}/{WIDTH[family]}", a.interface, a)
+            for a in self.host.addresses
+            if family_of(a.address) is family
+        ]
+        listed = {a.address for a in self.host.addresses}
+        implied += [
+            _local_route(f"{text}/{WIDTH[family]}", "")
+            for text in self.host.internal_addresses
+            if family_of(text) is family and text not in listed
+        ]
+        return (*implied, _local_route("127.0.0.0/8" if family is Family.IPV4 else "::1/128", "lo"))
+
+    def route(self, packet: Packet) -> RouteAnswer:
+        """Return where a packet goes from here."""
+        arrival = "lo" if packet.local else packet.in_interface
+        flow = packet.flow
+        return self.routes(packet.family).lookup(
+            RouteKey(flow.destination, flow.source, arrival, packet.mark)
+        )
+
+    # --- interfaces and settings ---
+
+    @cached_property
+    def _links(self) -> dict[str, Link]:
+        return {link.name: link for link in self.host.links}
+
+    def kind_of(self, device: str | None) -> str:
+        """Return the kind of an interface (`bridge`, `vxlan`, …); empty where unknown."""
+        found = self._links.get(device or "")
+        return found.kind if found else ""
+
+    def has_device(self, device: str | None) -> bool:
+        """Tell whether there is an interface of that name."""
+        return device in self._links or any(a.interface == device for a in self.host.addresses)
+
+    def is_bridge(self, device: str | None) -> bool:
+        """Tell whether an interface is a Linux bridge, by `ip link` or because ports of it are listed."""
+        if device is None:
+            return False
+        return (
+            self.kind_of(device) == "bridge"
+            or any(p.bridge == device for p in self.host.bridge_ports)
+            or any(link.master == device and link.kind == "veth" for link in self.host.links)
+        )
+
+    def hairpin(self, bridge: str) -> bool | None:
+        """Tell whether a packet may leave a bridge by the port it came in; None where ports differ or are unknown."""
+        found = self._links.get(bridge)
+        if found is not None and ("PROMISC" in found.flags or (found.promiscuity or 0) > 0):
+            return True
+        modes = {p.hairpin for p in self.host.bridge_ports if p.bridge == bridge}
+        if not modes:
+            modes = {
+                link.hairpin
+                for link in self.host.links
+                if link.master == bridge and link.hairpin is not None
+            }
+        return modes.pop() if len(modes) == 1 else None
+
+    def setting(self, name: str) -> int | None:
+        """Return the number of a sysctl, or None where it was not read."""
+        found = self.host.sysctls.get(name)
+        return int(found.value) if found is not None and found.value.isdecimal() else None
+
+    def bridge_netfilter(self, family: Family) -> bool | None:
+        """Tell whether bridged packets pass iptables; None where sysctls were not read.
+
+        The setting does not exist while br_netfilter is not loaded: then they do not.
+        """
+        name = "iptables" if family is Family.IPV4 else "ip6tables"
+        value = self.setting(f"net.bridge.bridge-nf-call-{name}")
+        if value is not None:
+            return value != 0
+        return None if Input.SYSCTLS in self.host.absent or not self.host.sysctls else False
+
+    def forwards(self, family: Family, device: str | None) -> bool | None:
+        """Tell whether packets that come in by an interface may be forwarded; None where unknown."""
+        version = "ipv4" if family is Family.IPV4 else "ipv6"
+        general = "net.ipv4.ip_forward" if family is Family.IPV4 else "net.ipv6.conf.all.forwarding"
+        value = self.setting(f"net.{version}.conf.{device}.forwarding")
+        if value is None:
+            value = self.setting(general)
+        return None if value is None else value != 0
+
+    def reverse_path(self, device: str | None) -> int:
+        """Return the effective rp_filter of an interface: the greater of its own and that of `all`."""
+        names = ("all", device)
+        return max(self.setting(f"net.ipv4.conf.{n}.rp_filter") or 0 for n in names)
+
+    def routes_localnet(self, device: str | None) -> bool:
+        """Tell whether 127.0.0.0/8 is routed on an interface."""
+        return any(self.setting(f"net.ipv4.conf.{n}.route_localnet") for n in ("all", device))
+
+
+def loopback(family: Family, address: int) -> bool:
+    """Tell whether an address is a loopback address."""
+    return _LOOPBACK.holds(address) if family is Family.IPV4 else address == 1
+
+
+def _local_route(destination: str, device: str, item: InterfaceAddress | None = None) -> Route:
+    return Route("local", destination, "", device, "local", 0, item.source if item else NOWHERE)
+
+
+def _usable(item: InterfaceAddress, target: int) -> bool:
+    value = number(item.address)
+    if value is None or loopback(family_of(item.address), value):
+        return False
+    scoped = ":" in item.address and _LINK_LOCAL.holds(value)
+    return not scoped or _LINK_LOCAL.holds(target)
+
+
+def _longest_match(listed: list[InterfaceAddress], target: int) -> int | None:
+    values = [v for a in listed if (v := number(a.address)) is not None]
+    return min(values, key=lambda v: (v ^ target).bit_length(), default=None)

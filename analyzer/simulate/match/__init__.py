@@ -1,0 +1,1 @@
+"""The matches of a rule as three-valued conditions on a packet."""

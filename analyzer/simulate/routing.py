@@ -1,0 +1,246 @@
+"""Where a host sends a packet: `ip rule` and `ip route`, by longest prefix, as ip-rule(8) and ip-route(8) say."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import NamedTuple
+
+from analyzer.model.node import Route, RoutePolicyRule
+from analyzer.model.ruleset import Family
+from analyzer.simulate.address import Block, block, family_of, number
+
+_TABLE_NAMES = {"255": "local", "254": "main", "253": "default", "0": "all", "": "main"}
+
+
+class RouteKind(Enum):
+    """What becomes of a packet."""
+
+    UNICAST = "unicast"
+    LOCAL = "local"
+    BROADCAST = "broadcast"
+    MULTICAST = "multicast"
+    ANYCAST = "anycast"
+    BLACKHOLE = "blackhole"
+    UNREACHABLE = "unreachable"
+    PROHIBIT = "prohibit"
+    NONE = "none"
+    """No route."""
+
+    UNKNOWN = "unknown"
+    """A rule of `ip rule` that is not modelled decides."""
+
+
+class Hop(NamedTuple):
+    """Out of which interface, and to whom."""
+
+    device: str | None
+    """None where the bundle does not tell."""
+
+    gateway: int | None
+    """None for a neighbour: the destination itself."""
+
+
+class RouteKey(NamedTuple):
+    """What a lookup depends on."""
+
+    destination: int
+    source: int = 0
+    in_interface: str | None = "lo"
+    mark: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class RouteAnswer:
+    """The outcome of a lookup."""
+
+    kind: RouteKind
+    hops: tuple[Hop, ...] = ()
+    """More than one for a multipath route: the kernel takes one by a hash."""
+
+    preferred_source: int | None = None
+    route: Route | None = None
+    reason: str = ""
+    """What decides, where the kind is UNKNOWN."""
+
+
+class Policy(NamedTuple):
+    """One rule of `ip rule`, taken apart."""
+
+    negated: bool
+    source: Block | None
+    destination: Block | None
+    mark: Block | None
+    in_interface: str | None
+    never: bool
+    """True for `oif`: only sockets that are bound to an interface match."""
+
+    unmodelled: str
+    """The word of a selector that is not modelled; empty where all are."""
+
+    table: str
+    longer_than: int
+    """Routes with at most this prefix length are ignored (`suppress_prefixlength`); -1 for none."""
+
+
+class Routes:
+    """The routing tables of one family on one host."""
+
+    def __init__(
+        self, family: Family, routes: Iterable[Route], rules: Iterable[RoutePolicyRule]
+    ) -> None:
+        own = [r for r in routes if family_of(r.destination) is family]
+        self._tables = _tables(own)
+        listed = [_policy(r) for r in sorted(rules, key=lambda r: r.priority)]
+        self._policies = listed or [_lookup_in(t) for t in ("local", "main", "default")]
+
+    def lookup(self, key: RouteKey) -> RouteAnswer:
+        """Return what the kernel would do with a packet."""
+        return self._from(0, key)
+
+    def local_kind(self, address: int) -> tuple[RouteKind, str | None]:
+        """Return kind and device of an address in the table `local` (what `-m addrtype` asks)."""
+        found = self._find("local", address, -1)
+        if found is None:
+            return RouteKind.UNICAST, None
+        return found.kind, found.hops[0].device if found.hops else None
+
+    def _from(self, start: int, key: RouteKey) -> RouteAnswer:
+        for position in range(start, len(self._policies)):
+            policy = self._policies[position]
+            applies = _applies(policy, key)
+            if applies is False:
+                continue
+            if not policy.table:
+                return RouteAnswer(RouteKind.UNKNOWN, reason=policy.unmodelled)
+            found = self._find(policy.table, key.destination, policy.longer_than)
+            if applies is None:
+                return self._either(found, position, key, policy.unmodelled)
+            if found is not None:
+                return found
+        return RouteAnswer(RouteKind.NONE)
+
+    def _either(
+        self, found: RouteAnswer | None, position: int, key: RouteKey, word: str
+    ) -> RouteAnswer:
+        without = self._from(position + 1, key)
+        if found is None or (found.kind, found.hops) == (without.kind, without.hops):
+            return without
+        return RouteAnswer(RouteKind.UNKNOWN, reason=f"ip rule selects by {word}")
+
+    def _find(self, table: str, destination: int, longer_than: int) -> RouteAnswer | None:
+        for length, mask, entries in self._tables.get(table, ()):
+            if length <= longer_than:
+                return None
+            found = entries.get(destination & mask)
+            if found is not None:
+                return None if found.reason == "throw" else found
+        return None
+
+
+class _Prefixes(NamedTuple):
+    length: int
+    mask: int
+    entries: dict[int, RouteAnswer]
+
+
+def _tables(routes: list[Route]) -> Mapping[str, tuple[_Prefixes, ...]]:
+    tables: dict[str, dict[int, _Prefixes]] = {}
+    for route in sorted(routes, key=lambda r: r.metric):
+        covered = block(route.destination)
+        if covered is None or "dead" in route.flags:
+            continue
+        table = tables.setdefault(_TABLE_NAMES.get(route.table, route.table), {})
+        length = covered.mask.bit_count()
+        prefixes = table.setdefault(length, _Prefixes(length, covered.mask, {}))
+        prefixes.entries.setdefault(covered.value, _answer(route))
+    return {
+        name: tuple(sorted(table.values(), key=lambda p: -p.length))
+        for name, table in tables.items()
+    }
+
+
+def _answer(route: Route) -> RouteAnswer:
+    if route.kind == "throw":
+        return RouteAnswer(RouteKind.NONE, reason="throw")
+    listed = route.nexthops or ((route.gateway, route.device),)
+    hops = tuple(
+        Hop(device or None, number(gateway) if gateway else None) for gateway, device in listed
+    )
+    kinds = {k.value: k for k in RouteKind}
+    return RouteAnswer(
+        kinds.get(route.kind or "unicast", RouteKind.UNICAST),
+        hops,
+        number(route.preferred_source) if route.preferred_source else None,
+        route,
+    )
+
+
+def _applies(policy: Policy, key: RouteKey) -> bool | None:
+    tests = (
+        not policy.never,
+        policy.source is None or policy.source.holds(key.source),
+        policy.destination is None or policy.destination.holds(key.destination),
+        policy.mark is None or policy.mark.holds(key.mark),
+        _same_interface(policy.in_interface, key.in_interface),
+        None if policy.unmodelled else True,
+    )
+    if False in tests:
+        return policy.negated
+    if None in tests:
+        return None
+    return not policy.negated
+
+
+def _same_interface(wanted: str | None, actual: str | None) -> bool | None:
+    if wanted is None:
+        return True
+    return None if actual is None else wanted == actual
+
+
+def _lookup_in(table: str) -> Policy:
+    return Policy(False, None, None, None, None, False, "", table, -1)
+
+
+def _policy(rule: RoutePolicyRule) -> Policy:
+    words = iter(rule.selector.split())
+    policy = _lookup_in(_TABLE_NAMES.get(rule.table, rule.table) if rule.table else "")
+    if not rule.table:
+        policy = policy._replace(unmodelled=f"ip rule {rule.priority}: {rule.selector}")
+    for word in words:
+        try:
+            policy = _with_word(policy, word, words)
+        except ValueError:
+            policy = policy._replace(unmodelled=word)
+    return policy
+
+
+def _with_word(policy: Policy, word: str, words: Iterator[str]) -> Policy:
+    match word:
+        case "not":
+            return policy._replace(negated=True)
+        case "from":
+            return policy._replace(source=_selected(next(words, "")))
+        case "to":
+            return policy._replace(destination=_selected(next(words, "")))
+        case "fwmark":
+            value, _, mask = next(words, "").partition("/")
+            bits = int(mask or "0xffffffff", 0)
+            return policy._replace(mark=Block(int(value, 0) & bits, bits))
+        case "iif":
+            return policy._replace(in_interface=next(words, ""))
+        case "oif":
+            next(words, "")
+            return policy._replace(never=True)
+        case "suppress_prefixlength":
+            return policy._replace(longer_than=int(next(words, "")))
+        case "lookup" | "table" | "pref" | "priority" | "protocol" | "proto":
+            next(words, "")
+            return policy
+        case _:
+            return policy._replace(unmodelled=policy.unmodelled or word)
+
+
+def _selected(text: str) -> Block | None:
+    return None if text in {"all", "any", "default"} else block(text) or Block(-1, 0)

@@ -1,0 +1,110 @@
+"""A rule made ready to be executed: what has to hold, by what chance, and what happens then."""
+
+from __future__ import annotations
+
+from collections.abc import Container
+from dataclasses import dataclass
+from fractions import Fraction
+
+from analyzer.model.ruleset import Match, Rule
+from analyzer.model.source import ParseProblem, SourceRef
+from analyzer.simulate.machine import Machine
+from analyzer.simulate.match.catalogue import MATCHES
+from analyzer.simulate.match.chance import chance_of, list_of, puts_on_list
+from analyzer.simulate.match.condition import Condition, unknown
+from analyzer.simulate.packet import Packet
+from analyzer.simulate.target import Effect, Kind, effect_of
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledRule:
+    """One rule."""
+
+    rule: Rule | None
+    """None for a line of the dump that could not be read."""
+
+    source: SourceRef
+    effect: Effect
+    conditions: tuple[Condition, ...]
+    names: tuple[str, ...]
+    """The match that each condition comes from."""
+
+    chance: Fraction | None = None
+    """Share of packets that its `statistic` matches let through, or None without one."""
+
+    listed: frozenset[str] = frozenset()
+    """Lists of `-m recent` that it puts the client on."""
+
+    asked: frozenset[str] = frozenset()
+    """Lists of `-m recent` that it asks for the client."""
+
+    @property
+    def text(self) -> str:
+        """The rule as the dump has it."""
+        return "" if self.rule is None else self.rule.text
+
+    def matches(self, packet: Packet) -> bool | None:
+        """Tell whether a packet meets every condition, the chance aside; None where it may or may not."""
+        answer: bool | None = True
+        for condition in self.conditions:
+            met = condition(packet)
+            if met is False:
+                return False
+            if met is None:
+                answer = None
+        return answer
+
+    def lacks_only_list(self, packet: Packet) -> bool:
+        """Tell whether all but the `recent` matches may hold: a known client would be treated otherwise."""
+        pairs = zip(self.conditions, self.names, strict=True)
+        return all(name == "-m recent" or test(packet) is not False for test, name in pairs)
+
+    def undecided(self, packet: Packet) -> str:
+        """Return the names of the matches that are not known for a packet."""
+        pairs = zip(self.conditions, self.names, strict=True)
+        return ", ".join(dict.fromkeys(name for test, name in pairs if test(packet) is None))
+
+
+def compile_rule(
+    rule: Rule, source: SourceRef, machine: Machine, chains: Container[str]
+) -> CompiledRule:
+    """Make a rule of a table with these chains ready to be executed on a host."""
+    conditions: list[Condition] = []
+    names: list[str] = []
+    chance: Fraction | None = None
+    for match in rule.matches:
+        share = chance_of(match) if match.name == "statistic" else None
+        if share is not None:
+            chance = share if chance is None else chance * share
+            continue
+        compiler = MATCHES.get(match.name)
+        found = (unknown,) if compiler is None else compiler(match, machine)
+        conditions += found
+        names += [f"-m {match.name}" if match.name else "its own options"] * len(found)
+    lists = [match for match in rule.matches if match.name == "recent"]
+    return CompiledRule(
+        rule=rule,
+        source=source,
+        effect=effect_of(rule, chains),
+        conditions=tuple(conditions),
+        names=tuple(names),
+        chance=chance,
+        listed=_lists(lists, puts=True),
+        asked=_lists(lists, puts=False),
+    )
+
+
+def _lists(matches: list[Match], *, puts: bool) -> frozenset[str]:
+    return frozenset(list_of(m) for m in matches if puts_on_list(m) is puts)
+
+
+def lost_rule(problem: ParseProblem) -> CompiledRule:
+    """Stand in for a line that could not be read: it may match, and may do anything."""
+    name = "a line that could not be read"
+    return CompiledRule(
+        rule=None,
+        source=SourceRef(problem.path, problem.line),
+        effect=Effect(Kind.UNKNOWN, name),
+        conditions=(unknown,),
+        names=(name,),
+    )

@@ -1,0 +1,227 @@
+"""One table at one hook: chains, jumps, goto, RETURN and policies, as ip_tables executes them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import msgspec
+
+from analyzer.simulate.branch import Branch, Cause, Ending, Fate, Step, Trail
+from analyzer.simulate.packet import Packet
+from analyzer.simulate.program import CompiledChain, CompiledTable
+from analyzer.simulate.question import Budget
+from analyzer.simulate.rule import CompiledRule
+from analyzer.simulate.target import Kind
+from analyzer.simulate.translation import Translation
+
+_DEEPEST = 128
+"""Chains nested deeper call each other in a circle, which the kernel refuses to load."""
+
+_MOST_JUMPS = 100_000
+NEW_CLIENT = "a client that has not connected before (session affinity lists are not collected)"
+
+replace = msgspec.structs.replace
+
+
+class Passed(NamedTuple):
+    """A packet that a table lets go on."""
+
+    branch: Branch
+    translation: Translation | None = None
+    """What a NAT target wants, or None where none was reached."""
+
+    step: Step | None = None
+    """The step of the NAT target; its effect is completed by whoever translates."""
+
+
+class Frame(NamedTuple):
+    """Where the walk stands in a chain."""
+
+    chain: CompiledChain
+    positions: Sequence[int]
+    """Rules that may match, ascending."""
+
+    following: int
+    """Which of them is next."""
+
+    caller: Frame | None
+    entered: Trail | None
+    """The trail just after the jump here: still the same on return where nothing happened in between."""
+
+    depth: int
+
+
+class Walk:
+    """The walk of one packet through one table at one hook."""
+
+    def __init__(
+        self, host: str, table: CompiledTable, budget: Budget, *, indexed: bool = True
+    ) -> None:
+        self._host = host
+        self._table = table
+        self._budget = budget
+        self._indexed = indexed
+        self._pending: list[tuple[Branch, Frame]] = []
+        self._results: list[Passed | Ending] = []
+        self._jumps = 0
+
+    def run(self, branch: Branch) -> list[Passed | Ending]:
+        """Return every way on which the packet leaves the table, in the order of decisions."""
+        chain = self._table.chain(branch.packet.hook.value)
+        if chain is None:
+            return [Passed(branch)]
+        self._pending.append((branch, self._enter(chain, branch.packet, None, None)))
+        while self._pending:
+            self._follow(*self._pending.pop())
+        return self._results
+
+    def _enter(
+        self, chain: CompiledChain, packet: Packet, caller: Frame | None, entered: Trail | None
+    ) -> Frame:
+        positions = chain.candidates(packet) if self._indexed else chain.positions
+        return Frame(chain, positions, 0, caller, entered, caller.depth + 1 if caller else 0)
+
+    def _follow(self, branch: Branch, frame: Frame) -> None:
+        """Execute rules until the packet leaves the table; the other side of a split is kept for later."""
+        going: tuple[Branch, Frame] | None = (branch, frame)
+        while going is not None:
+            branch, frame = going
+            going = self._next_match(branch, frame)
+
+    def _next_match(self, branch: Branch, frame: Frame) -> tuple[Branch, Frame] | None:
+        chain, positions, packet = frame.chain, frame.positions, branch.packet
+        for index in range(frame.following, len(positions)):
+            rule = chain.rule(positions[index])
+            answer = rule.matches(packet)
+            if answer is False:
+                if rule.asked and rule.lacks_only_list(packet):
+                    branch = branch.assuming(NEW_CLIENT)
+                continue
+            if rule.effect.silent and not rule.listed:
+                continue
+            after = Frame(chain, positions, index + 1, frame.caller, frame.entered, frame.depth)
+            matched = self._split(branch, rule, after, known=answer is not None)
+            return None if matched is None else self._apply(matched, rule, after)
+        return self._leave_chain(branch, frame, returned=None)
+
+    def _split(
+        self, branch: Branch, rule: CompiledRule, after: Frame, *, known: bool
+    ) -> Branch | None:
+        """Return the branch on which a rule matches, or None for none; keep the one on which it does not."""
+        if not known:
+            what = f"{rule.undecided(branch.packet)} of {rule.source.path}:{rule.source.line}"
+            split = self._budget.ask(branch, what, rule.source)
+            if split.refused is not None:
+                self._results.append(split.refused)
+            if split.yes is None or split.no is None:
+                return None
+            self._pending.append((split.no, after))
+            branch = split.yes
+        chance = rule.chance
+        if chance is None:
+            return branch
+        if chance < 1:
+            self._pending.append((replace(branch, chance=branch.chance * (1 - chance)), after))
+        return replace(branch, chance=branch.chance * chance) if chance else None
+
+    def _apply(
+        self, branch: Branch, rule: CompiledRule, after: Frame
+    ) -> tuple[Branch, Frame] | None:
+        effect = rule.effect
+        if rule.listed:
+            listed = replace(branch.packet, recent=branch.packet.recent | rule.listed)
+            branch = replace(branch, packet=listed)
+        match effect.kind:
+            case Kind.CONTINUE:
+                return self._alter(branch, rule, after), after
+            case Kind.JUMP | Kind.GOTO:
+                return self._jump(branch, rule, after)
+            case Kind.RETURN:
+                return self._leave_chain(branch, after, returned=rule)
+            case Kind.TRANSLATE:
+                step = self._step(branch, after.chain, rule)
+                self._results.append(Passed(branch, effect.translation, step))
+            case Kind.ACCEPT:
+                self._results.append(Passed(branch.stepped(self._step(branch, after.chain, rule))))
+            case _:
+                self._results.append(self._end(branch, rule, after.chain))
+        return None
+
+    def _alter(self, branch: Branch, rule: CompiledRule, after: Frame) -> Branch:
+        if rule.effect.alter is None:
+            return branch
+        stepped = branch.stepped(self._step(branch, after.chain, rule))
+        return replace(stepped, packet=rule.effect.alter(branch.packet))
+
+    def _jump(
+        self, branch: Branch, rule: CompiledRule, after: Frame
+    ) -> tuple[Branch, Frame] | None:
+        self._jumps += 1
+        chain = self._table.chain(rule.effect.chain)
+        stepped = branch.stepped(self._step(branch, after.chain, rule))
+        if chain is None or after.depth >= _DEEPEST or self._jumps > _MOST_JUMPS:
+            reason = f"chains call each other in a circle: {rule.effect.chain}"
+            self._results.append(Ending(stepped, Fate.INCONCLUSIVE, Cause.UNKNOWN, reason))
+            return None
+        if rule.effect.kind is Kind.GOTO:
+            frame = self._enter(chain, branch.packet, after.caller, after.entered)
+        else:
+            frame = self._enter(chain, branch.packet, after, stepped.trail)
+        return stepped, frame
+
+    def _leave_chain(
+        self, branch: Branch, frame: Frame, returned: CompiledRule | None
+    ) -> tuple[Branch, Frame] | None:
+        """Go back to the calling chain, or let the policy decide."""
+        if returned is None and frame.chain.may_go_on:
+            self._results.append(self._cut_off(branch, frame.chain))
+            return None
+        if frame.caller is None:
+            self._results.append(self._by_policy(branch, frame.chain, returned))
+            return None
+        if branch.trail is not None and branch.trail is frame.entered:
+            branch = replace(branch, trail=branch.trail.before)
+        return branch, frame.caller
+
+    def _by_policy(
+        self, branch: Branch, chain: CompiledChain, returned: CompiledRule | None
+    ) -> Passed | Ending:
+        if returned is not None:
+            branch = branch.stepped(self._step(branch, chain, returned))
+        if chain.policy in {None, "ACCEPT"}:
+            return Passed(branch)
+        note = f":{chain.name} {chain.policy}"
+        step = self._noted(branch, chain, note, f"policy {chain.policy}")
+        reason = f"the policy of {self._table.name} {chain.name} is {chain.policy}"
+        fate = Fate.DROPPED if chain.policy == "DROP" else Fate.INCONCLUSIVE
+        return Ending(branch.stepped(step), fate, Cause.POLICY, reason)
+
+    def _end(self, branch: Branch, rule: CompiledRule, chain: CompiledChain) -> Ending:
+        stepped = branch.stepped(self._step(branch, chain, rule))
+        fates = {Kind.DROP: Fate.DROPPED, Kind.REJECT: Fate.REJECTED}
+        fate = fates.get(rule.effect.kind, Fate.INCONCLUSIVE)
+        place = f"{rule.source.path}:{rule.source.line}"
+        cause = Cause.UNKNOWN if fate is Fate.INCONCLUSIVE else Cause.RULE
+        return Ending(stepped, fate, cause, f"{rule.effect.text} ({place})")
+
+    def _cut_off(self, branch: Branch, chain: CompiledChain) -> Ending:
+        reason = f"{self._table.path} is cut off: chain {chain.name} may have more rules"
+        step = self._noted(branch, chain, f":{chain.name}", "cut off")
+        return Ending(branch.stepped(step), Fate.INCONCLUSIVE, Cause.UNKNOWN, reason)
+
+    def _step(self, branch: Branch, chain: CompiledChain, rule: CompiledRule) -> Step:
+        hook, table = branch.packet.hook, self._table.name
+        subject = rule.effect.text if rule.rule is None else rule.rule
+        effect = _effect_text(rule)
+        return Step(self._host, branch.leg, hook, table, chain.name, rule.source, subject, effect)
+
+    def _noted(self, branch: Branch, chain: CompiledChain, note: str, effect: str) -> Step:
+        hook, table = branch.packet.hook, self._table.name
+        return Step(self._host, branch.leg, hook, table, chain.name, chain.source, note, effect)
+
+
+def _effect_text(rule: CompiledRule) -> str:
+    if rule.chance is None or rule.chance == 1:
+        return rule.effect.text
+    return f"{rule.effect.text}, chance {float(rule.chance):.4g}"
