@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import chain
 
-from analyzer.model.address import canonical_ip
+from analyzer.model.address import canonical_ip, family_of
 from analyzer.model.backend import Backend
 from analyzer.model.forwarding import Endpoint, Protocol
 from analyzer.model.kubernetes import (
@@ -40,6 +40,19 @@ def backends_of_endpoints(item: Endpoints) -> tuple[Backend, ...]:
             for index, subset in enumerate(item.subsets or ())
         )
     )
+
+
+def backends_before_slices(
+    item: Endpoints | None, slices: Sequence[EndpointSlice]
+) -> tuple[Backend, ...]:
+    """Return the backends that a kube-proxy up to 1.18 reads: Endpoints, which know one IP version.
+
+    Where it serves the other one, too (IPv6DualStack, 1.16), it reads that from the slices.
+    """
+    published = backends_of_endpoints(item) if item is not None else ()
+    families = {family_of(b.endpoint.address) for b in published}
+    others = backends_of_slices(slices) if published else ()
+    return (*published, *(b for b in others if family_of(b.endpoint.address) not in families))
 
 
 def is_proxied(service: Service) -> bool:

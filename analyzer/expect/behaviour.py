@@ -66,8 +66,8 @@ class Possibility:
     """A behaviour that the signs of the version leave open."""
 
     behaviour: Behaviour
-    version: Minor
-    """The newest version that behaves so."""
+    since: Minor
+    """The first version that behaves so; 1.14 also stands for those before."""
 
 
 _CHANGES = (14, 15, 18, 19, 21, 22, 24, 26, 29, 30, 31, 33, 34)
@@ -78,11 +78,11 @@ def possibilities(proxy: KubeProxy) -> tuple[Possibility, ...]:
     """Return the behaviours that the proxy may have, the newest version's first; one where it is known."""
     gates = dict(proxy.options.feature_gates)
     read = proxy.options.source is not None
-    found: dict[Behaviour, Possibility] = {}
+    found: dict[Behaviour, Minor] = {}
     for minor in _candidates(proxy):
         for behaviour in _Gates(minor, gates, read).behaviours():
-            found.setdefault(behaviour, Possibility(behaviour, Minor(1, minor)))
-    return tuple(found.values())
+            found[behaviour] = Minor(1, minor)
+    return tuple(Possibility(behaviour, since) for behaviour, since in found.items())
 
 
 def _candidates(proxy: KubeProxy) -> tuple[int, ...]:

@@ -26,7 +26,7 @@ class Case:
 
     decision: Decision
     reason: str
-    """Such as `with kube-proxy 1.24`; empty where it always is."""
+    """Such as `with kube-proxy as of 1.24`; empty where it always is."""
 
     external_ip_policy: bool
     """Whether a Local policy holds for external IPs, too."""
@@ -71,6 +71,11 @@ def _external_ip(case: Case) -> Outcome:
     return case.decision.external if case.external_ip_policy else case.decision.cluster
 
 
+def _restricts(case: Case) -> bool:
+    """Tell whether a Local policy decides: where nothing is forwarded, none shows."""
+    return case.decision.split or case.decision.external.action is not Action.FORWARD
+
+
 @dataclass(frozen=True, slots=True)
 class _EntryMaker:
     port: ProxiedPort
@@ -104,27 +109,29 @@ class _EntryMaker:
 
     def external(self, frontend: Frontend) -> Iterator[Entry]:
         """Yield one entry; under a Local policy one for pods and the node, and one for clients outside."""
-        likeliest = self.cases[0]
-        if not likeliest.decision.split:
+        if not self.cases[0].decision.split:
             yield self.entry(frontend, _external, Masquerade.ALWAYS)
             return
+        outside = Masquerade.NEVER if all(map(_restricts, self.cases)) else None
         # Up to 1.14 only pods take the short cut, and only where kube-proxy tells them from others.
-        short_cut = likeliest.node_is_internal or self.traits.pods_are_told_apart
+        short_cut = self.cases[0].node_is_internal or self.traits.pods_are_told_apart
         if short_cut is False:
-            yield self.entry(frontend, _external, Masquerade.NEVER)
+            yield self.entry(frontend, _external, outside)
             return
-        masquerade = Masquerade.OFF_CLUSTER if likeliest.node_is_internal else None
-        internal = self.entry(frontend, _cluster, masquerade, Clients.INTERNAL)
+        inside = Masquerade.OFF_CLUSTER if all(c.node_is_internal for c in self.cases) else None
+        internal = self.entry(frontend, _cluster, inside, Clients.INTERNAL)
         yield internal if short_cut else replace(internal, optional=True)
-        yield self.entry(frontend, _external, Masquerade.NEVER, Clients.EXTERNAL)
+        yield self.entry(frontend, _external, outside, Clients.EXTERNAL)
 
     def external_ip(self, frontend: Frontend) -> Iterator[Entry]:
         """Yield the entries of an external IP, to which up to 1.17 no Local policy applies."""
         likeliest = self.cases[0]
-        if likeliest.decision.split and likeliest.external_ip_policy:
-            yield from self.external(frontend)
-        else:
+        if not (likeliest.decision.split and likeliest.external_ip_policy):
             yield self.entry(frontend, _external_ip, self.traits.external_ip_masquerade)
+            return
+        honoured = all(c.external_ip_policy for c in self.cases)
+        for entry in self.external(frontend):
+            yield entry if honoured else replace(entry, masquerade=None)
 
     def load_balancer_ip(self, frontend: Frontend) -> Iterator[Entry]:
         """Yield the entries of a load-balancer IP, with the CIDRs that may use it."""

@@ -100,7 +100,8 @@ class _Decider:
                 decision=decide(
                     port.backends, policy, Locality(self.node_name, zone), possible.behaviour
                 ),
-                reason=f"with kube-proxy {possible.version}" + (f" in zone {zone}" if zone else ""),
+                reason=f"with kube-proxy as of {possible.since}"
+                + (f" in zone {zone}" if zone else ""),
                 external_ip_policy=possible.behaviour.external_ip_policy,
                 node_is_internal=possible.behaviour.node_is_internal,
             )

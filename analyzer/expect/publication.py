@@ -19,6 +19,8 @@ from analyzer.model.forwarding import Endpoint, Protocol
 from analyzer.model.kubernetes import Endpoints, EndpointSlice, Pod, Service
 
 SLICE_CONTROLLER = "endpointslice-controller.k8s.io"
+MIRRORING_CONTROLLER = "endpointslicemirroring-controller.k8s.io"
+SKIP_MIRROR_LABEL = "endpointslice.kubernetes.io/skip-mirror"
 OVER_CAPACITY_ANNOTATION = "endpoints.kubernetes.io/over-capacity"
 LEADER_ANNOTATION = "control-plane.alpha.kubernetes.io/leader"
 
