@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from analyzer.bundle.reader import Bundle
 from analyzer.findings import Quote
 from analyzer.model.source import ObjectRef, Ref, SourceRef
-from analyzer.parse.locate import locate
+from analyzer.parse.locate import Locator
 
 _CONTEXT = 2
 _LONGEST = 400
@@ -27,20 +27,20 @@ def quote(bundle: Bundle, refs: Iterable[Ref]) -> dict[Ref, Quote]:
         if path not in bundle.members:
             quotes.update({ref: Quote(path, 1, "(not in the bundle)") for ref in wanted})
             continue
-        data = bundle.read(path)
+        locator = Locator(path, bundle.read(path))
         lines = bundle.text(path)[0].splitlines()
-        quotes.update({ref: _quote(path, data, lines, ref) for ref in wanted})
+        quotes.update({ref: _quote(locator, lines, ref) for ref in wanted})
     return quotes
 
 
-def _quote(path: str, data: bytes, lines: list[str], ref: Ref) -> Quote:
+def _quote(locator: Locator, lines: list[str], ref: Ref) -> Quote:
     match ref:
         case ObjectRef():
-            found = locate(data, ref)
-            return _with_context(path, lines, found.line, found.text)
+            found = locator.locate(ref)
+            return _with_context(ref.path, lines, found.line, found.text)
         case SourceRef(line=line):
             text = lines[line - 1] if 0 < line <= len(lines) else "(the file is empty)"
-            return _with_context(path, lines, line, _cut(text))
+            return _with_context(ref.path, lines, line, _cut(text))
 
 
 def _with_context(path: str, lines: list[str], line: int, text: str) -> Quote:
