@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from analyzer.findings import Check, CheckTally, NotEvaluated, Problem, Undecided
+from analyzer.findings import Check, CheckTally, NotEvaluated, Problem, Station, Undecided
 from analyzer.model.inputs import Input, Scope
 from analyzer.snapshot import Availability, ClusterView, FileState, NodeView, ServiceView
 
@@ -70,7 +70,8 @@ def examine(
             except Exception:  # noqa: BLE001 - one failing probe must not cost the other findings
                 trace = traceback.format_exc()
                 defects.append(Defect(check, _name(subject), trace))
-                outcomes = [_undecided_by_defect(check, subject, trace)]
+                told = trace.strip().rpartition("\n")[2]
+                outcomes = [_open(check, subject, f"svcbundle failed here: {told}")]
             own = [o for o in outcomes if isinstance(o, Problem)]
             problems.extend((check, problem) for problem in own)
             missing = [o for o in outcomes if isinstance(o, NotEvaluated)]
@@ -83,6 +84,10 @@ def examine(
 
 
 def _run(check: Check, subject: Any) -> Iterator[Problem | NotEvaluated]:  # noqa: ANN401 - a view
+    unread = _rules_unread(check, subject)
+    if unread:
+        yield _open(check, subject, unread)
+        return
     lacking = [s for s in (_lacking(subject, needed) for needed in check.needs) if s]
     if lacking:
         yield _not_evaluated(check, subject, lacking)
@@ -130,11 +135,19 @@ def _not_evaluated(
     )
 
 
-def _undecided_by_defect(check: Check, subject: Any, trace: str) -> NotEvaluated:  # noqa: ANN401 - a view
+def _rules_unread(check: Check, subject: Any) -> str:  # noqa: ANN401 - a view
+    """Return why the rules of a node say nothing to a check of them, or an empty string."""
+    if check.station is Station.RULES and isinstance(subject, NodeView):
+        return subject.rules_unread
+    return ""
+
+
+def _open(check: Check, subject: Any, reason: str) -> NotEvaluated:  # noqa: ANN401 - a view
+    """Return a check that no file of the bundle would decide."""
     return NotEvaluated(
         check=check,
         subject=_name(subject),
-        reason=f"svcbundle failed here: {trace.strip().rpartition(chr(10))[2]}",
+        reason=reason,
         missing=(),
         command="",
         service=_service(subject),

@@ -16,7 +16,12 @@ from ipaddress import IPv4Network, IPv6Network, ip_address
 from typing import Protocol, TypeVar
 
 from analyzer.comparison import Comparison, compare
-from analyzer.expect.backends import backends_of_endpoints, backends_of_slices, is_proxied
+from analyzer.expect.backends import (
+    backends_before_slices,
+    backends_of_endpoints,
+    backends_of_slices,
+    is_proxied,
+)
 from analyzer.expect.changes import is_settled, last_change
 from analyzer.expect.claims import NodePortClaim, node_port_claims
 from analyzer.expect.cluster_dns import KubeletDNS, dns_addresses, dns_services, kubelet_dns
@@ -24,6 +29,8 @@ from analyzer.expect.corefile import Corefile, cluster_zones, read_corefile
 from analyzer.expect.endpoints import expected_backends
 from analyzer.expect.forwarding import ForwardingPlan
 from analyzer.expect.publication import (
+    LEADER_ANNOTATION,
+    SKIP_MIRROR_LABEL,
     Difference,
     differences_from_endpoints,
     differences_from_slices,
@@ -526,7 +533,10 @@ class ClusterView:
 
     @cached_property
     def _endpoints_plan(self) -> ForwardingPlan:
-        published = {key: backends_of_endpoints(item) for key, item in self.endpoints.items()}
+        published = {
+            key: backends_before_slices(item, self.slices.get(key, ()))
+            for key, item in self.endpoints.items()
+        }
         return ForwardingPlan(tuple(self.services.values()), published)
 
 
@@ -623,6 +633,35 @@ class ServiceView:
             )
         return differences_from_endpoints(self.service, self.matching_pods, self.endpoints)
 
+    @cached_property
+    def unwritten(self) -> bool:
+        """True where a controller should have written endpoints, and wrote none.
+
+        Even a Service without pods gets an (empty) Endpoints and EndpointSlice, so none at all is telling; so is
+        an empty one while pods are ready. Without a selector, Endpoints are mirrored from Kubernetes 1.19 on.
+        """
+        cluster, service = self.cluster, self.service
+        from_slices = cluster.endpoints_input is Input.ENDPOINT_SLICES
+        if service.spec.type == "ExternalName" or not cluster.has(cluster.endpoints_input):
+            return False
+        if not service.spec.selector:
+            return from_slices and not self.slices and self._to_be_mirrored
+        if not (self.slices if from_slices else self.endpoints):
+            return True
+        return not self.backends and any(d.expected and d.expected.ready for d in self.differences)
+
+    @property
+    def _to_be_mirrored(self) -> bool:
+        item = self.endpoints
+        minor = Minor.parse(self.cluster.kubernetes)
+        return (
+            item is not None
+            and any(s.addresses for s in item.subsets or ())
+            and item.labels.get(SKIP_MIRROR_LABEL) != "true"
+            and LEADER_ANNOTATION not in item.annotations
+            and (minor is None or minor >= Minor(1, 19))
+        )
+
     @property
     def proxied(self) -> bool:
         """True when kube-proxy should serve it (`ShouldSkipService`, labels of other proxies)."""
@@ -700,6 +739,17 @@ class NodeView:
                 nft_ruleset=self.document(Input.NFT_RULESET),
             )
         )
+
+    @property
+    def rules_unread(self) -> str:
+        """Why no iptables ruleset can show this node's Services; empty where one can."""
+        match self.kube_proxy.mode:
+            case ProxyMode.NFTABLES | ProxyMode.IPVS as mode:
+                return f"kube-proxy on {self.name} runs in {mode.value} mode, whose rules are not read yet"
+            case ProxyMode.REPLACED:
+                return f"another program serves Services on {self.name} in kube-proxy's place"
+            case _:
+                return ""
 
     def observed(self, family: Family = Family.IPV4) -> ForwardingTable | None:
         """Return what the node's rules do, or None where they were not read (mode, missing file)."""

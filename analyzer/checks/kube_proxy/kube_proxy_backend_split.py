@@ -14,6 +14,7 @@ from analyzer.snapshot import NodeView
     station=Station.KUBE_PROXY,
     severity=Severity.ERROR,
     needs=(Input.RULESET,),
+    advisory=True,
     references=(
         "https://github.com/kubernetes/kubernetes/issues/71305",
         "https://github.com/kubernetes-sigs/iptables-wrappers",

@@ -15,6 +15,7 @@ from analyzer.snapshot import NodeView
     station=Station.KUBE_PROXY,
     severity=Severity.WARNING,
     needs=(Input.RULESET,),
+    advisory=True,
     references=("https://github.com/kubernetes/kubernetes/issues/112477",),
 )
 def kube_proxy_iptables_skew(node: NodeView) -> Iterator[Problem]:

@@ -68,7 +68,7 @@ def _policies(view: ServiceView) -> Iterator[tuple[str, str, str]]:
         for n in view.cluster.nodes.values()
     )
     if spec.internal_traffic_policy == "Local" and known and honoured:
-        yield "from its own pods", "internalTrafficPolicy", "cluster IP"
+        yield "from pods there", "internalTrafficPolicy", "cluster IP"
 
 
 def _problem(  # noqa: PLR0913, PLR0917 - the parts of one sentence
@@ -92,6 +92,6 @@ def _problem(  # noqa: PLR0913, PLR0917 - the parts of one sentence
             "-p",
             f'{{"spec":{{"{field}":"Cluster"}}}}',
         )
-        + (" (the client's address is then masqueraded)" if field.startswith("external") else ""),
+        + ("\nThe client's address is then masqueraded." if field.startswith("external") else ""),
         severity=Severity.INFO if balanced else None,
     )

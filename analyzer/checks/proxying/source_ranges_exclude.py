@@ -51,9 +51,8 @@ def source_ranges_exclude(view: ServiceView) -> Iterator[Problem]:
             Evidence(service.ref.at("spec", "loadBalancerSourceRanges"), "who gets in"),
             *([dropped] if dropped else []),
         ),
-        remedy="If clients are missing, add their range: "
-        + shell("kubectl", "-n", service.namespace, "edit", "service", service.name)
-        + " (spec.loadBalancerSourceRanges)",
+        remedy="If clients are missing, add their range to spec.loadBalancerSourceRanges: "
+        + shell("kubectl", "-n", service.namespace, "edit", "service", service.name),
     )
 
 
