@@ -24,9 +24,15 @@ from analyzer.model.source import ObjectRef, Ref
 from analyzer.report.tree import Branch, draw
 from analyzer.report.visible import visible
 
-MISSING = "- expected"
-SURPLUS = "+ not expected"
+MISSING = "- expected:"
+SURPLUS = "+ not expected:"
 _SHARE_TOLERANCE = 0.005
+"""A share that differs by less from the expected one is taken for the same."""
+
+_FRACTION_TOLERANCE = 1e-5
+"""kube-proxy 1.18 and earlier write five digits of a probability."""
+
+_LARGEST_DENOMINATOR = 100
 _KINDS = tuple(FrontendKind)
 
 
@@ -155,15 +161,15 @@ class _Comparison:
         if found.service_port and found.service_port != wanted.service_port:
             yield Branch(f"{SURPLUS} its chain belongs to {visible(str(found.service_port))}")
         yield from self._compared_terms(found, wanted)
-        shares = {target.endpoint: target.share for target in wanted.targets}
+        comparable = found.endpoints == wanted.endpoints and not wanted.alternatives
+        shares = {t.endpoint: t.share for t in wanted.targets} if comparable else {}
         for target in found.targets:
-            stale = target.endpoint not in wanted.allowed_endpoints
             text = self._target(target)
-            share = shares.get(target.endpoint)
-            if stale:
+            share = shares.get(target.endpoint, target.share)
+            if target.endpoint not in wanted.allowed_endpoints:
                 text = f"{SURPLUS} {text}"
-            elif share is not None and abs(share - target.share) > _SHARE_TOLERANCE:
-                text += f"  {MISSING} {_share(share, len(wanted.targets))}"
+            elif abs(share - target.share) > _SHARE_TOLERANCE:
+                text += f"  {MISSING} {_share(share)}"
             yield Branch(text)
         for target in wanted.targets:
             if target.endpoint in wanted.required_endpoints - found.endpoints:
@@ -187,11 +193,11 @@ class _Comparison:
     def _target(self, target: Target) -> str:
         where = str(target.endpoint) if target.endpoint else "nowhere: no address to send to"
         chain = f"  {visible(target.chain)}" if target.chain else ""
-        place = visible(self.place(target.source))
+        place = self.place(target.source)
         if target.destination is not None:
-            place += f", {visible(self.place(target.destination))}"
-        count = round(1 / target.share) if target.share > 0 else 0
-        return f"{_share(target.share, count)}  {where}{chain}  {place}"
+            file, _, line = self.place(target.destination).rpartition(":")
+            place += f",{line}" if place.startswith(f"{file}:") else f", {file}:{line}"
+        return f"{_share(target.share)}  {where}{chain}  {visible(place)}"
 
 
 def _terms(entry: Entry) -> Iterator[str]:
@@ -222,8 +228,11 @@ def _ranges(entry: Entry) -> str:
     return f"open to {visible(', '.join(entry.source_ranges) or 'nobody')}"
 
 
-def _share(share: float, targets: int) -> str:
+def _share(share: float) -> str:
     """`1/3 (33.3 %)`; the fraction is left out where the share is none of small terms."""
     percent = f"{share * 100:.1f} %"
-    fraction = Fraction(share).limit_denominator(max(targets, 100))
-    return f"{fraction} ({percent})" if abs(fraction - share) < 1e-5 else percent  # noqa: PLR2004 - five digits are what kube-proxy 1.18 and earlier write
+    equal = round(1 / share) if share > 0 else 1
+    fraction = Fraction(share).limit_denominator(max(equal, _LARGEST_DENOMINATOR))
+    if abs(fraction - share) > _FRACTION_TOLERANCE:
+        return percent
+    return f"{fraction.numerator}/{fraction.denominator} ({percent})"

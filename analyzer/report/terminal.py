@@ -72,14 +72,14 @@ def shorten(text: str, columns: int, keep: tuple[int, int] = (0, 0)) -> str:
     room = max(columns, 3)
     start = _start(text, room, keep)
     head = "…" if start else ""
-    taken, used = "", len(head)
+    if cells(head + text[start:]) <= room:
+        return head + text[start:]
+    excerpt = head
     for character in text[start:]:
-        size = cells(character)
-        if used + size > room - 1:
-            return f"{head}{taken}…"
-        taken += character
-        used += size
-    return head + taken
+        if cells(excerpt) + cells(character) > room - 1:
+            break
+        excerpt += character
+    return f"{excerpt}…"
 
 
 def _start(text: str, room: int, keep: tuple[int, int]) -> int:
@@ -89,6 +89,6 @@ def _start(text: str, room: int, keep: tuple[int, int]) -> int:
         return 0
     lead = max((room - 2 - cells(text[begin:end])) // 2, 0)
     start = begin
-    while start > 0 and cells(text[start - 1 : begin]) <= lead:
+    while start > 0 and (cells(text[start - 1 : begin]) <= lead or cells(text[start - 1 :]) < room):
         start -= 1
     return start

@@ -16,7 +16,6 @@ from analyzer.report.view_services import STATIONS, Cell, ServiceRow
 from analyzer.report.visible import cells, visible
 from analyzer.report.wording import STATUS_MARKS
 
-_FULL_CAUSES = 8
 _ROWS = 20
 _GAPS = 8
 _WIDEST_COLUMN = 40
@@ -76,25 +75,17 @@ class _Text:
             yield f"{counted(len(self.view.problems), 'cause')}, the gravest first:"
 
     def problems(self) -> Iterator[str]:
-        full = self.view.problems if self.verbose else self.view.problems[:_FULL_CAUSES]
-        for number, cause in enumerate(full):
-            if number:
-                yield ""
-            yield from cause_lines(self.terminal, cause, verbose=self.verbose)
-        brief = self.view.problems[len(full) :]
-        if brief:
+        yield from self._full(self.view.problems if self.verbose else self.view.leading)
+        if self.view.further and not self.verbose:
             yield ""
-            yield self._heading(f"{counted(len(brief), 'further cause')} (in full with -v)")
-            yield from self._brief(brief)
+            further = counted(len(self.view.further), "further cause")
+            yield self._heading(f"{further} (in full with -v)")
+            yield from self._brief(self.view.further)
 
     def advice(self) -> Iterator[str]:
         if self.view.advice:
             yield self._heading("Advice")
-        if self.verbose:
-            for cause in self.view.advice:
-                yield from cause_lines(self.terminal, cause, verbose=True)
-        else:
-            yield from self._brief(self.view.advice)
+        yield from (self._full if self.verbose else self._brief)(self.view.advice)
 
     def services(self) -> Iterator[str]:
         ill = [row for row in self.view.services if row.verdict is not Verdict.HEALTHY]
@@ -147,10 +138,16 @@ class _Text:
     def _heading(self, text: str) -> str:
         return self.terminal.paint(text, Paint.STRONG)
 
+    def _full(self, causes: Sequence[Cause]) -> Iterator[str]:
+        for number, cause in enumerate(causes):
+            if number:
+                yield ""
+            yield from cause_lines(self.terminal, cause, verbose=self.verbose)
+
     def _brief(self, causes: Sequence[Cause]) -> Iterator[str]:
-        for cause in causes if self.verbose else causes[:_ROWS]:
+        for cause in causes[:_ROWS]:
             yield from one_line(self.terminal, cause.shown)
-        if len(causes) > _ROWS and not self.verbose:
+        if len(causes) > _ROWS:
             yield f"  … and {len(causes) - _ROWS:,} more (-v lists them)"
 
     def _matrix(self, rows: Sequence[ServiceRow]) -> Iterator[str]:

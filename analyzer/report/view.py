@@ -12,6 +12,9 @@ from analyzer.report.view_gaps import Gap, gaps_of
 from analyzer.report.view_services import ServiceRow, service_rows
 from analyzer.report.wording import VERDICT_ORDER, sentence
 
+_LEADING = 10
+_LEADING_OF_A_CHECK = 3
+
 
 @dataclass(frozen=True, slots=True)
 class Fact:
@@ -68,6 +71,12 @@ class ReportView:
     problems: tuple[Cause, ...]
     """Causes that are errors or warnings."""
 
+    leading: tuple[Cause, ...]
+    """The problems to read first: a few of each check, gravest first."""
+
+    further: tuple[Cause, ...]
+    """The other problems."""
+
     advice: tuple[Cause, ...]
     """Causes that only advise."""
 
@@ -90,6 +99,7 @@ def view_of(report: Report) -> ReportView:
     causes = causes_of(report)
     problems = tuple(c for c in causes if c.shown.severity is not Severity.INFO)
     advice = tuple(c for c in causes if c.shown.severity is Severity.INFO)
+    leading = _leading(problems)
     verdicts = Counter(service.verdict for service in report.services)
     return ReportView(
         headline=_headline(report, verdicts),
@@ -99,6 +109,8 @@ def view_of(report: Report) -> ReportView:
         facts=_facts(report),
         verdicts=tuple(VerdictCount(verdict, verdicts[verdict]) for verdict in VERDICT_ORDER),
         problems=problems,
+        leading=leading,
+        further=_others(problems, leading),
         advice=advice,
         groups=grouped(causes),
         services=service_rows(report),
@@ -106,6 +118,21 @@ def view_of(report: Report) -> ReportView:
         nodes=tuple(_node(node, problems) for node in report.nodes),
         tallies=report.tallies,
     )
+
+
+def _leading(problems: tuple[Cause, ...]) -> tuple[Cause, ...]:
+    of_check: Counter[str] = Counter()
+    leading = []
+    for cause in problems:
+        of_check[cause.shown.slug] += 1
+        if of_check[cause.shown.slug] <= _LEADING_OF_A_CHECK:
+            leading.append(cause)
+    return tuple(leading[:_LEADING])
+
+
+def _others(problems: tuple[Cause, ...], leading: tuple[Cause, ...]) -> tuple[Cause, ...]:
+    ids = {cause.shown.id for cause in leading}
+    return tuple(cause for cause in problems if cause.shown.id not in ids)
 
 
 def _headline(report: Report, verdicts: Counter[Verdict]) -> str:

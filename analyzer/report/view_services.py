@@ -69,7 +69,7 @@ def _row(diagnosis: ServiceReport, cause_slug: str) -> ServiceRow:
     return ServiceRow(
         name=service.full_name,
         namespace=service.namespace,
-        anchor=f"service/{_UNSAFE.sub('_', service.full_name)}",
+        anchor=f"s/{_UNSAFE.sub('_', service.full_name)}",
         address=_address(service),
         verdict=diagnosis.verdict,
         cause=diagnosis.cause or "",
