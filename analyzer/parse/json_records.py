@@ -1,0 +1,59 @@
+"""Raw JSON items as typed records; one that is none does not cost the others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TypeVar
+
+import msgspec
+
+from analyzer.model.source import ParseProblem
+from analyzer.parse.json_file import DEPTH_LIMIT
+from analyzer.parse.json_items import JsonItems
+from analyzer.parse.json_scan import is_deeper_than
+from analyzer.parse.parsed import Parsed
+
+T = TypeVar("T")
+
+
+def decode_each(source: JsonItems, kind: type[T]) -> Parsed[tuple[T | None, ...]]:
+    """Return each item as a record, by its position; None, and one problem, where it is none.
+
+    Bytes that are no UTF-8 become U+FFFD, which is a problem, too; the record is kept. Of a key that comes twice
+    in an object the last counts, as in Go's encoding/json.
+    """
+    decoder = msgspec.json.Decoder(kind)
+    records: list[T | None] = []
+    failures: dict[int, Exception] = {}
+    for index, raw in enumerate(source.items):
+        json = bytes(raw)
+        record = _decoded(decoder, json)
+        if isinstance(record, UnicodeDecodeError):
+            failures[index] = record
+            record = _decoded(decoder, json.decode(errors="replace").encode())
+        if isinstance(record, Exception):
+            failures[index] = record
+            records.append(None)
+        else:
+            records.append(record)
+    return Parsed(tuple(records), tuple(_problems(source, failures)))
+
+
+def _decoded(decoder: msgspec.json.Decoder[T], json: bytes) -> T | Exception:
+    if is_deeper_than(DEPTH_LIMIT, json):
+        return RecursionError()
+    try:
+        return decoder.decode(json)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        return error
+
+
+def _problems(source: JsonItems, failures: Mapping[int, Exception]) -> Iterator[ParseProblem]:
+    if not failures:
+        return
+    for index, start in enumerate(source.starts()):
+        match failures.get(index):
+            case msgspec.ValidationError() as error:
+                yield source.file.mismatch(error, start, source.where(index))
+            case Exception() as error:
+                yield source.file.malformed(error, start, source.where(index))

@@ -1,0 +1,136 @@
+"""resolv.conf, read as glibc's resolver reads it (resolv.conf(5)); what it would skip is a problem."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from dataclasses import dataclass, field
+
+from lark import Token, Tree
+from lark.exceptions import UnexpectedInput
+
+from analyzer.model.node import ResolvConf
+from analyzer.model.source import ParseProblem, SourceRef
+from analyzer.parse.grammar import load_grammar
+from analyzer.parse.parsed import Parsed
+
+_KEYWORD = re.compile(r"\s*(nameserver|search|domain|options)\b", re.IGNORECASE)
+_SHOWN = 200
+
+
+def parse_resolv_conf(path: str, text: str) -> Parsed[ResolvConf]:
+    """Return the settings of a resolv.conf.
+
+    The last `search` or `domain` line wins; `options` lines add up, and of one option the last value wins. The
+    line that sets ndots is the one that is kept as the options' source.
+    Lines may end in CR LF, which is reported: glibc takes the CR for a part of the value.
+    """
+    reader = _Reader(path)
+    for number, line in enumerate(text.split("\n"), 1):
+        reader.read(number, line)
+    return Parsed(
+        ResolvConf(
+            tuple(reader.nameservers),
+            reader.search,
+            reader.search_source,
+            reader.options,
+            reader.options_source,
+            path,
+        ),
+        tuple(reader.problems),
+    )
+
+
+@dataclass(slots=True)
+class _Reader:
+    """The settings so far."""
+
+    path: str
+    nameservers: list[tuple[str, SourceRef]] = field(default_factory=list)
+    search: tuple[str, ...] = ()
+    search_source: SourceRef | None = None
+    options: dict[str, str] = field(default_factory=dict)
+    options_source: SourceRef | None = None
+    problems: list[ParseProblem] = field(default_factory=list)
+    _carriage_return: bool = False
+
+    def read(self, number: int, line: str) -> None:
+        """Read one line."""
+        if line.endswith("\r"):
+            self._report_carriage_return(number, line)
+            line = line.rstrip("\r")
+        try:
+            tree = load_grammar("resolv_conf").parse(line)
+        except UnexpectedInput as error:
+            self._report_unrecognised(number, line, getattr(error, "column", 0))
+            return
+        for setting in tree.children:
+            if isinstance(setting, Tree):
+                self._apply(str(setting.data), _words(setting), SourceRef(self.path, number), line)
+
+    def _apply(self, keyword: str, words: tuple[str, ...], source: SourceRef, line: str) -> None:
+        match keyword:
+            case "nameserver":
+                self._add_nameserver(words[0], source, line)
+            case "search":
+                self.search, self.search_source = words, source
+            case "domain":
+                self.search, self.search_source = words[:1], source
+            case "options":
+                options = dict(_option(word) for word in words)
+                if "ndots" in options or "ndots" not in self.options:
+                    self.options_source = source
+                self.options.update(options)
+
+    def _add_nameserver(self, address: str, source: SourceRef, line: str) -> None:
+        try:
+            ipaddress.ip_address(address)
+        except ValueError:
+            self._problem(
+                source.line,
+                line.find(address) + 1,
+                f"{address[:_SHOWN]!r} is no IP address; resolvers skip this line",
+                "an IPv4 or IPv6 address",
+                line,
+            )
+        else:
+            self.nameservers.append((address, source))
+
+    def _report_carriage_return(self, number: int, line: str) -> None:
+        if not self._carriage_return:
+            self._problem(
+                number,
+                len(line),
+                "the line ends with a carriage return, which glibc takes for a part of the value",
+                "a line feed alone",
+                line,
+            )
+        self._carriage_return = True
+
+    def _report_unrecognised(self, number: int, line: str, column: int) -> None:
+        keyword = _KEYWORD.match(line)
+        if keyword and not line.startswith(keyword[1].lower()):
+            message = f"{keyword[1]!r} is not a keyword here; glibc skips this line"
+            expected = f"{keyword[1].lower()!r} in the first column, in lower case"
+        elif keyword:
+            message, expected = f"{keyword[1]!r} without a value", "a value"
+        else:
+            message = "not a line of resolv.conf; resolvers skip it"
+            expected = "nameserver, search, domain or options"
+        self._problem(number, max(column, 0), message, expected, line)
+
+    def _problem(self, line: int, column: int, message: str, expected: str, text: str) -> None:
+        self.problems.append(
+            ParseProblem(self.path, line, column, message, expected, text.rstrip("\r")[:_SHOWN])
+        )
+
+
+def _words(setting: Tree[Token]) -> tuple[str, ...]:
+    return tuple(
+        str(token) for token in setting.scan_values(lambda _: True) if token.type == "WORD"
+    )
+
+
+def _option(word: str) -> tuple[str, str]:
+    name, _, value = word.partition(":")
+    return name, value
