@@ -106,19 +106,13 @@ def _ports(
                 FrontendKind.LOAD_BALANCER_IP, balancers, protocol, number
             ),
             bypassed_ips=_frontends(FrontendKind.LOAD_BALANCER_IP, bypassed, protocol, number),
-            backends=_of_port(backends, port, protocol, single=len(service.ports) == 1),
+            backends=tuple(
+                b for b in backends if b.port_name == port.name and b.protocol is protocol
+            ),
             policies=policies,
             affinity_seconds=affinity,
             source_ranges=ranges,
         )
-
-
-def _of_port(
-    backends: tuple[Backend, ...], port: ServicePort, protocol: Protocol, *, single: bool
-) -> tuple[Backend, ...]:
-    if single and all(b.port_name == port.name and b.protocol is protocol for b in backends):
-        return backends
-    return tuple(b for b in backends if b.port_name == port.name and b.protocol is protocol)
 
 
 def _addresses(family: Family, addresses: Iterable[str]) -> tuple[str, ...]:

@@ -80,6 +80,12 @@ def test_an_alpha_gate_is_open_where_no_configuration_was_read() -> None:
     assert [p.behaviour.terminating for p in possibilities(unread)] == [False, True]
 
 
+@pytest.mark.parametrize(("version", "is_open"), [("1.20", False), ("1.21", True), ("1.22", False)])
+def test_the_internal_policy_was_an_alpha_feature_in_1_21(version: str, is_open: bool) -> None:
+    found = possibilities(kube_proxy(version, source=None))
+    assert (len({p.behaviour.internal_policy for p in found}) > 1) is is_open
+
+
 def test_an_unknown_version_may_be_any_and_the_newest_is_likeliest() -> None:
     found = possibilities(kube_proxy("?"))
     assert found[0].behaviour == only(kube_proxy("1.36"))

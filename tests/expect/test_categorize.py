@@ -83,7 +83,12 @@ def test_traffic_policy(version: str, policy: TrafficPolicy, endpoints: str, exp
 
 @pytest.mark.parametrize(
     ("policy", "endpoints", "split"),
-    [(EXTERNAL, "1a", True), (EXTERNAL, "", False), (CLUSTER_POLICY, "1a", False)],
+    [
+        (EXTERNAL, "1a", True),
+        (EXTERNAL, "", False),
+        (CLUSTER_POLICY, "1a", False),
+        (INTERNAL, "1a", False),
+    ],
 )
 def test_clients_are_told_apart_only_under_a_local_policy_with_endpoints(
     policy: TrafficPolicy, endpoints: str, split: bool

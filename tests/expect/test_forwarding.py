@@ -396,6 +396,28 @@ def test_an_unknown_zone_leaves_the_choice_by_hints_open() -> None:
     assert len(unknown.entries[0].allowed_endpoints) == 2
 
 
+@pytest.mark.parametrize(
+    ("annotations", "used"),
+    [
+        ({"service.kubernetes.io/topology-mode": "Auto"}, 1),
+        ({"service.kubernetes.io/topology-aware-hints": "auto"}, 1),
+        ({"service.kubernetes.io/topology-mode": "Disabled"}, 2),
+        ({}, 2),
+    ],
+)
+def test_up_to_1_30_hints_count_for_annotated_services(
+    annotations: dict[str, str], used: int
+) -> None:
+    slices = (
+        endpoint_slice(
+            endpoint("10.244.0.1", "x", hints={"forZones": [{"name": "z1"}]}),
+            endpoint("10.244.1.1", "y", hints={"forZones": [{"name": "z2"}]}),
+        ),
+    )
+    found = table((service(annotations=annotations),), slices, kube_proxy("1.30"), on=node())
+    assert len(found.entries[0].endpoints) == used
+
+
 def test_the_userspace_proxy_knows_no_policy() -> None:
     proxy = kube_proxy("1.14", mode=ProxyMode.USERSPACE)
     found = table((service(**NODE_PORT | LOCAL),), (endpoint_slice(ON_A, ON_B),), proxy)

@@ -130,6 +130,12 @@ def test_the_search_line_has_a_length_limit() -> None:
     )
 
 
+def test_newer_kubelets_write_32_search_domains() -> None:
+    many = {"searches": [f"d{n}" for n in range(30)]}
+    found = expected_resolv_conf(pod(dnsConfig=many), DNS, "cluster.local", resolv())
+    assert found.omitted_search == ("d29",)
+
+
 GOOD = resolv("10.96.0.10", search=CLUSTER, options={"ndots": "5"})
 
 
