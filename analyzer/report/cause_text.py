@@ -8,7 +8,8 @@ from analyzer.findings import Severity
 from analyzer.phrases import counted, listed
 from analyzer.report.markdown import BlockKind
 from analyzer.report.terminal import Paint, Terminal, shorten
-from analyzer.report.view_findings import Cause, Excerpt, Shown
+from analyzer.report.view_causes import Cause
+from analyzer.report.view_findings import Excerpt, Shown
 from analyzer.report.visible import cells, visible
 from analyzer.report.wording import SEVERITY_MARKS
 

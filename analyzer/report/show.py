@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 
-from analyzer.comparison import compare
 from analyzer.model.forwarding import (
     Action,
-    Clients,
     Entry,
     ForwardingTable,
-    Frontend,
-    FrontendKind,
     Masquerade,
-    ServicePortName,
     Target,
 )
-from analyzer.model.ruleset import Family
 from analyzer.model.source import ObjectRef, Ref
+from analyzer.report.forwarding_pairs import Pair, pairs_by_owner
 from analyzer.report.tree import Branch, draw
 from analyzer.report.visible import visible
 
@@ -33,7 +27,6 @@ _FRACTION_TOLERANCE = 1e-5
 """kube-proxy 1.18 and earlier write five digits of a probability."""
 
 _LARGEST_DENOMINATOR = 100
-_KINDS = tuple(FrontendKind)
 
 
 def place_of(ref: Ref) -> str:
@@ -63,7 +56,9 @@ def render_forwarding(
         title += f"\nexpected only: {visible(reason or 'the rules of this node were not read')}"
     comparison = _Comparison(place, only_expected=observed is None)
     trees = []
-    for owner, pairs in _by_owner(observed or ForwardingTable(expected.family), expected).items():
+    for owner, pairs in pairs_by_owner(
+        observed or ForwardingTable(expected.family), expected
+    ).items():
         branches = tuple(branch for pair in pairs if (branch := comparison.branch(pair)))
         if branches:
             trees.append("\n".join(draw(Branch(owner, branches))))
@@ -73,64 +68,11 @@ def render_forwarding(
 
 
 @dataclass(frozen=True, slots=True)
-class _Pair:
-    """What some clients of a frontend get, and what they should get; at least one is there."""
-
-    frontend: Frontend
-    clients: Clients
-    observed: Entry | None
-    expected: Entry | None
-
-    @property
-    def owner(self) -> ServicePortName | None:
-        """Whose frontend it is; None where neither side knows."""
-        sides = (self.expected, self.observed)
-        return next((e.service_port for e in sides if e and e.service_port), None)
-
-
-def _by_owner(observed: ForwardingTable, expected: ForwardingTable) -> dict[str, list[_Pair]]:
-    """Return the pairs by `namespace/name:port`, sorted; those of no known Service come last."""
-    groups: dict[ServicePortName | None, list[_Pair]] = defaultdict(list)
-    for frontend in sorted({**expected.by_frontend, **observed.by_frontend}, key=_frontend_order):
-        there = observed.by_frontend.get(frontend, ())
-        for pair in _pairs(frontend, there, expected.by_frontend.get(frontend, ())):
-            groups[pair.owner].append(pair)
-    unknown = groups.pop(None, [])
-    known = {visible(str(owner)): groups[owner] for owner in sorted(filter(None, groups))}
-    return {**known, "of no known Service": unknown} if unknown else known
-
-
-def _frontend_order(frontend: Frontend) -> tuple[int, str, int, str]:
-    kind = _KINDS.index(frontend.kind)
-    return (kind, frontend.address, frontend.port, frontend.protocol.value)
-
-
-def _pairs(
-    frontend: Frontend, observed: tuple[Entry, ...], expected: tuple[Entry, ...]
-) -> Iterator[_Pair]:
-    split = any(e.clients is not Clients.ALL for e in (*observed, *expected))
-    for clients in (Clients.INTERNAL, Clients.EXTERNAL) if split else (Clients.ALL,):
-        found = tuple(e for e in observed if e.clients.overlaps(clients))
-        wanted = next((e for e in expected if e.clients.overlaps(clients)), None)
-        if wanted is not None:
-            yield _Pair(frontend, clients, _deciding(wanted, found), wanted)
-        else:
-            yield from (_Pair(frontend, clients, entry, None) for entry in found)
-
-
-def _deciding(wanted: Entry, found: tuple[Entry, ...]) -> Entry | None:
-    """Return the observed entry that the checks too hold against the expected one."""
-    family = Family.IPV4  # both tables need the same, whichever
-    compared = compare(ForwardingTable(family, (wanted,)), ForwardingTable(family, found))
-    return compared.pairs[0].observed if compared.pairs else None
-
-
-@dataclass(frozen=True, slots=True)
 class _Comparison:
     place: Callable[[Ref], str]
     only_expected: bool
 
-    def branch(self, pair: _Pair) -> Branch | None:
+    def branch(self, pair: Pair) -> Branch | None:
         """Return the tree of a pair; None where the rules may do without the entry, and do."""
         found, wanted = pair.observed, pair.expected
         title = f"{pair.frontend}, {pair.clients.value}"

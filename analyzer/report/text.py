@@ -5,36 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from analyzer.findings import Report, Status, Verdict
+from analyzer.findings import Report, Verdict
 from analyzer.phrases import counted, listed
 from analyzer.report.cause_text import cause_lines, one_line
+from analyzer.report.matrix_text import VERDICT_PAINT, legend_lines, matrix_lines
 from analyzer.report.terminal import Paint, Terminal, pad
 from analyzer.report.view import NodeRow, ReportView, view_of
-from analyzer.report.view_findings import Cause
+from analyzer.report.view_causes import Cause
 from analyzer.report.view_gaps import Gap
-from analyzer.report.view_services import STATIONS, Cell, ServiceRow
 from analyzer.report.visible import cells, visible
-from analyzer.report.wording import STATUS_MARKS
 
 _ROWS = 20
 _GAPS = 8
 _WIDEST_COLUMN = 40
 _WIDEST = 120
 """Sentences longer than this are hard to read, however wide the terminal is."""
-
-_STATUS_PAINT = {
-    Status.PASS: Paint.GOOD,
-    Status.FAIL: Paint.BAD,
-    Status.WARN: Paint.WARNING,
-    Status.NOT_EVALUATED: Paint.NOTE,
-    Status.NOT_APPLICABLE: Paint.FAINT,
-}
-_VERDICT_PAINT = {
-    Verdict.BROKEN: Paint.BAD,
-    Verdict.DEGRADED: Paint.WARNING,
-    Verdict.UNKNOWN: Paint.NOTE,
-    Verdict.HEALTHY: Paint.GOOD,
-}
 
 
 def render_text(report: Report, *, width: int, color: bool, verbose: bool = False) -> str:
@@ -68,7 +53,7 @@ class _Text:
         return replace(self.terminal, width=min(self.terminal.width, _WIDEST))
 
     def verdict(self) -> Iterator[str]:
-        paint = _VERDICT_PAINT[self.view.worst]
+        paint = VERDICT_PAINT[self.view.worst]
         for line in self.prose.wrap(visible(self.view.headline)):
             yield self.terminal.paint(line, paint)
         if len(self.view.problems) > 1:
@@ -92,10 +77,10 @@ class _Text:
         healthy = len(self.view.services) - len(ill)
         if ill:
             yield self._heading("Services that are not healthy")
-            yield from self._matrix(ill if self.verbose else ill[:_ROWS])
+            yield from matrix_lines(self.terminal, ill if self.verbose else ill[:_ROWS])
             if len(ill) > _ROWS and not self.verbose:
                 yield f"  … and {len(ill) - _ROWS:,} more (-v lists them)"
-            yield from self._legend()
+            yield from legend_lines(self.prose)
         if healthy and ill:
             state = "is healthy" if healthy == 1 else "are healthy"
             yield self.terminal.paint(f"  {counted(healthy, 'Service')} {state}.", Paint.GOOD)
@@ -149,37 +134,6 @@ class _Text:
             yield from one_line(self.terminal, cause.shown)
         if len(causes) > _ROWS:
             yield f"  … and {len(causes) - _ROWS:,} more (-v lists them)"
-
-    def _matrix(self, rows: Sequence[ServiceRow]) -> Iterator[str]:
-        longest = max(cells(visible(row.name)) for row in rows)
-        columns = min(longest, max(self.terminal.width - 60, 30))
-        initials = " ".join(station.value[:2] for station in STATIONS)
-        yield f"  {'':10}{'':{columns}}  {self.terminal.paint(initials, Paint.FAINT)}"
-        for row in rows:
-            yield from self._row(row, columns)
-
-    def _row(self, row: ServiceRow, columns: int) -> Iterator[str]:
-        verdict = self.terminal.paint(pad(row.verdict.value, 9), _VERDICT_PAINT[row.verdict])
-        name = visible(row.name)
-        marks = "  ".join(self._mark(cell) for cell in row.cells)
-        if cells(name) > columns:
-            yield f"  {verdict} {name}"
-            yield f"  {'':10}{'':{columns}}  {marks}"
-            return
-        failing = ", ".join(row.failing)
-        room = self.terminal.width - columns - 45
-        yield f"  {verdict} {pad(name, columns)}  {marks}" + (
-            f"  {failing}" if failing and cells(failing) <= room else ""
-        )
-
-    def _mark(self, cell: Cell) -> str:
-        return self.terminal.paint(STATUS_MARKS[cell.status].sign, _STATUS_PAINT[cell.status])
-
-    def _legend(self) -> Iterator[str]:
-        stations = ", ".join(station.value for station in STATIONS)
-        marks = ", ".join(f"{mark.sign} {mark.word}" for mark in STATUS_MARKS.values())
-        yield from self.prose.wrap(f"Columns: {stations}.", "  ", "  ")
-        yield from self.prose.wrap(f"Marks: {marks}.", "  ", "  ")
 
     def _gap(self, gap: Gap) -> Iterator[str]:
         title = gap.path or gap.reasons[0]

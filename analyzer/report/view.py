@@ -6,11 +6,11 @@ from collections import Counter
 from dataclasses import dataclass
 
 from analyzer.findings import CheckTally, NodeReport, Report, Severity, Verdict
-from analyzer.phrases import counted
-from analyzer.report.view_findings import Cause, CheckGroup, causes_of, grouped
+from analyzer.report.headline import explanation, headline
+from analyzer.report.view_causes import Cause, CheckGroup, causes_of, grouped
 from analyzer.report.view_gaps import Gap, gaps_of
 from analyzer.report.view_services import ServiceRow, service_rows
-from analyzer.report.wording import VERDICT_ORDER, sentence
+from analyzer.report.wording import VERDICT_ORDER
 
 _LEADING = 10
 _LEADING_OF_A_CHECK = 3
@@ -102,8 +102,8 @@ def view_of(report: Report) -> ReportView:
     leading = _leading(problems)
     verdicts = Counter(service.verdict for service in report.services)
     return ReportView(
-        headline=_headline(report, verdicts),
-        explanation=_explanation(problems),
+        headline=headline(report),
+        explanation=explanation(problems),
         origin=_origin(report),
         worst=_worst(verdicts, problems),
         facts=_facts(report),
@@ -133,43 +133,6 @@ def _leading(problems: tuple[Cause, ...]) -> tuple[Cause, ...]:
 def _others(problems: tuple[Cause, ...], leading: tuple[Cause, ...]) -> tuple[Cause, ...]:
     ids = {cause.shown.id for cause in leading}
     return tuple(cause for cause in problems if cause.shown.id not in ids)
-
-
-def _headline(report: Report, verdicts: Counter[Verdict]) -> str:
-    if not report.services:
-        return "No Service was examined."
-    if len(report.services) == 1:
-        only = report.services[0]
-        state = (
-            "could not be judged" if only.verdict is Verdict.UNKNOWN else f"is {only.verdict.value}"
-        )
-        return f"Service {only.service.full_name} {state}."
-    total = counted(len(report.services), "Service")
-    broken, degraded = verdicts[Verdict.BROKEN], verdicts[Verdict.DEGRADED]
-    healthy, unknown = verdicts[Verdict.HEALTHY], verdicts[Verdict.UNKNOWN]
-    if healthy == len(report.services):
-        return f"All {total} are healthy."
-    if unknown == len(report.services):
-        return f"None of the {total} could be judged."
-    parts = [
-        f"{number:,} {'is' if number == 1 else 'are'} {state}"
-        for number, state in ((broken, "broken"), (degraded, "degraded"))
-        if number
-    ] or [f"{healthy:,} {'is' if healthy == 1 else 'are'} healthy"]
-    parts += [f"{unknown:,} could not be judged"] if unknown else []
-    number, _, state = parts[0].partition(" ")
-    if len(parts) == 1 and len(report.services) in {broken, degraded}:
-        return f"All {total} {state}."
-    return f"{number} of {total} {', '.join((state, *parts[1:]))}."
-
-
-def _explanation(problems: tuple[Cause, ...]) -> str:
-    if not problems:
-        return ""
-    gravest = sentence(problems[0].shown.message)
-    if len(problems) == 1:
-        return f"Cause: {gravest}"
-    return f"{counted(len(problems), 'cause')} found. The gravest: {gravest}"
 
 
 def _origin(report: Report) -> str:

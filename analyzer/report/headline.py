@@ -1,0 +1,54 @@
+"""The verdict in words: what is broken, and why, in one sentence each."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from analyzer.findings import Report, Verdict
+from analyzer.phrases import counted
+from analyzer.report.view_causes import Cause
+from analyzer.report.wording import VERDICT_ORDER, sentence
+
+_STATES = {
+    Verdict.BROKEN: ("is broken", "are broken"),
+    Verdict.DEGRADED: ("is degraded", "are degraded"),
+    Verdict.UNKNOWN: ("could not be judged", "could not be judged"),
+    Verdict.HEALTHY: ("is healthy", "are healthy"),
+}
+
+
+def headline(report: Report) -> str:
+    """Return how many Services are in which state: `2 of 17 Services are broken, 1 is degraded.`"""
+    if not report.services:
+        return "No Service was examined."
+    verdicts = Counter(service.verdict for service in report.services)
+    found = [verdict for verdict in VERDICT_ORDER if verdicts[verdict]]
+    total = counted(len(report.services), "Service")
+    if len(report.services) == 1:
+        return f"Service {report.services[0].service.full_name} {_STATES[found[0]][0]}."
+    if found == [Verdict.UNKNOWN]:
+        return f"None of the {total} could be judged."
+    if len(found) == 1:
+        return f"All {total} {_STATES[found[0]][1]}."
+    if Verdict.HEALTHY in found[1:]:
+        # What is well goes without saying, unless all that can be said besides is what is not known.
+        found = found[:-1] if found[0] is not Verdict.UNKNOWN else found[::-1]
+    first, *others = found
+    parts = [f"{verdicts[first]:,} of {total} {_state(first, verdicts[first])}"]
+    parts += [f"{verdicts[other]:,} {_state(other, verdicts[other])}" for other in others]
+    return f"{', '.join(parts)}."
+
+
+def explanation(problems: tuple[Cause, ...]) -> str:
+    """Return the gravest cause as a sentence; empty where nothing is wrong."""
+    if not problems:
+        return ""
+    gravest = sentence(problems[0].shown.message)
+    if len(problems) == 1:
+        return f"Cause: {gravest}"
+    return f"{counted(len(problems), 'cause')} found. The gravest: {gravest}"
+
+
+def _state(verdict: Verdict, number: int) -> str:
+    singular, plural = _STATES[verdict]
+    return singular if number == 1 else plural

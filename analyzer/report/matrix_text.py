@@ -1,0 +1,62 @@
+"""Services at each station, as rows of marks for the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from analyzer.findings import Status, Verdict
+from analyzer.report.terminal import Paint, Terminal, pad
+from analyzer.report.view_services import STATIONS, Cell, ServiceRow
+from analyzer.report.visible import cells, visible
+from analyzer.report.wording import STATUS_MARKS
+
+_STATUS_PAINT = {
+    Status.PASS: Paint.GOOD,
+    Status.FAIL: Paint.BAD,
+    Status.WARN: Paint.WARNING,
+    Status.NOT_EVALUATED: Paint.NOTE,
+    Status.NOT_APPLICABLE: Paint.FAINT,
+}
+VERDICT_PAINT = {
+    Verdict.BROKEN: Paint.BAD,
+    Verdict.DEGRADED: Paint.WARNING,
+    Verdict.UNKNOWN: Paint.NOTE,
+    Verdict.HEALTHY: Paint.GOOD,
+}
+
+
+def matrix_lines(terminal: Terminal, rows: Sequence[ServiceRow]) -> Iterator[str]:
+    """Yield a line of column heads and a line for each Service, with the stations that fail where there is room."""
+    longest = max(cells(visible(row.name)) for row in rows)
+    columns = min(longest, max(terminal.width - 60, 30))
+    initials = " ".join(station.value[:2] for station in STATIONS)
+    yield f"  {'':10}{'':{columns}}  {terminal.paint(initials, Paint.FAINT)}"
+    for row in rows:
+        yield from _row(terminal, row, columns)
+
+
+def _row(terminal: Terminal, row: ServiceRow, columns: int) -> Iterator[str]:
+    verdict = terminal.paint(pad(row.verdict.value, 9), VERDICT_PAINT[row.verdict])
+    name = visible(row.name)
+    marks = "  ".join(_mark(terminal, cell) for cell in row.cells)
+    if cells(name) > columns:
+        yield f"  {verdict} {name}"
+        yield f"  {'':10}{'':{columns}}  {marks}"
+        return
+    failing = ", ".join(row.failing)
+    room = terminal.width - columns - 45
+    yield f"  {verdict} {pad(name, columns)}  {marks}" + (
+        f"  {failing}" if failing and cells(failing) <= room else ""
+    )
+
+
+def _mark(terminal: Terminal, cell: Cell) -> str:
+    return terminal.paint(STATUS_MARKS[cell.status].sign, _STATUS_PAINT[cell.status])
+
+
+def legend_lines(terminal: Terminal) -> Iterator[str]:
+    """Yield what the column heads and the marks stand for."""
+    stations = ", ".join(station.value for station in STATIONS)
+    marks = ", ".join(f"{mark.sign} {mark.word}" for mark in STATUS_MARKS.values())
+    yield from terminal.wrap(f"Columns: {stations}.", "  ", "  ")
+    yield from terminal.wrap(f"Marks: {marks}.", "  ", "  ")
