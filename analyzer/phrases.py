@@ -10,7 +10,8 @@ _LONGEST = 160
 
 def counted(number: int, noun: str) -> str:
     """Return `1 pod` or `1,204 pods`."""
-    return f"{number:,} {noun if number == 1 else f'{noun}s'}"
+    plural = f"{noun}es" if noun.endswith("s") else f"{noun}s"
+    return f"{number:,} {noun if number == 1 else plural}"
 
 
 def listed(items: Sequence[str], limit: int = 3) -> str:

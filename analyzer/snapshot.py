@@ -43,6 +43,7 @@ from analyzer.model.bundle import BundleIdentity, EntryProblem, EntryTrouble
 from analyzer.model.chain_names import service_suffix
 from analyzer.model.forwarding import (
     Endpoint,
+    Entry,
     ForwardingTable,
     Frontend,
     FrontendKind,
@@ -87,7 +88,19 @@ from analyzer.observe.proxy_log import ProxyLog, read_proxy_log
 from analyzer.observe.residue import other_mode_state
 from analyzer.observe.userspace import observe_userspace
 from analyzer.simulate.address import number
+from analyzer.simulate.host import Host, Network
+from analyzer.simulate.inventory import (
+    assumed_routes,
+    dumps_in_force,
+    foreign_tables,
+    host_listeners,
+    node_ports,
+    order_is_known,
+    pod_ranges,
+    pod_sites,
+)
 from analyzer.simulate.routing import RouteAnswer, RouteKey, Routes
+from analyzer.simulate.trace import Simulator
 
 R = TypeVar("R", bound=Resource)
 
@@ -471,9 +484,35 @@ class ClusterView:
         return {name: NodeView(self, name, api.get(name)) for name in names}
 
     @cached_property
+    def simulator(self) -> Simulator:
+        """Walks packets through all nodes."""
+        return Simulator(self.network)
+
+    @cached_property
+    def network(self) -> Network:
+        """What the simulator is told of the cluster."""
+        own = frozenset(a.address for node in self.nodes.values() for a in node.addresses)
+        addresses = own | {ip for node in self._nodes for ip in node.ips}
+        backends = (b for published in self.backends.values() for b in published)
+        return Network(
+            hosts={name: node.host for name, node in self.nodes.items() if not node.windows},
+            pods=pod_sites(self.pods),
+            pods_known=self.availability(Input.PODS).availability is not Availability.ABSENT,
+            pod_ranges=pod_ranges(self._nodes),
+            listeners=host_listeners(self.pods, backends, addresses),
+            node_ports=node_ports(self.services.values()),
+        )
+
+    @cached_property
     def service_views(self) -> dict[ServiceKey, ServiceView]:
         """Every Service, sorted by name."""
         return {key: ServiceView(self, service) for key, service in self.services.items()}
+
+    @cached_property
+    def asked_views(self) -> tuple[ServiceView, ...]:
+        """The Services that the user asked about, or all of them, sorted by name."""
+        asked = self.asked_services
+        return tuple(v for key, v in self.service_views.items() if not asked or key in asked)
 
     @cached_property
     def node_by_ip(self) -> dict[str, NodeView]:
@@ -814,9 +853,19 @@ class NodeView:
         if family not in self._comparisons:
             observed = self.observed(family)
             self._comparisons[family] = (
-                None if observed is None else compare(self.expected(family), observed)
+                None
+                if observed is None
+                else compare(self.expected(family), observed, self._knows_endpoints)
             )
         return self._comparisons[family]
+
+    def _knows_endpoints(self, entry: Entry) -> bool:
+        """Tell whether the bundle has the endpoints of an entry: Endpoints hold a Service's first family only."""
+        service = entry.service_port and self.cluster.services.get(entry.service_port.service)
+        if self.cluster.slices or not service or not service.cluster_ips:
+            return True
+        address = entry.frontend.address or service.cluster_ips[0]
+        return family_of(address) is family_of(service.cluster_ips[0])
 
     @cached_property
     def _comparisons(self) -> dict[Family, Comparison | None]:
@@ -849,6 +898,52 @@ class NodeView:
             processes=self.processes,
             config=self.cluster.kubelet_config,
         )
+
+    # --- the way of packets ---
+
+    @cached_property
+    def host(self) -> Host:
+        """What the simulator is told of the node."""
+        rulesets = {f: dumps for f in Family if (dumps := self._dumps_in_force(f))}
+        absent = frozenset(
+            i for i in _HOST_INPUTS if self.availability(i).availability is Availability.ABSENT
+        )
+        pods = self.cluster.pods_by_node.get(self.name, ())
+        return Host(
+            name=self.name,
+            rulesets=rulesets,
+            order_known=all(order_is_known(dumps) for dumps in rulesets.values()),
+            addresses=self.addresses,
+            links=self.links,
+            routes=self.routes or assumed_routes(pods),
+            route_rules=self.route_rules,
+            bridge_ports=self.bridge_ports,
+            sysctls=self.sysctls,
+            sockets=None if Input.SOCKETS in absent else self.sockets,
+            absent=absent,
+            unexecuted={family: self._unexecuted(family) for family in Family},
+            ipvs=self.kube_proxy.mode is ProxyMode.IPVS,
+            assumptions=tuple(
+                f"{self.name}: {_HOST_INPUTS[i]}"
+                for i in sorted(absent, key=lambda i: i.name)
+                if _HOST_INPUTS[i]
+            ),
+            internal_addresses=self.api_object.ips if self.api_object else (),
+        )
+
+    def _dumps_in_force(self, family: Family) -> tuple[Ruleset, ...]:
+        files = [self._source.rulesets(source) for source in _RULESET_INPUTS[family]]
+        dumps = dumps_in_force(files)
+        return tuple(d for d in dumps if not (d.empty and d.problems))
+
+    def _unexecuted(self, family: Family) -> tuple[str, ...]:
+        """Return what else decides about packets here, and is not executed."""
+        found = foreign_tables(self.document(Input.NFT_RULESET), family)
+        match self.kube_proxy.mode:
+            case ProxyMode.REPLACED | ProxyMode.NFTABLES if not found:
+                return (self.rules_unread,)
+            case _:
+                return found
 
     # --- pod network ---
 
@@ -996,6 +1091,16 @@ class NodeView:
 
 
 _CAUSES_OF_NODES = frozenset({UnreadyCause.NODE, UnreadyCause.NETWORK})
+_HOST_INPUTS = {
+    Input.ADDRESSES: "addresses as the Node object has them (no ip-addr.json)",
+    Input.HAIRPIN: "",
+    Input.LINKS: "",
+    Input.ROUTES: "routes as the API's pods and nodes suggest (no ip-route.json)",
+    Input.SOCKETS: "",
+    Input.SYSCTLS: "default settings (no sysctl.txt)",
+}
+"""Inputs of a node that decide about packets, and what is taken for granted without them."""
+
 _RULESET_INPUTS = {
     Family.IPV4: (Input.RULESET, Input.RULESET_NFT, Input.RULESET_LEGACY),
     Family.IPV6: (Input.RULESET_V6, Input.RULESET_V6_NFT, Input.RULESET_V6_LEGACY),

@@ -367,6 +367,13 @@ class Container(Struct, frozen=True, rename="camel"):
     args: tuple[str, ...] | None = None
     restart_policy: str | None = None
 
+    @property
+    def repository(self) -> str:
+        """The image without tag and digest."""
+        name = self.image.partition("@")[0]
+        path, colon, tag = name.rpartition(":")
+        return path if colon and "/" not in tag else name
+
 
 class DNSOption(Struct, frozen=True, rename="camel"):
     """An option of `dnsConfig`."""
@@ -482,6 +489,14 @@ class Pod(Resource, frozen=True, rename="camel", kw_only=True):
     def containers(self) -> tuple[Container, ...]:
         """`spec.containers`."""
         return self.spec.containers or ()
+
+    @property
+    def main_container(self) -> Container | None:
+        """The container that kubectl takes for the pod's own: the one its annotation names, else the first."""
+        name = self.annotations.get("kubectl.kubernetes.io/default-container")
+        return next(
+            (c for c in self.containers if c.name == name), next(iter(self.containers), None)
+        )
 
     @property
     def terminating(self) -> bool:

@@ -2,28 +2,32 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from analyzer.commands import patch, pointer, shell
+from analyzer.commands import edit, patch, pointer, shell
+from analyzer.expect.label_distance import Deviation, LabelStep, steps_to_labels
 from analyzer.findings import Evidence, Problem, Severity, Station, check
 from analyzer.model.inputs import Input
-from analyzer.model.kubernetes import Labels, Pod, Service, Workload
-from analyzer.snapshot import ServiceView
+from analyzer.model.kubernetes import Event, Labels, Pod, Workload
+from analyzer.phrases import counted, listed, shortened
+from analyzer.snapshot import ClusterView, ServiceView
 
 
 @check(
     station=Station.ENDPOINTS,
     severity=Severity.ERROR,
     needs=(Input.SERVICES, Input.PODS),
+    consequence_of=("endpoints-not-written",),
     references=(
         "https://kubernetes.io/docs/tasks/debug/debug-application/debug-service/#does-the-service-have-any-endpoints",
         "https://kubernetes.io/docs/concepts/services-networking/service/#services-with-selectors",
     ),
 )
-def selector_matches_no_pods(view: ServiceView) -> Iterator[Problem]:
+def selector_matches_no_pods(cluster: ClusterView) -> Iterator[Problem]:
     """
-    No pod of the namespace carries the labels that the Service selects.
+    No pod of the namespace carries the labels that a Service selects.
 
     ## Why it matters
     A Service forwards to the pods that its selector matches. Without one it has no endpoints, and
@@ -31,142 +35,212 @@ def selector_matches_no_pods(view: ServiceView) -> Iterator[Problem]:
 
     ## How to put it right
     Make the selector and the labels of the pods agree: correct the Service, or the labels in the
-    pod template of the Deployment. A Service whose workload is scaled to 0 on purpose needs nothing.
+    pod template of the Deployment. Where the pods are to come from a workload that has none, find out
+    why it makes none.
+
+    ## Where it is silent
+    A Service without selector has its endpoints from elsewhere. A workload scaled to 0 on purpose needs
+    nothing: then this is only advice.
     """
-    service = view.service
-    if not service.spec.selector or service.spec.type == "ExternalName" or view.selected_pods:
-        return
-    idle = _scaled_to_zero(view)
+    groups: dict[tuple[str, frozenset[tuple[str, str]]], list[ServiceView]] = defaultdict(list)
+    for view in cluster.asked_views:
+        selector = view.service.spec.selector
+        if selector and view.service.spec.type != "ExternalName" and not view.selected_pods:
+            groups[view.key.namespace, frozenset(selector.items())].append(view)
+    for views in groups.values():
+        problem = _problem(views[0])
+        several = len(views) > 1
+        others = listed([str(v.key) for v in views[1:]])
+        yield replace(
+            problem,
+            message=problem.message + (f" (selected by {others} as well)" if several else ""),
+            service=None if several else views[0].key,
+            affects=frozenset(v.key for v in views) if several else frozenset(),
+        )
+
+
+def _problem(view: ServiceView) -> Problem:
+    idle = next((w for w in view.workloads if w.spec.replicas == 0), None)
+    wanting = next((w for w in view.workloads if w.spec.replicas != 0), None)
+    if wanting is not None:
+        return _not_created(view, wanting)
     if idle is not None:
-        yield Problem(
-            message=f"{idle.kind} {idle.name}, whose pods {service.full_name} selects, is scaled to 0",
-            evidence=(
-                Evidence(idle.ref.at("spec", "replicas"), "replicas wanted"),
-                Evidence(service.ref.at("spec", "selector"), "selector"),
+        return _scaled_to_zero(view, idle)
+    return _finished(view) if view.matching_pods else _differing(view, _nearest(view))
+
+
+# --- the pods are known, but not there ---
+
+
+def _not_created(view: ServiceView, workload: Workload) -> Problem:
+    event = _failure(view, workload)
+    wanted = "" if workload.spec.replicas is None else f" ({workload.spec.replicas} wanted)"
+    told = f": {shortened(event.message or '')}" if event else ""
+    kind = workload.kind.lower()
+    evidence = [
+        Evidence(workload.ref.at(*_number_wanted(workload)), "pods wanted"),
+        Evidence(view.service.ref.at("spec", "selector"), "selector"),
+        *([Evidence(event.ref.at("message"), "why none was made")] if event else ()),
+    ]
+    return Problem(
+        message=f"{workload.kind} {workload.full_name}, whose pods {view.key} selects, has no pods{wanted}{told}",
+        evidence=tuple(evidence),
+        remedy="Find out why it makes none: "
+        + shell("kubectl", "-n", workload.namespace, "describe", kind, workload.name),
+    )
+
+
+def _number_wanted(workload: Workload) -> tuple[str, str]:
+    daemon_set = workload.kind == "DaemonSet"
+    return ("status", "desiredNumberScheduled") if daemon_set else ("spec", "replicas")
+
+
+def _failure(view: ServiceView, workload: Workload) -> Event | None:
+    """Return the event that says why a workload, or a ReplicaSet of it, makes no pods."""
+    namespace = workload.namespace
+    replica_sets = (
+        w
+        for w in view.cluster.workloads_by_namespace.get(namespace, ())
+        if w.kind == "ReplicaSet"
+        and any(o.name == workload.name for o in w.metadata.owner_references or ())
+    )
+    about = [
+        event
+        for w in (workload, *replica_sets)
+        for event in view.cluster.events_about(w.kind, namespace, w.name)
+    ]
+    return next((e for e in reversed(about) if e.reason == "FailedCreate"), None)
+
+
+def _scaled_to_zero(view: ServiceView, idle: Workload) -> Problem:
+    service = view.service
+    kind = idle.kind.lower()
+    return Problem(
+        message=f"{idle.kind} {idle.name}, whose pods {service.full_name} selects, is scaled to 0",
+        evidence=(
+            Evidence(idle.ref.at("spec", "replicas"), "replicas wanted"),
+            Evidence(service.ref.at("spec", "selector"), "selector"),
+        ),
+        remedy=shell("kubectl", "-n", service.namespace, "scale", kind, idle.name, "--replicas=1"),
+        severity=Severity.INFO,
+    )
+
+
+def _finished(view: ServiceView) -> Problem:
+    pods = view.matching_pods
+    names = listed([p.name for p in pods])
+    return Problem(
+        message=f"all pods that {view.key} selects have finished: {names}",
+        evidence=(
+            Evidence(
+                pods[0].ref.at("status", "phase"), f"pod {pods[0].name} does not run any more"
             ),
-            remedy=shell(
-                "kubectl",
-                "-n",
-                service.namespace,
-                "scale",
-                idle.kind.lower(),
-                idle.name,
-                "--replicas=1",
-            ),
-            severity=Severity.INFO,
-        )
-        return
-    near = _nearest(view)
-    if near is None:
-        yield Problem(
-            message=f"selector {_text(service.spec.selector)} matches no pod in namespace "
-            f"{service.namespace}, and none there carries any of these labels",
-            evidence=(Evidence(service.ref.at("spec", "selector"), "selector"),),
-            remedy=f"Create the pods that {service.full_name} is meant for, or correct its selector: "
-            + shell("kubectl", "-n", service.namespace, "edit", "service", service.name),
-        )
-        return
-    yield _differing(service, near)
+            Evidence(view.service.ref.at("spec", "selector"), "selector"),
+        ),
+        remedy="Start pods that go on running, and find out why these ended: "
+        + shell("kubectl", "-n", view.key.namespace, "describe", "pod", pods[0].name),
+    )
+
+
+# --- other pods come close to the selector ---
 
 
 @dataclass(frozen=True, slots=True)
 class _Near:
-    """The pods that come closest to the selector."""
+    """Pods that come closest to the selector."""
 
     pods: tuple[Pod, ...]
-    key: str
-    """Key of the selector that they lack or carry with another value."""
-
-    actual_key: str
-    """Key under which they carry the value, or the selector's own key; empty where nothing compares."""
+    steps: tuple[LabelStep, ...]
 
 
 def _nearest(view: ServiceView) -> _Near | None:
     selector = view.service.spec.selector or {}
-    pods = view.cluster.pods_by_namespace.get(view.service.namespace, ())
-    rated = [(_likeness(selector, p.labels), p) for p in pods if not p.finished]
-    best = max((likeness for likeness, _ in rated), default=0.0)
-    if best <= 0:
-        return None
-    first = next(p for likeness, p in rated if likeness == best)
-    wrong = next(k for k, v in sorted(selector.items()) if first.labels.get(k) != v)
-    same_value = (k for k, v in first.labels.items() if v == selector[wrong])
-    actual = wrong if wrong in first.labels else next(same_value, "")
-    alike = tuple(
-        p for _, p in rated if actual and p.labels.get(actual) == first.labels.get(actual)
-    )
-    return _Near(alike or (first,), wrong, actual)
+    best: _Near | None = None
+    least = float("inf")
+    for pod in view.cluster.pods_by_namespace.get(view.service.namespace, ()):
+        steps = None if pod.finished else steps_to_labels(selector, pod.labels)
+        if steps is None:
+            continue
+        length = sum(s.length for s in steps)
+        if length < least:
+            least, best = length, _Near((pod,), steps)
+        elif best is not None and _has_same_labels(pod, best):
+            best = _Near((*best.pods, pod), best.steps)
+    return best
 
 
-def _likeness(selector: Labels, labels: Labels) -> float:
-    """Count equal pairs, values under another key, and equal keys, in this order of weight."""
-    score = 0.0
-    for key, value in selector.items():
-        if labels.get(key) == value:
-            score += 1
-        elif value in labels.values():
-            score += 0.9
-        elif key in labels and _alike(labels[key], value):
-            score += 0.5
-    return score
+def _has_same_labels(pod: Pod, near: _Near) -> bool:
+    first = near.pods[0].labels
+    return all(pod.labels.get(s.actual_key) == first.get(s.actual_key) for s in near.steps)
 
 
-def _alike(one: str, other: str) -> bool:
-    """Tell whether two values differ like a spelling mistake: one contains the other's beginning."""
-    one, other = one.lower(), other.lower()
-    return one.startswith(other[:4]) or other.startswith(one[:4])
-
-
-def _differing(service: Service, near: _Near) -> Problem:
+def _differing(view: ServiceView, near: _Near | None) -> Problem:
+    service = view.service
     selector = service.spec.selector or {}
-    pod = near.pods[0]
-    wanted = f"{near.key}={selector[near.key]}"
-    count = len(near.pods)
-    pods = "1 pod carries" if count == 1 else f"{count} pods carry"
-    if near.actual_key:
-        actual = f"{near.actual_key}={pod.labels[near.actual_key]}"
-        told = f"{pods} {actual}"
-        shown = pod.ref.at("metadata", "labels", near.actual_key)
-    else:
-        actual = ""
-        told = f"{pods} all of it but {near.key}"
-        shown = pod.ref.at("metadata", "labels")
-    remedy = (
-        _patch(service, near.key, near.actual_key, pod.labels[near.actual_key])
-        if actual
-        else f"Add the label {wanted} to the pod template, or take it out of the selector: "
-        + shell("kubectl", "-n", service.namespace, "edit", "service", service.name)
-    )
+    head = f"selector {_text(selector)} matches no pod in namespace {service.namespace}"
+    if near is None:
+        return _unlike(view, head)
+    first = near.pods[0]
+    actual = [
+        f"{s.actual_key}={first.labels[s.actual_key]}"
+        for s in near.steps
+        if s.deviation is not Deviation.LACKING
+    ]
+    lacking = [s.key for s in near.steps if s.deviation is Deviation.LACKING]
+    what = listed(actual) if actual else f"all of it but {listed(lacking)}"
+    verb = "carries" if len(near.pods) == 1 else "carry"
+    shown = near.steps[0]
+    label = ("labels",) if shown.deviation is Deviation.LACKING else ("labels", shown.actual_key)
     return Problem(
-        message=f"selector {_text(selector)} matches no pod in namespace {service.namespace}; {told}",
+        message=f"{head}; {counted(len(near.pods), 'pod')} {verb} {what}",
         evidence=(
-            Evidence(service.ref.at("spec", "selector", near.key), "selected label"),
-            Evidence(shown, f"label of pod {pod.name}"),
+            Evidence(service.ref.at("spec", "selector", shown.key), "selected label"),
+            Evidence(first.ref.at("metadata", *label), f"labels of pod {first.name}"),
         ),
-        remedy=remedy,
+        remedy=_correction(view, near),
     )
 
 
-def _patch(service: Service, wrong: str, actual: str, value: str) -> str:
-    add = {"op": "add", "path": pointer("spec", "selector", actual), "value": value}
-    remove = {"op": "remove", "path": pointer("spec", "selector", wrong)}
-    operations = (add,) if wrong == actual else (remove, add)
+def _correction(view: ServiceView, near: _Near) -> str:
+    service = view.service
+    selector = service.spec.selector or {}
+    lacking = [s.key for s in near.steps if s.deviation is Deviation.LACKING]
+    if lacking:
+        wanted = listed([f"{key}={selector[key]}" for key in lacking])
+        return (
+            f"Add {wanted} to the labels of the pod template, or take it out of the selector: "
+            + edit(service.namespace, "service", service.name)
+        )
+    labels = near.pods[0].labels
+    operations = []
+    for step in near.steps:
+        if step.actual_key != step.key:
+            operations.append({"op": "remove", "path": pointer("spec", "selector", step.key)})
+        path = pointer("spec", "selector", step.actual_key)
+        operations.append({"op": "add", "path": path, "value": labels[step.actual_key]})
     return patch(service.namespace, "service", service.name, *operations)
 
 
-def _scaled_to_zero(view: ServiceView) -> Workload | None:
-    """Return the workload that would make matching pods but is scaled to 0, if there is one."""
-    selector = view.service.spec.selector or {}
-    for workload in view.cluster.workloads:
-        template = workload.spec.template.metadata.labels or {}
-        if (
-            workload.namespace == view.service.namespace
-            and workload.spec.replicas == 0
-            and workload.kind in {"Deployment", "StatefulSet"}
-            and selector.items() <= template.items()
-        ):
-            return workload
-    return None
+def _unlike(view: ServiceView, head: str) -> Problem:
+    """No pod comes close: say which label nobody carries, or where else there are such pods."""
+    service = view.service
+    pairs = (service.spec.selector or {}).items()
+    by_label = view.cluster.pods_by_label
+    nobody = [f"{k}={v}" for k, v in sorted(pairs) if (service.namespace, k, v) not in by_label]
+    elsewhere = next((p for p in view.cluster.pods if pairs <= p.labels.items()), None)
+    told = (
+        f"; no pod there carries {listed(nobody)}" if nobody else "; no pod there carries all of it"
+    )
+    evidence = [Evidence(service.ref.at("spec", "selector"), "selector")]
+    if elsewhere is not None:
+        told += f", but {elsewhere.full_name} in another namespace does"
+        evidence.append(Evidence(elsewhere.ref.at("metadata", "namespace"), "the pods are here"))
+    return Problem(
+        message=head + told,
+        evidence=tuple(evidence),
+        remedy=f"Create the pods that {service.full_name} is meant for, or correct its selector: "
+        + edit(service.namespace, "service", service.name),
+    )
 
 
 def _text(labels: Labels) -> str:

@@ -1,0 +1,73 @@
+"""The check `cluster-ip-duplicate`."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+
+from analyzer.commands import shell
+from analyzer.expect.claims import AddressClaim, address_claims
+from analyzer.findings import Evidence, Problem, Severity, Station, check
+from analyzer.model.forwarding import FrontendKind
+from analyzer.model.inputs import Input
+from analyzer.phrases import counted, listed
+from analyzer.snapshot import ClusterView
+
+
+@check(
+    station=Station.DEFINITION,
+    severity=Severity.ERROR,
+    needs=(Input.SERVICES,),
+    references=(
+        "https://kubernetes.io/docs/concepts/services-networking/cluster-ip-allocation/",
+        "https://github.com/kubernetes/kubernetes/issues/104769",
+    ),
+)
+def cluster_ip_duplicate(cluster: ClusterView) -> Iterator[Problem]:
+    """
+    Two Services have one cluster IP.
+
+    ## Why it matters
+    kube-proxy writes rules for both, and where they share a port the first rule wins: which one that is
+    differs between nodes and from sync to sync. Clients of one Service reach the pods of the other.
+
+    ## How to put it right
+    Delete one of them and create it again without asking for an address: the cluster IP of a Service cannot
+    be changed.
+
+    ## Where it is silent
+    Headless Services (`None`) have no address.
+    """
+    claims: dict[str, list[AddressClaim]] = defaultdict(list)
+    for service in cluster.services.values():
+        for claim in address_claims(service):
+            if claim.kind is FrontendKind.CLUSTER_IP:
+                claims[claim.address].append(claim)
+    for address, found in sorted(claims.items()):
+        if len({c.service.key for c in found}) > 1:
+            yield _problem(cluster, address, found)
+
+
+def _problem(cluster: ClusterView, address: str, claims: Sequence[AddressClaim]) -> Problem:
+    by_age = sorted(
+        claims,
+        key=lambda c: (c.service.metadata.creation_timestamp or "", c.service.full_name),
+    )
+    youngest = by_age[-1].service
+    evidence = [Evidence(c.source, f"cluster IP of {c.service.full_name}") for c in by_age]
+    evidence.extend(
+        Evidence(event.ref.at("message"), "what the API server says of it")
+        for claim in by_age
+        for event in cluster.events_about("Service", claim.service.namespace, claim.service.name)
+        if event.reason == "ClusterIPAlreadyAllocated"
+    )
+    names = [c.service.full_name for c in by_age]
+    return Problem(
+        message=f"cluster IP {address} belongs to {counted(len(names), 'Service')}: {listed(names)}",
+        evidence=tuple(evidence[:6]),
+        remedy=f"Keep {youngest.full_name}, the younger one, in a file, delete it and create it again without "
+        "clusterIP: "
+        + shell("kubectl", "-n", youngest.namespace, "delete", "service", youngest.name),
+        affects=frozenset(c.service.key for c in claims),
+        partial=True,
+    )

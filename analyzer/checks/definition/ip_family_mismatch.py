@@ -1,0 +1,105 @@
+"""The check `ip-family-mismatch`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from analyzer.commands import edit
+from analyzer.expect.endpoints import service_families
+from analyzer.findings import Evidence, Problem, Severity, Station, check
+from analyzer.model.address import family_of
+from analyzer.model.inputs import Input
+from analyzer.model.kubernetes import Pod
+from analyzer.model.ruleset import Family
+from analyzer.model.source import ObjectRef
+from analyzer.phrases import counted
+from analyzer.snapshot import ServiceView
+
+
+@check(
+    station=Station.DEFINITION,
+    severity=Severity.WARNING,
+    needs=(Input.SERVICES, Input.PODS),
+    references=("https://kubernetes.io/docs/concepts/services-networking/dual-stack/",),
+)
+def ip_family_mismatch(view: ServiceView) -> Iterator[Problem]:
+    """
+    The Service has an IP version that its pods do not have.
+
+    ## Why it matters
+    Endpoints are of one IP version each. Where no pod has an address of the version of a cluster IP, that
+    cluster IP has no endpoints: clients that prefer it are refused, although the other one works.
+
+    ## How to put it right
+    Give pods and nodes both IP versions (dual-stack), or let the Service ask only for the one that they have:
+    `ipFamilyPolicy: SingleStack` with `ipFamilies` of that version.
+
+    ## Where it is silent
+    On headless Services with `PreferDualStack`, which take what there is.
+    """
+    service = view.service
+    pods = [p for p in view.current_pods if p.ips]
+    if not pods or service.spec.type == "ExternalName":
+        return
+    if service.headless and service.spec.ip_family_policy == "PreferDualStack":
+        return
+    families = _declared_families(view)
+    lacking = {f: [p for p in pods if not _has(p, f)] for f in families}
+    for family in families:
+        without = lacking[family]
+        if without:
+            only = len(without) == len(pods) and all(len(lacking[f]) == len(pods) for f in families)
+            yield _problem(view, family, pods, without, broken=only)
+
+
+def _declared_families(view: ServiceView) -> tuple[Family, ...]:
+    """Return the IP versions that the Service names; nothing where it leaves them open."""
+    if view.service.spec.ip_families or view.service.cluster_ips:
+        return service_families(view.service)
+    return ()
+
+
+def _has(pod: Pod, family: Family) -> bool:
+    return any(family_of(ip) is family for ip in pod.ips)
+
+
+def _problem(
+    view: ServiceView,
+    family: Family,
+    pods: Sequence[Pod],
+    without: Sequence[Pod],
+    *,
+    broken: bool,
+) -> Problem:
+    service = view.service
+    some = len(without) < len(pods)
+    who = (
+        f"{len(without)} of {counted(len(pods), 'pod')}"
+        if some
+        else f"none of its {counted(len(pods), 'pod')}"
+    )
+    lack = "no address of that version" if some else "an address of that version"
+    has = "have" if some and len(without) > 1 else "has"
+    return Problem(
+        message=f"{service.full_name} is published for {family.value}, but {who} {has} {lack}",
+        evidence=(
+            Evidence(_family_ref(view, family), f"asks for {family.value}"),
+            Evidence(_addresses_ref(without[0]), f"addresses of pod {without[0].name}"),
+        ),
+        remedy="Ask only for the IP version that the pods have (ipFamilyPolicy, ipFamilies), or give the pods "
+        f"both: {edit(service.namespace, 'service', service.name)}",
+        severity=Severity.ERROR if broken else None,
+    )
+
+
+def _family_ref(view: ServiceView, family: Family) -> ObjectRef:
+    spec = view.service.spec
+    for field, values in (("ipFamilies", spec.ip_families), ("clusterIPs", spec.cluster_ips)):
+        for index, value in enumerate(values or ()):
+            if value == family.value or family_of(value) is family:
+                return view.service.ref.at("spec", field, index)
+    return view.service.ref.at("spec", "clusterIP")
+
+
+def _addresses_ref(pod: Pod) -> ObjectRef:
+    return pod.ref.at("status", "podIPs" if pod.status.pod_ips else "podIP")

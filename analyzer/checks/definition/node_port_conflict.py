@@ -1,0 +1,150 @@
+"""The check `node-port-conflict`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+from analyzer.commands import edit, shell
+from analyzer.expect.claims import NodePortClaim
+from analyzer.findings import Evidence, Problem, Severity, Station, check
+from analyzer.model.forwarding import FrontendKind, Protocol
+from analyzer.model.inputs import Input
+from analyzer.model.kube_proxy import Minor, ProxyMode
+from analyzer.model.node import Socket
+from analyzer.phrases import counted, listed
+from analyzer.snapshot import ClusterView, NodeView
+
+_OPENS_NO_SOCKETS = Minor(1, 24)
+"""From here on kube-proxy does not listen on node ports itself: who does is another program."""
+
+_IN_USE = re.compile(
+    r"can't open .*listen (?P<protocol>tcp|udp)\d? \S*:(?P<port>\d{1,5}): bind: address already in use",
+    re.DOTALL,
+)
+"""What kube-proxy up to 1.23 logs for a node port that it gives up (kube-facts C.2)."""
+
+
+@check(
+    station=Station.DEFINITION,
+    severity=Severity.ERROR,
+    needs=(Input.SERVICES,),
+    references=(
+        "https://kubernetes.io/docs/concepts/services-networking/service/#type-nodeport",
+        "https://github.com/kubernetes/kubernetes/issues/64466",
+    ),
+)
+def node_port_conflict(cluster: ClusterView) -> Iterator[Problem]:
+    """
+    One node port is claimed twice: by two Services, or by a Service and a program on the node.
+
+    ## Why it matters
+    kube-proxy writes rules for all, and the first one wins. A health check port that is taken cannot be opened,
+    so the load balancer takes the node for dead. A program that listens on a node port is never reached, as
+    the rules come first; up to Kubernetes 1.23 kube-proxy gave the node port up instead.
+
+    ## How to put it right
+    Give one of them another port. Leave `nodePort` and `healthCheckNodePort` out to have a free one chosen.
+
+    ## Where it is silent
+    One number with TCP and with UDP is right. Up to 1.23 kube-proxy itself listens on node ports, so there a
+    listener proves nothing.
+    """
+    for (protocol, number), claims in _sorted(cluster):
+        if len(claims) > 1:
+            yield _between_services(cluster, protocol, number, claims)
+    for node in cluster.nodes.values():
+        yield from _with_programs(node)
+        yield from _given_up(node)
+
+
+def _sorted(
+    cluster: ClusterView,
+) -> Sequence[tuple[tuple[Protocol, int], tuple[NodePortClaim, ...]]]:
+    return sorted(cluster.node_port_claims.items(), key=lambda c: (c[0][1], c[0][0].value))
+
+
+def _between_services(
+    cluster: ClusterView, protocol: Protocol, number: int, claims: Sequence[NodePortClaim]
+) -> Problem:
+    evidence = [Evidence(c.source, f"{c.what} of {c.service.full_name}") for c in claims[:4]]
+    evidence.extend(
+        Evidence(event.ref.at("message"), "what the API server says of it")
+        for claim in claims
+        for event in cluster.events_about("Service", claim.service.namespace, claim.service.name)
+        if event.reason == "PortAlreadyAllocated"
+    )
+    owners = [f"{c.service.full_name} ({c.what})" for c in claims]
+    last = max(claims, key=lambda c: c.service.metadata.creation_timestamp or "").service
+    return Problem(
+        message=f"node port {number}/{protocol.value} is claimed {counted(len(claims), 'time')}: {listed(owners)}",
+        evidence=tuple(evidence),
+        remedy="Give one of them another node port: " + edit(last.namespace, "service", last.name),
+        affects=frozenset(c.service.key for c in claims),
+        partial=True,
+    )
+
+
+def _with_programs(node: NodeView) -> Iterator[Problem]:
+    """Programs that listen on a node port, where kube-proxy itself is known not to."""
+    if not node.has(Input.SOCKETS) or node.windows:
+        return
+    proxy = node.kube_proxy
+    if proxy.mode is not ProxyMode.IPTABLES or not proxy.version.at_least(_OPENS_NO_SOCKETS):
+        return
+    claims = [
+        (protocol, number, found)
+        for (protocol, number), found in _sorted(node.cluster)
+        if not any(c.health_check for c in found)
+    ]
+    taken = [(c, s) for c in claims for s in [node.listeners(c[0], c[1])] if s]
+    if len(taken) == len(claims) > 1:
+        return  # whoever listens on all of them is a kube-proxy, whatever its version seems to be
+    for (protocol, number, found), sockets in taken:
+        yield _with_program(node, f"{number}/{protocol.value}", found[0], sockets[0])
+
+
+def _with_program(node: NodeView, port: str, claim: NodePortClaim, socket: Socket) -> Problem:
+    service = claim.service
+    return Problem(
+        message=f"a program on {node.name} listens on {port}, the node port of {service.full_name}: no "
+        "connection reaches it",
+        evidence=(
+            Evidence(socket.source, "a listener, where kube-proxy itself has none"),
+            Evidence(claim.source, f"node port of {service.full_name}"),
+        ),
+        remedy="Let the program or the Service use another port: "
+        + edit(service.namespace, "service", service.name),
+        service=service.key,
+        node=node.name,
+        severity=Severity.WARNING,
+    )
+
+
+def _given_up(node: NodeView) -> Iterator[Problem]:
+    """Node ports for which an old kube-proxy wrote no rules, because it could not listen there."""
+    comparison = node.comparison()
+    missing = {
+        (e.frontend.protocol, e.frontend.port): e
+        for e in (comparison.missing if comparison else ())
+        if e.frontend.kind is FrontendKind.NODE_PORT
+    }
+    for log in node.proxy_log if missing else ():
+        found = _IN_USE.search(log.text)
+        protocol = Protocol.parse(found["protocol"]) if found else None
+        entry = missing.pop((protocol, int(found["port"])), None) if found and protocol else None
+        if entry is None or entry.service_port is None:
+            continue
+        key = entry.service_port.service
+        yield Problem(
+            message=f"kube-proxy on {node.name} gave up node port {entry.frontend.port} of {key}: another "
+            "program has it",
+            evidence=(
+                Evidence(log.source, "the port is in use"),
+                Evidence(entry.source, "the node port that has no rule"),
+            ),
+            remedy=f"Find out who listens there, on {node.name}: "
+            + shell("ss", "-lntup", "sport", "=", f":{entry.frontend.port}"),
+            service=key,
+            node=node.name,
+        )

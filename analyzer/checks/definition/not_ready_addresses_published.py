@@ -1,0 +1,55 @@
+"""The check `not-ready-addresses-published`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from analyzer.commands import patch, pointer
+from analyzer.findings import Evidence, Problem, Severity, Station, check
+from analyzer.model.inputs import Input
+from analyzer.phrases import counted, listed
+from analyzer.snapshot import ServiceView
+
+
+@check(
+    station=Station.DEFINITION,
+    severity=Severity.INFO,
+    needs=(Input.SERVICES, Input.PODS),
+    references=(
+        "https://kubernetes.io/docs/reference/kubernetes-api/service-resources/service-v1/#ServiceSpec",
+    ),
+)
+def not_ready_addresses_published(view: ServiceView) -> Iterator[Problem]:
+    """
+    The Service sends traffic to pods that are not ready, because it is told to.
+
+    ## Why it matters
+    With `publishNotReadyAddresses` the controllers call every pod ready, so connections also go to those that
+    still start or whose readiness probe fails.
+
+    ## How to put it right
+    Take the field out, unless it is meant: peers of a StatefulSet that look for each other need it, on a
+    headless Service of their own.
+
+    ## Where it is silent
+    On headless Services, and while all pods are ready.
+    """
+    service = view.service
+    if service.spec.publish_not_ready_addresses is not True or service.headless:
+        return
+    unready = [p for p in view.current_pods if not p.ready and p.ips]
+    if not unready:
+        return
+    path = pointer("spec", "publishNotReadyAddresses")
+    yield Problem(
+        message=f"{service.full_name} also sends to {counted(len(unready), 'pod')} that "
+        f"{'is' if len(unready) == 1 else 'are'} not ready ({listed([p.name for p in unready])}): "
+        "publishNotReadyAddresses is set",
+        evidence=(
+            Evidence(service.ref.at("spec", "publishNotReadyAddresses"), "publishes them as ready"),
+            Evidence(
+                view.unready_pods[0].source, f"pod {view.unready_pods[0].pod.name} is not ready"
+            ),
+        ),
+        remedy=patch(service.namespace, "service", service.name, {"op": "remove", "path": path}),
+    )

@@ -1,0 +1,157 @@
+"""The check `protocol-mismatch`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from analyzer.commands import patch, pointer
+from analyzer.expect.target_port import (
+    DeclaredPort,
+    PortOutcome,
+    declared_ports,
+    resolve_target_port,
+)
+from analyzer.findings import Evidence, Problem, Severity, Station, check
+from analyzer.model.forwarding import Protocol
+from analyzer.model.inputs import Input
+from analyzer.model.kubernetes import Service
+from analyzer.model.node import Socket
+from analyzer.phrases import counted
+from analyzer.service_groups import TargetPort, target_ports
+from analyzer.snapshot import ClusterView
+
+
+@check(
+    station=Station.DEFINITION,
+    severity=Severity.ERROR,
+    needs=(Input.SERVICES, Input.PODS),
+    references=(
+        "https://kubernetes.io/docs/tasks/debug/debug-application/debug-service/#is-the-service-defined-correctly",
+        "https://kubernetes.io/docs/reference/networking/service-protocols/",
+    ),
+)
+def protocol_mismatch(cluster: ClusterView) -> Iterator[Problem]:
+    """
+    A Service port and the port of its pods have different protocols.
+
+    ## Why it matters
+    A target port that is a name is found only together with its protocol: the pods are left out of the
+    endpoints. With a number, connections of the Service's protocol reach a pod that listens for another one,
+    and are refused.
+
+    ## How to put it right
+    Give both the same protocol. TCP is what a port has that does not say.
+
+    ## Where it is silent
+    Where the Service has a port of each protocol to the same number. With a number, a declared port proves
+    nothing about the others, so it is a warning; the node's sockets prove it for pods in the node's network.
+    """
+    for target in target_ports(cluster):
+        number = target.first.port.effective_target_port
+        if isinstance(number, int):
+            yield from _by_number(cluster, target, number)
+        else:
+            yield from _by_name(target)
+
+
+def _by_name(target: TargetPort) -> Iterator[Problem]:
+    port = target.first.port
+    found = [resolve_target_port(port, pod) for pod in target.pods]
+    wrong = [r.declared for r in found if r.outcome is PortOutcome.OTHER_PROTOCOL and r.declared]
+    if not wrong:
+        return
+    all_wrong = len(wrong) == len(found)
+    pods = counted(len(found), "pod")
+    yield _problem(
+        target,
+        f"in {pods if all_wrong else f'{len(wrong)} of {pods}'} the container port {port.effective_target_port} "
+        f"is {_name(wrong[0])}",
+        wrong[0].protocol,
+        Evidence(wrong[0].source.at("protocol"), f"protocol of container port {wrong[0].name}"),
+        severity=Severity.ERROR if all_wrong else Severity.WARNING,
+    )
+
+
+def _by_number(cluster: ClusterView, target: TargetPort, number: int) -> Iterator[Problem]:
+    service, port = target.first.view.service, target.first.port
+    declared = [[d for d in declared_ports(p) if d.number == number] for p in target.pods]
+    others = [d for ports in declared for d in ports]
+    if service.headless or any(d.protocol is Protocol.parse(port.protocol) for d in others):
+        return
+    proof = _other_listener(cluster, target, number)
+    if proof is not None:
+        yield _problem(
+            target,
+            f"on the node of its pod only {proof.protocol} listens on {number}",
+            Protocol.parse(proof.protocol),
+            Evidence(proof.source, f"the only listener on {number}"),
+            severity=Severity.ERROR,
+        )
+    elif all(declared) and not _serves_both(service, target.first.index, others[0].protocol):
+        yield _problem(
+            target,
+            f"the pods declare {number} as {_name(others[0])}",
+            others[0].protocol,
+            Evidence(others[0].source.at("protocol"), f"protocol of container port {number}"),
+            severity=Severity.WARNING,
+        )
+
+
+def _problem(
+    target: TargetPort,
+    told: str,
+    actual: Protocol | None,
+    shown: Evidence,
+    *,
+    severity: Severity,
+) -> Problem:
+    service, index = target.first.view.service, target.first.index
+    protocol = service.ref.at("spec", "ports", index, "protocol")
+    verb = "is" if len(target.uses) == 1 else "are"
+    return Problem(
+        message=f"{target.names} {verb} {target.first.port.protocol}, but {told}",
+        evidence=(Evidence(protocol, "protocol of the Service port"), shown),
+        remedy=_remedy(service, index, actual),
+        service=target.service,
+        affects=target.affects,
+        port=target.label,
+        severity=severity,
+        partial=target.partial,
+    )
+
+
+def _other_listener(cluster: ClusterView, target: TargetPort, number: int) -> Socket | None:
+    """Return a socket of the other protocol where all pods are in their nodes' network, and none listens."""
+    protocol = Protocol.parse(target.first.port.protocol)
+    other = {Protocol.TCP: Protocol.UDP, Protocol.UDP: Protocol.TCP}.get(protocol or Protocol.SCTP)
+    first: Socket | None = None
+    for pod in target.pods:
+        node = cluster.nodes.get(pod.spec.node_name)
+        if protocol is None or other is None or node is None or not pod.host_network:
+            return None
+        wrong = node.listeners(other, number) if node.has(Input.SOCKETS) else ()
+        if not pod.ready or not wrong or node.listeners(protocol, number):
+            return None
+        first = first or wrong[0]
+    return first
+
+
+def _serves_both(service: Service, index: int, actual: Protocol | None) -> bool:
+    """Tell whether another port of the Service leads to the same target by the declared protocol."""
+    target = service.ports[index].effective_target_port
+    return any(
+        p.effective_target_port == target and Protocol.parse(p.protocol) is actual
+        for p in service.ports
+    )
+
+
+def _remedy(service: Service, index: int, actual: Protocol | None) -> str:
+    path = pointer("spec", "ports", str(index), "protocol")
+    value = actual.value if actual else ""
+    operation = {"op": "replace", "path": path, "value": value}
+    change = patch(service.namespace, "service", service.name, operation)
+    return f"{change}  # or correct the protocol of the container port in the pod template"
+
+
+def _name(declared: DeclaredPort) -> str:
+    return declared.protocol.value if declared.protocol else "of an unknown protocol"

@@ -1,0 +1,73 @@
+"""The check `endpoints-duplicate-slices`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from analyzer.commands import shell
+from analyzer.expect.publication import MIRRORING_CONTROLLER, SLICE_CONTROLLER
+from analyzer.findings import Evidence, Problem, Severity, Station, check
+from analyzer.model.inputs import Input
+from analyzer.model.kubernetes import EndpointSlice
+from analyzer.phrases import listed
+from analyzer.snapshot import ServiceView
+
+_LABEL = "endpointslice.kubernetes.io/managed-by"
+
+
+@check(
+    station=Station.ENDPOINTS,
+    severity=Severity.WARNING,
+    needs=(Input.SERVICES, Input.ENDPOINT_SLICES),
+    references=(
+        "https://github.com/kubernetes/kubernetes/issues/111929",
+        "https://kubernetes.io/docs/concepts/services-networking/endpoint-slices/#management",
+    ),
+)
+def endpoints_duplicate_slices(view: ServiceView) -> Iterator[Problem]:
+    """
+    A Service has EndpointSlices of a controller that does not look after it any more.
+
+    ## Why it matters
+    A Service with a selector gets its slices from the EndpointSlice controller, one without from its Endpoints
+    (mirrored). When a selector is removed or added, the slices of the other controller stay as they were: nobody
+    updates them, and kube-proxy goes on sending to what they hold.
+
+    ## How to put it right
+    Delete the slices that were left behind.
+
+    ## Where it is silent
+    On slices that others write (label `managed-by` with another value, or without it).
+    """
+    if view.service.spec.type == "ExternalName":
+        return
+    orphaned_by = MIRRORING_CONTROLLER if view.service.spec.selector else SLICE_CONTROLLER
+    left = [s for s in view.slices if s.managed_by == orphaned_by and s.endpoints]
+    if not left:
+        return
+    has = "has a selector now" if view.service.spec.selector else "has no selector any more"
+    yield Problem(
+        message=f"{view.key} {has}, but EndpointSlice {listed([s.name for s in left])} of {orphaned_by} "
+        f"still {'adds' if len(left) == 1 else 'add'} {listed(_addresses(left))}",
+        evidence=(
+            *(
+                Evidence(s.ref.at("metadata", "labels", _LABEL), f"slice {s.name}")
+                for s in left[:3]
+            ),
+            _selector(view),
+        ),
+        remedy=shell(
+            "kubectl", "-n", view.key.namespace, "delete", "endpointslice", *[s.name for s in left]
+        ),
+    )
+
+
+def _addresses(slices: list[EndpointSlice]) -> list[str]:
+    return [a for s in slices for e in s.endpoints or () for a in e.addresses or ()]
+
+
+def _selector(view: ServiceView) -> Evidence:
+    ref = view.service.ref
+    if view.service.spec.selector:
+        return Evidence(ref.at("spec", "selector"), "the selector")
+    return Evidence(ref.at("metadata", "name"), "a Service without selector")

@@ -1,0 +1,126 @@
+"""The check `endpoints-not-written`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from analyzer.commands import shell
+from analyzer.expect.changes import is_settled, parse_time
+from analyzer.findings import Evidence, Outcome, Problem, Severity, Station, Undecided, check
+from analyzer.model.inputs import Input
+from analyzer.model.kubernetes import Workload
+from analyzer.phrases import counted, listed
+from analyzer.snapshot import ClusterView, ServiceView
+
+
+@check(
+    station=Station.ENDPOINTS,
+    severity=Severity.ERROR,
+    needs=(Input.SERVICES,),
+    references=(
+        "https://kubernetes.io/docs/concepts/services-networking/endpoint-slices/#management",
+        "https://kubernetes.io/docs/reference/command-line-tools-reference/kube-controller-manager/",
+    ),
+)
+def endpoints_not_written(cluster: ClusterView) -> Iterator[Outcome]:
+    """
+    The controllers have not written the endpoints of Services.
+
+    ## Why it matters
+    kube-controller-manager writes Endpoints and EndpointSlices for every Service that has a selector, empty ones
+    where no pod matches, and mirrors those that are written by hand. Where there are none it does not run, or
+    may not write. kube-proxy then rejects every connection to the Service.
+
+    ## How to put it right
+    Look at kube-controller-manager: does its pod run, does it hold its lease, what does its log say of the
+    endpoint controllers? Deployments without ReplicaSets and ReplicaSets without pods are signs of the same.
+
+    ## Where it is silent
+    While all of these Services are younger than a minute.
+    """
+    needed = cluster.endpoints_input
+    if not cluster.has(needed):
+        yield Undecided(
+            reason=cluster.availability(needed).reason,
+            missing=(needed.path(),),
+            command=needed.command(),
+        )
+        return
+    unwritten = [view for view in cluster.service_views.values() if view.unwritten]
+    if any(_is_old(view) for view in unwritten):
+        yield _problem(cluster, [v for v in unwritten if _has_something_to_write(v)] or unwritten)
+
+
+def _is_old(view: ServiceView) -> bool:
+    at = view.cluster.identity.created_at
+    created = parse_time(view.service.metadata.creation_timestamp)
+    return is_settled(created, at, 0) and is_settled(view.last_change, at, 0)
+
+
+def _has_something_to_write(view: ServiceView) -> bool:
+    """Tell whether there are, or would be, pods: a Service without them would have no endpoints anyway."""
+    return bool(view.selected_pods or view.workloads or not view.service.spec.selector)
+
+
+def _problem(cluster: ClusterView, views: Sequence[ServiceView]) -> Problem:
+    what = "EndpointSlices" if cluster.endpoints_input is Input.ENDPOINT_SLICES else "Endpoints"
+    names = [v.service.full_name for v in views]
+    idle = _idle_deployments(cluster)
+    signs = [_no_slice(v) for v in views[:3]]
+    signs.extend(
+        Evidence(w.ref.at("spec", "replicas"), f"no ReplicaSet was made for {w.full_name}")
+        for w in idle[:2]
+    )
+    controllers = list(_controller_trouble(cluster))
+    told = f"; nor were ReplicaSets made for {counted(len(idle), 'Deployment')}" if idle else ""
+    stale = [v.key for v in cluster.service_views.values() if v.differences and not v.unwritten]
+    return Problem(
+        message=f"no {what} were written for {counted(len(views), 'Service')} ({listed(names)})"
+        f"{told}: {_blame(cluster, idle)}",
+        evidence=(*signs, *controllers),
+        remedy="Find out why kube-controller-manager does not run, or may not write: "
+        + shell(*("kubectl", "-n", "kube-system", "get", "pods,leases", "-o", "wide")),
+        service=views[0].key if len(views) == 1 and not stale else None,
+        affects=frozenset((*(v.key for v in views), *stale))
+        if len(views) > 1 or stale
+        else frozenset(),
+    )
+
+
+def _blame(cluster: ClusterView, idle: Sequence[Workload]) -> str:
+    served = any(v.slices or v.endpoints for v in cluster.service_views.values() if v.workloads)
+    missed = served and not idle
+    return f"kube-controller-manager {'missed that' if missed else 'does not do its work'}"
+
+
+def _no_slice(view: ServiceView) -> Evidence:
+    service = view.service
+    if not service.spec.selector and view.endpoints is not None:
+        return Evidence(
+            view.endpoints.ref.at("metadata", "name"), "not mirrored to an EndpointSlice"
+        )
+    return Evidence(service.ref.at("metadata", "name"), "a Service for which there is none")
+
+
+def _idle_deployments(cluster: ClusterView) -> list[Workload]:
+    """Return Deployments that want pods and have no ReplicaSet, where both dumps are whole."""
+    if not cluster.has(Input.DEPLOYMENTS) or not cluster.has(Input.REPLICA_SETS):
+        return []
+    owners = {
+        (w.namespace, o.name)
+        for w in cluster.workloads
+        if w.kind == "ReplicaSet"
+        for o in w.metadata.owner_references or ()
+    }
+    return [
+        w
+        for w in cluster.workloads
+        if w.kind == "Deployment" and w.spec.replicas != 0 and (w.namespace, w.name) not in owners
+    ]
+
+
+def _controller_trouble(cluster: ClusterView) -> Iterator[Evidence]:
+    for pod in cluster.pods_by_namespace.get("kube-system", ()):
+        if pod.name.startswith("kube-controller-manager") and not pod.ready:
+            found = cluster.why_unready(pod)
+            yield Evidence(found.source, f"pod {pod.name}: {found.reason}")

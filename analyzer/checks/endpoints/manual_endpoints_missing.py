@@ -1,0 +1,158 @@
+"""The check `manual-endpoints-missing`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from difflib import get_close_matches
+
+from analyzer.commands import edit
+from analyzer.expect.publication import LEADER_ANNOTATION, SKIP_MIRROR_LABEL
+from analyzer.findings import Evidence, Outcome, Problem, Severity, Station, Undecided, check
+from analyzer.model.forwarding import Protocol, ServiceKey
+from analyzer.model.inputs import Input
+from analyzer.model.kubernetes import Endpoints, EndpointSlice
+from analyzer.model.source import ObjectRef
+from analyzer.phrases import listed
+from analyzer.snapshot import ClusterView, ServiceView
+
+_WRITTEN_BY_API_SERVER = ServiceKey("default", "kubernetes")
+
+
+@check(
+    station=Station.ENDPOINTS,
+    severity=Severity.ERROR,
+    needs=(Input.SERVICES,),
+    consequence_of=("endpoints-not-written",),
+    references=(
+        "https://kubernetes.io/docs/concepts/services-networking/service/#services-without-selectors",
+    ),
+)
+def manual_endpoints_missing(view: ServiceView) -> Iterator[Outcome]:
+    """
+    A Service without selector has no endpoints that fit, and no controller will make any.
+
+    ## Why it matters
+    Without a selector, somebody has to write the endpoints. They must have the name of the Service (or, in an
+    EndpointSlice, its label `kubernetes.io/service-name`), and their ports the names of the Service's ports.
+
+    ## How to put it right
+    Create the EndpointSlice, or correct its name, label or port names. If the Service was to select pods, give
+    it its selector.
+
+    ## Where it is silent
+    `default/kubernetes`, whose endpoints the API server writes, and Endpoints that are used for the election
+    of a leader.
+    """
+    if view.service.spec.selector or view.service.spec.type == "ExternalName":
+        return
+    if view.key == _WRITTEN_BY_API_SERVER or _elects_leader(view.endpoints):
+        return
+    needed = view.cluster.endpoints_input
+    if not view.cluster.has(needed):
+        yield Undecided(
+            reason=view.cluster.availability(needed).reason,
+            missing=(needed.path(),),
+            command=needed.command(),
+        )
+    elif not view.backends:
+        yield from _nothing_usable(view)
+    elif not any(b.ready or (b.serving and b.terminating) for b in view.backends):
+        yield _problem(
+            view,
+            f"all endpoints that were written for {view.key}, which has no selector, are marked not ready",
+            Evidence(view.backends[0].source, "not ready"),
+        )
+    elif not view.service.headless:
+        yield from _unjoined_ports(view)
+
+
+def _elects_leader(item: Endpoints | None) -> bool:
+    return item is not None and LEADER_ANNOTATION in item.annotations
+
+
+def _nothing_usable(view: ServiceView) -> Iterator[Problem]:
+    item = view.endpoints
+    filled = item is not None and any(s.addresses for s in item.subsets or ())
+    if item is not None and filled:
+        # Who should have mirrored them is told by endpoints-not-written.
+        if item.labels.get(SKIP_MIRROR_LABEL) == "true":
+            yield _problem(
+                view,
+                f"Endpoints {view.key} are not mirrored to an EndpointSlice, from which kube-proxy reads: label "
+                f"{SKIP_MIRROR_LABEL}",
+                Evidence(item.ref.at("metadata", "labels", SKIP_MIRROR_LABEL), "not mirrored"),
+            )
+        return
+    if view.slices or item is not None:
+        if view.service.headless:
+            return
+        ref = view.slices[0].ref.at("endpoints") if view.slices else item.ref.at("subsets")  # type: ignore[union-attr]
+        yield _problem(
+            view,
+            f"the endpoints that were written for {view.key}, which has no selector, hold no address with a port",
+            Evidence(ref, "no usable endpoint"),
+        )
+        return
+    lonely = _similar(view.cluster, view.key)
+    told = f"; {lonely.full_name} belongs to no Service" if lonely else ""
+    yield _problem(
+        view,
+        f"{view.key} has no selector, and no endpoints were written for it{told}",
+        *([Evidence(lonely.ref.at("metadata", "name"), "of a similar name")] if lonely else ()),
+    )
+
+
+def _similar(cluster: ClusterView, key: ServiceKey) -> Endpoints | EndpointSlice | None:
+    """Return endpoints of the namespace that belong to no Service and are named alike."""
+    lonely: dict[str, Endpoints | EndpointSlice] = {
+        k.name: items[0]
+        for k, items in cluster.slices.items()
+        if k.namespace == key.namespace and k not in cluster.services
+    }
+    lonely.update(
+        (k.name, item)
+        for k, item in cluster.endpoints.items()
+        if k.namespace == key.namespace and k not in cluster.services and not _elects_leader(item)
+    )
+    near = get_close_matches(key.name, lonely, 1)
+    return lonely[near[0]] if near else None
+
+
+def _unjoined_ports(view: ServiceView) -> Iterator[Problem]:
+    offered = {(b.port_name, b.protocol) for b in view.backends}
+    names = sorted({f"{name or 'unnamed'} ({protocol.value})" for name, protocol in offered})
+    for index, port in enumerate(view.service.ports):
+        if (port.name, Protocol.parse(port.protocol)) in offered:
+            continue
+        ref = view.service.ref.at("spec", "ports", index)
+        yield _problem(
+            view,
+            f"no endpoint of {view.key} has a port {port.name or 'without name'} ({port.protocol}), as its "
+            f"Service port has; they have {listed(names)}",
+            Evidence(ref.at("name") if port.name else ref.at("port"), "port of the Service"),
+            Evidence(_ports_of(view), "ports of the endpoints"),
+            port=port.label,
+        )
+
+
+def _ports_of(view: ServiceView) -> ObjectRef:
+    if view.cluster.endpoints_input is Input.ENDPOINT_SLICES:
+        return view.slices[0].ref.at("ports")
+    assert view.endpoints is not None
+    return view.endpoints.ref.at("subsets", 0, "ports")
+
+
+def _problem(
+    view: ServiceView, message: str, *evidence: Evidence, port: str | None = None
+) -> Problem:
+    namespace, name = view.key.namespace, view.key.name
+    return Problem(
+        message=message,
+        evidence=(
+            *evidence,
+            Evidence(view.service.ref.at("metadata", "name"), "a Service without selector"),
+        ),
+        remedy="Write an EndpointSlice with the label kubernetes.io/service-name and the Service's port names, or "
+        "give the Service a selector: " + edit(namespace, "service", name),
+        port=port,
+    )

@@ -1,0 +1,105 @@
+"""The check `network-plugin-not-ready`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from analyzer.commands import shell
+from analyzer.expect.readiness import UnreadyCause, condition_ref, is_node_ready
+from analyzer.findings import Evidence, Problem, Severity, Station, check
+from analyzer.model.inputs import Input
+from analyzer.phrases import counted, shortened
+from analyzer.snapshot import NodeView
+
+_PLUGIN = re.compile(
+    r"NetworkPluginNotReady|network plugin (?:is not ready|returns error|not initialized)"
+    r"|cni (?:plugin|config) (?:not|un)\s?initialized|No networks found in /etc/cni",
+    re.IGNORECASE,
+)
+"""What kubelet and runtimes say (kube-facts C.3)."""
+
+
+@check(
+    station=Station.PODS,
+    severity=Severity.ERROR,
+    needs=(Input.NODES,),
+    references=(
+        "https://kubernetes.io/docs/concepts/extend-kubernetes/compute-storage-net/network-plugins/",
+        "https://kubernetes.io/docs/concepts/architecture/nodes/#node-status",
+    ),
+)
+def network_plugin_not_ready(node: NodeView) -> Iterator[Problem]:
+    """
+    The network plugin of a node does not work.
+
+    ## Why it matters
+    Without it no pod of the node gets a network: the node stays not ready, its pods never start, and Services
+    have no endpoints there.
+
+    ## How to put it right
+    Install the plugin, or look at its pod on the node: it writes its configuration to /etc/cni/net.d when it is
+    ready. `NetworkUnavailable` is taken back by the plugin, or by the controller that makes the routes.
+
+    ## Where it is silent
+    Lines of the kubelet's log that were written while a node started prove nothing once it is ready.
+    """
+    yield from _condition(node)
+
+
+def _condition(node: NodeView) -> Iterator[Problem]:
+    item = node.api_object
+    if item is None:
+        return
+    unavailable, ready = item.condition("NetworkUnavailable"), item.condition("Ready")
+    if unavailable is not None and unavailable.status == "True":
+        told = shortened(unavailable.message or unavailable.reason or "")
+        shown = Evidence(condition_ref(item, "NetworkUnavailable"), unavailable.reason or "")
+        yield _problem(node, f"node {node.name} has no network for pods: {told}", shown)
+        return
+    if ready is not None and not is_node_ready(item) and _PLUGIN.search(ready.message or ""):
+        index = (item.status.conditions or ()).index(ready)
+        shown = Evidence(
+            item.ref.at("status", "conditions", index, "message"), "what the kubelet says"
+        )
+        told = shortened(ready.message or "")
+        yield _problem(
+            node, f"the network plugin of {node.name} is not ready: {told}", shown, *_log(node)
+        )
+        return
+    yield from _pods(node)
+
+
+def _log(node: NodeView) -> Iterator[Evidence]:
+    found = next((e for e in reversed(node.kubelet_log) if _PLUGIN.search(e.text)), None)
+    if found is not None:
+        yield Evidence(found.source, "the kubelet's log")
+
+
+def _pods(node: NodeView) -> Iterator[Problem]:
+    """The node says that it is ready, but pods on it get no network."""
+    unready = [
+        node.cluster.why_unready(p)
+        for p in node.cluster.pods_by_node.get(node.name, ())
+        if not p.ready and not p.finished and not p.terminating
+    ]
+    stuck = [u for u in unready if u.cause is UnreadyCause.NETWORK]
+    if stuck:
+        yield _problem(
+            node,
+            f"the network plugin of {node.name} fails to set up {counted(len(stuck), 'pod')}: {stuck[0].reason}",
+            *(Evidence(u.source, f"pod {u.pod.full_name}") for u in stuck[:3]),
+        )
+
+
+def _problem(node: NodeView, message: str, *evidence: Evidence) -> Problem:
+    return Problem(
+        message=message,
+        evidence=evidence,
+        remedy=f"Look at the pod of the network plugin on {node.name}, and at /etc/cni/net.d there: "
+        + shell(
+            *("kubectl", "get", "pods", "--all-namespaces", "-o", "wide"),
+            *("--field-selector", f"spec.nodeName={node.name}"),
+        ),
+        affects=node.cluster.services_stopped_by_nodes.get(node.name, frozenset()),
+    )

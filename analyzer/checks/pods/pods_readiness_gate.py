@@ -1,0 +1,61 @@
+"""The check `pods-readiness-gate`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from analyzer.commands import shell
+from analyzer.expect.readiness import UnreadyCause, UnreadyPod
+from analyzer.findings import Evidence, Problem, Severity, Station, check
+from analyzer.model.inputs import Input
+from analyzer.phrases import counted
+from analyzer.service_groups import ServiceGroup, service_groups
+from analyzer.snapshot import ClusterView
+
+
+@check(
+    station=Station.PODS,
+    severity=Severity.ERROR,
+    needs=(Input.SERVICES, Input.PODS),
+    references=(
+        "https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-readiness-gate",
+    ),
+)
+def pods_readiness_gate(cluster: ClusterView) -> Iterator[Problem]:
+    """
+    The containers of pods are ready, but a readiness gate of them is not met.
+
+    ## Why it matters
+    A pod with a readiness gate is ready only when somebody else, such as the controller of a load balancer, has
+    set that condition to True. Until then the Service does not forward to it.
+
+    ## How to put it right
+    Find out who should set the condition, and why it does not: does the controller run, may it patch the status
+    of pods? Without such a controller, take the gate out of the pod template.
+
+    ## Where it is silent
+    While containers are not ready themselves (see pods-not-ready). Where some pods are ready, it is a warning.
+    """
+    for group in service_groups(cluster):
+        held = [u for u in group.views[0].unready_pods if u.cause is UnreadyCause.GATE]
+        if held:
+            yield _problem(group, held)
+
+
+def _problem(group: ServiceGroup, held: Sequence[UnreadyPod]) -> Problem:
+    view, pod = group.views[0], held[0].pod
+    gates = enumerate(pod.spec.readiness_gates or ())
+    gate = next(index for index, g in gates if g.condition_type in held[0].reason)
+    return Problem(
+        message=f"{len(held)} of {counted(len(view.current_pods), 'pod')} of {group.names} "
+        f"{'is' if len(held) == 1 else 'are'} not ready although the containers are: {held[0].reason}",
+        evidence=(
+            Evidence(pod.ref.at("spec", "readinessGates", gate, "conditionType"), "the gate"),
+            *(Evidence(u.source, f"conditions of pod {u.pod.name}") for u in held[:2]),
+        ),
+        remedy="Find out who should set the condition: "
+        + shell("kubectl", "-n", pod.namespace, "get", "pod", pod.name, "-o", "yaml"),
+        service=group.service,
+        affects=group.affects,
+        severity=Severity.WARNING if any(p.ready for p in view.selected_pods) else None,
+    )

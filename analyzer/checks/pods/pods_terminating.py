@@ -1,0 +1,91 @@
+"""The check `pods-terminating`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from analyzer.commands import shell
+from analyzer.expect.changes import is_settled, parse_time
+from analyzer.expect.readiness import is_node_ready
+from analyzer.findings import Evidence, Problem, Severity, Station, check
+from analyzer.model.inputs import Input
+from analyzer.model.kubernetes import Pod
+from analyzer.phrases import counted, listed
+from analyzer.service_groups import ServiceGroup, service_groups
+from analyzer.snapshot import ClusterView
+
+
+@check(
+    station=Station.PODS,
+    severity=Severity.WARNING,
+    needs=(Input.SERVICES, Input.PODS),
+    consequence_of=("node-not-ready",),
+    references=(
+        "https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-termination",
+        "https://kubernetes.io/docs/tutorials/services/pods-and-endpoint-termination-flow/",
+    ),
+)
+def pods_terminating(cluster: ClusterView) -> Iterator[Problem]:
+    """
+    A Service has only pods that are being deleted, or pods whose deletion does not come to an end.
+
+    ## Why it matters
+    A terminating pod is no ready endpoint. While no other pod is there, kube-proxy (1.26) uses those that still
+    serve, older versions reject connections; once they have ended nothing answers.
+
+    ## How to put it right
+    Find out why no new pods are there, or what holds the deletion up: a node that is down, a finalizer, a volume
+    that cannot be unmounted. Let programs finish open work on SIGTERM, after a short preStop sleep.
+
+    ## Where it is silent
+    On pods within their grace period while other pods are there, as in every rolling update, and on pods of a
+    node that is not ready (see node-not-ready).
+    """
+    for group in service_groups(cluster):
+        view = group.views[0]
+        leaving = [p for p in view.selected_pods if p.terminating]
+        stuck = [p for p in leaving if _is_overdue(cluster, p)]
+        if not view.current_pods:
+            yield _only_leaving(group, leaving)
+        elif stuck:
+            yield _problem(
+                group,
+                stuck,
+                f"the deletion of {counted(len(stuck), 'pod')} of {group.names} does not come to an end: "
+                f"{listed([p.name for p in stuck])}",
+                Severity.WARNING,
+            )
+
+
+def _only_leaving(group: ServiceGroup, leaving: Sequence[Pod]) -> Problem:
+    serving = sum(p.ready for p in leaving)
+    still = f"{serving} still {'serves' if serving == 1 else 'serve'}" if serving else "none serves"
+    return _problem(
+        group,
+        leaving,
+        f"{group.names} has no pods but {len(leaving)} that {'is' if len(leaving) == 1 else 'are'} being "
+        f"deleted; {still}",
+        Severity.WARNING if serving else Severity.ERROR,
+    )
+
+
+def _is_overdue(cluster: ClusterView, pod: Pod) -> bool:
+    """Tell whether the grace period was over for a minute (`deletionTimestamp` is its end), on a node that is up."""
+    end, at = parse_time(pod.metadata.deletion_timestamp), cluster.identity.created_at
+    node = cluster.nodes.get(pod.spec.node_name)
+    down = node is not None and node.api_object is not None and not is_node_ready(node.api_object)
+    return end is not None and at is not None and at > end and is_settled(end, at, 0) and not down
+
+
+def _problem(group: ServiceGroup, pods: Sequence[Pod], message: str, severity: Severity) -> Problem:
+    return Problem(
+        message=message,
+        evidence=tuple(
+            Evidence(p.ref.at("metadata", "deletionTimestamp"), f"pod {p.name} ends by then")
+            for p in pods[:3]
+        ),
+        remedy=shell("kubectl", "-n", pods[0].namespace, "describe", "pod", pods[0].name),
+        service=group.service,
+        affects=group.affects,
+        severity=severity,
+    )

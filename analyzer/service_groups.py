@@ -1,0 +1,123 @@
+"""Services that share their pods, and ports that lead to one target: one cause there is one finding."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from analyzer.model.forwarding import ServiceKey
+from analyzer.model.kubernetes import Pod, ServicePort
+from analyzer.phrases import listed
+from analyzer.snapshot import ClusterView, ServiceView
+
+
+def service_groups(cluster: ClusterView) -> tuple[ServiceGroup, ...]:
+    """Return the Services asked about that select pods, together where they select the same ones."""
+    groups: dict[tuple[frozenset[str], bool], list[ServiceView]] = defaultdict(list)
+    for view in cluster.asked_views:
+        if view.selected_pods and view.service.spec.type != "ExternalName":
+            pods = frozenset(p.full_name for p in view.selected_pods)
+            published = view.service.spec.publish_not_ready_addresses is True
+            groups[pods, published].append(view)
+    return tuple(ServiceGroup(tuple(views)) for views in groups.values())
+
+
+def target_ports(cluster: ClusterView) -> Iterator[TargetPort]:
+    """Yield what the Services asked about call for in their pods, together where several call for the same."""
+    for group in service_groups(cluster):
+        yield from group.target_ports
+
+
+@dataclass(frozen=True, eq=False)
+class ServiceGroup:
+    """Services that select the same pods: what is wrong with the pods is one finding for all of them."""
+
+    views: tuple[ServiceView, ...]
+    """At least one, sorted by name."""
+
+    @property
+    def service(self) -> ServiceKey | None:
+        """The Service, where there is only one."""
+        return self.views[0].key if len(self.views) == 1 else None
+
+    @property
+    def affects(self) -> frozenset[ServiceKey]:
+        """The Services, where there are several."""
+        return frozenset(v.key for v in self.views) if len(self.views) > 1 else frozenset()
+
+    @property
+    def names(self) -> str:
+        """`shop/web`, or `shop/web, shop/web-lb and 2 more`."""
+        return listed([str(v.key) for v in self.views])
+
+    @property
+    def target_ports(self) -> tuple[TargetPort, ...]:
+        """What the Services call for in the pods, together where several call for the same."""
+        uses: dict[tuple[int | str, str], list[PortUse]] = defaultdict(list)
+        for view in self.views:
+            for index, port in enumerate(view.service.ports):
+                key = (port.effective_target_port, port.protocol)
+                uses[key].append(PortUse(view, index))
+        return tuple(TargetPort(found) for found in map(tuple, uses.values()))
+
+
+@dataclass(frozen=True, eq=False)
+class PortUse:
+    """One port of one Service."""
+
+    view: ServiceView
+    index: int
+    """Position in `spec.ports`."""
+
+    @property
+    def port(self) -> ServicePort:
+        """The port."""
+        return self.view.service.ports[self.index]
+
+
+@dataclass(frozen=True, eq=False)
+class TargetPort:
+    """A target port and protocol that ports of one or several Services call for in the same pods."""
+
+    uses: tuple[PortUse, ...]
+    """At least one."""
+
+    @property
+    def first(self) -> PortUse:
+        """The use that a finding shows and corrects."""
+        return self.uses[0]
+
+    @property
+    def pods(self) -> tuple[Pod, ...]:
+        """The pods in which it is looked up: those that are being deleted only where there are no others."""
+        view = self.first.view
+        return view.current_pods or view.selected_pods
+
+    @property
+    def service(self) -> ServiceKey | None:
+        """The Service, where there is only one."""
+        keys = {u.view.key for u in self.uses}
+        return self.first.view.key if len(keys) == 1 else None
+
+    @property
+    def affects(self) -> frozenset[ServiceKey]:
+        """The Services, where there are several."""
+        keys = frozenset(u.view.key for u in self.uses)
+        return keys if len(keys) > 1 else frozenset()
+
+    @property
+    def label(self) -> str | None:
+        """Name or number of the Service port, where there is only one."""
+        return self.first.port.label if len(self.uses) == 1 else None
+
+    @property
+    def partial(self) -> bool:
+        """True where several Services are concerned, one of which has other ports as well."""
+        return self.label is None and any(len(u.view.service.ports) > 1 for u in self.uses)
+
+    @property
+    def names(self) -> str:
+        """`port http of shop/web`, or `ports http of shop/web and https of shop/web-lb`."""
+        told = listed([f"{u.port.label} of {u.view.key}" for u in self.uses])
+        return f"port{'s' if len(self.uses) > 1 else ''} {told}"
