@@ -64,6 +64,9 @@ def examine(
     for number, check in enumerate(checks, start=1):
         notify(f"check {number} of {len(checks)}: {check.slug}")
         passed = found = open_ = 0
+        unknown = _unknown_subjects(check, cluster)
+        not_evaluated.extend(unknown)
+        open_ += len(unknown)
         for subject in subjects[check.subject]:
             try:
                 outcomes = list(_run(check, subject))
@@ -81,6 +84,13 @@ def examine(
             open_ += len(missing)
         tallies.append(CheckTally(check, passed, found, open_))
     return Examination(tuple(problems), tuple(not_evaluated), tuple(tallies), tuple(defects))
+
+
+def _unknown_subjects(check: Check, cluster: ClusterView) -> list[NotEvaluated]:
+    """Return the check as not evaluated where the dump that names its subjects is not there."""
+    naming = {"ServiceView": Input.SERVICES}.get(check.subject)
+    lacking = _lacking(cluster, naming) if naming else None
+    return [_not_evaluated(check, cluster, [lacking])] if lacking else []
 
 
 def _run(check: Check, subject: Any) -> Iterator[Problem | NotEvaluated]:  # noqa: ANN401 - a view

@@ -57,10 +57,14 @@ def rules_absent(node: NodeView) -> Iterator[Outcome]:
         )
         return
     nat = ruleset.tables.get("nat")
-    flushed = any(t.chains.get("KUBE-PROXY-CANARY") for t in ruleset.tables.values())
+    flushed = any(
+        name.startswith("KUBE-PROXY-") or name == "KUBE-SERVICES"
+        for table in ruleset.tables.values()
+        for name in table.chains
+    )
     yield Problem(
         message=f"{node.name} has no rule of kube-proxy"
-        + (", but its canary chain: the nat table was flushed" if flushed else ""),
+        + (" in the nat table, but some in others: nat was flushed" if flushed else ""),
         evidence=(
             Evidence(
                 SourceRef(ruleset.path, nat.line if nat else 1),
@@ -84,10 +88,9 @@ _ELSEWHERE = frozenset(
 
 
 def _has_proxy_rules(ruleset: Ruleset) -> bool:
+    """Tell by the nat table: what kube-proxy has in the filter table serves nobody."""
     return bool(
-        ruleset.rules("nat", "KUBE-SERVICES")
-        or ruleset.rules("filter", "KUBE-SERVICES")
-        or ruleset.chain("nat", "KUBE-PORTALS-CONTAINER")
+        ruleset.rules("nat", "KUBE-SERVICES") or ruleset.chain("nat", "KUBE-PORTALS-CONTAINER")
     )
 
 

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from analyzer.findings import Evidence, Part, Problem, Severity, Station, check, gathered
+from analyzer.findings import (
+    Evidence,
+    Outcome,
+    Part,
+    Severity,
+    Station,
+    Undecided,
+    check,
+    gathered,
+)
 from analyzer.model.forwarding import Endpoint, Entry, ForwardingTable, Frontend
 from analyzer.model.inputs import Input
 from analyzer.model.ruleset import Family
@@ -33,7 +42,7 @@ from analyzer.snapshot import NodeView
     ),
     references=("https://kubernetes.io/docs/reference/networking/virtual-ips/",),
 )
-def rules_differ_between_nodes(node: NodeView) -> Iterator[Problem]:
+def rules_differ_between_nodes(node: NodeView) -> Iterator[Outcome]:
     """
     A node sends a cluster IP to other endpoints than most nodes do.
 
@@ -49,6 +58,13 @@ def rules_differ_between_nodes(node: NodeView) -> Iterator[Problem]:
     node agrees with the API objects.
     """
     common = node.cluster.common_endpoints
+    unread = [n.name for n in node.cluster.nodes.values() if n.ruleset() is None and not n.windows]
+    if unread and any(f not in common for f in node.cluster_ip_endpoints):
+        yield Undecided(
+            reason=f"the nodes do not agree, and rules of {', '.join(unread[:3])} are not in the bundle",
+            missing=(Input.RULESET.path(unread[0]),),
+            command=Input.RULESET.command(unread[0]),
+        )
     parts: list[Part] = []
     for family in Family:
         table = node.observed(family)
