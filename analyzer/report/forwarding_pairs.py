@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 
-from analyzer.comparison import compare
 from analyzer.model.forwarding import (
+    Action,
     Clients,
     Entry,
     ForwardingTable,
@@ -15,7 +16,6 @@ from analyzer.model.forwarding import (
     FrontendKind,
     ServicePortName,
 )
-from analyzer.model.ruleset import Family
 from analyzer.report.visible import visible
 
 _KINDS = tuple(FrontendKind)
@@ -62,13 +62,13 @@ def _pairs(
         found = tuple(e for e in observed if e.clients.overlaps(clients))
         wanted = next((e for e in expected if e.clients.overlaps(clients)), None)
         if wanted is not None:
-            yield Pair(frontend, clients, _deciding(wanted, found), wanted)
+            yield Pair(frontend, clients, _deciding(found), wanted)
         else:
             yield from (Pair(frontend, clients, entry, None) for entry in found)
 
 
-def _deciding(wanted: Entry, found: tuple[Entry, ...]) -> Entry | None:
-    """Return the observed entry that the checks too hold against the expected one."""
-    family = Family.IPV4  # both tables need the same, whichever
-    compared = compare(ForwardingTable(family, (wanted,)), ForwardingTable(family, found))
-    return compared.pairs[0].observed if compared.pairs else None
+def _deciding(found: tuple[Entry, ...]) -> Entry | None:
+    """Return the entry that decides: nat translates before filter refuses, and an empty chain translates nothing."""
+    translating = (e for e in found if e.action is Action.FORWARD and e.targets)
+    refusing = (e for e in found if e.action is not Action.FORWARD)
+    return next(chain(translating, refusing, found), None)

@@ -18,7 +18,7 @@ _STATES = {
 
 
 def headline(report: Report) -> str:
-    """Return how many Services are in which state: `2 of 17 Services are broken, 1 is degraded.`"""
+    """Return how many Services are in which state, such as `2 of 17 Services are broken.`."""
     if not report.services:
         return "No Service was examined."
     verdicts = Counter(service.verdict for service in report.services)

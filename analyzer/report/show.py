@@ -46,7 +46,7 @@ def render_forwarding(
     reason: str = "",
     place: Callable[[Ref], str] = place_of,
 ) -> str:
-    """Return what a node's rules do beside what they should do, one tree for each Service port.
+    """Return what a node's rules do beside what they should do, one tree for each Service port, and a blank line.
 
     `observed`: None where the rules were not read, for the `reason`; only what is expected is shown then.
     `place`: how a reference is written.
@@ -62,9 +62,8 @@ def render_forwarding(
         branches = tuple(branch for pair in pairs if (branch := comparison.branch(pair)))
         if branches:
             trees.append("\n".join(draw(Branch(owner, branches))))
-    return (
-        "\n\n".join((title, *(trees or ["no Service is served here, and none should be"]))) + "\n"
-    )
+    nothing = ["no Service is served here, and none should be"]
+    return "\n\n".join((title, *(trees or nothing))) + "\n\n"
 
 
 @dataclass(frozen=True, slots=True)

@@ -154,6 +154,13 @@ def test_stale_endpoints_are_marked_and_missing_ones_added() -> None:
     assert [line for line in lines if "- expected" in line and "10.244.2.5:9376" in line]
 
 
+def test_translation_comes_before_refusal() -> None:
+    refusal = Entry(CLUSTER_IP, HOSTNAMES, Action.REJECT, SourceRef(SAVE, 9))
+    empty = replace(observed(A), targets=())
+    assert "reject" not in show([refusal, observed(A)], [expected(A)])
+    assert "reject" in show([empty, refusal], [expected(A)])
+
+
 def test_an_entry_that_may_be_absent_is_not_missed() -> None:
     assert "- expected" not in show([], [replace(expected(A), optional=True)])
 
