@@ -92,6 +92,7 @@ from analyzer.simulate.host import Host, Network
 from analyzer.simulate.inventory import (
     assumed_routes,
     dumps_in_force,
+    empty_by_nft,
     foreign_tables,
     host_listeners,
     node_ports,
@@ -934,7 +935,12 @@ class NodeView:
     def _dumps_in_force(self, family: Family) -> tuple[Ruleset, ...]:
         files = [self._source.rulesets(source) for source in _RULESET_INPUTS[family]]
         dumps = dumps_in_force(files)
-        return tuple(d for d in dumps if not (d.empty and d.problems))
+        read = tuple(d for d in dumps if not (d.empty and d.problems))
+        if read:
+            return read
+        version = self._source.text(Input.IPTABLES_VERSION) or ""
+        empty = empty_by_nft(self.document(Input.NFT_RULESET), family, version)
+        return () if empty is None else (empty,)
 
     def _unexecuted(self, family: Family) -> tuple[str, ...]:
         """Return what else decides about packets here, and is not executed."""

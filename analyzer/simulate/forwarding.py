@@ -23,7 +23,7 @@ from analyzer.simulate.branch import (
 )
 from analyzer.simulate.machine import LOOSE, STRICT, Machine, loopback
 from analyzer.simulate.netfilter import Netfilter
-from analyzer.simulate.packet import Packet
+from analyzer.simulate.packet import UNSURE, Packet
 from analyzer.simulate.routing import Hop, RouteAnswer, RouteKey, RouteKind
 
 _FORWARDED = frozenset({RouteKind.UNICAST, RouteKind.ANYCAST})
@@ -43,7 +43,7 @@ class Forwarding:
 
     def receive(self, branch: Branch, device: str | None, port: str | None = "") -> Sequence[Way]:
         """Take in a packet that is addressed to the host's own hardware address."""
-        arrived = self._arrived(branch, device, port)
+        arrived = self._arrived(branch, device, UNSURE if device is None else port)
         return through([arrived], self._netfilter.prerouting, self._route_in)
 
     def receive_by_bridge(
@@ -80,7 +80,13 @@ class Forwarding:
             reply=False,
             connection=None,
         )
-        return replace(branch, packet=packet, visits=branch.visits + 1)
+        return self._entered(branch, packet)
+
+    def _entered(self, branch: Branch, packet: Packet) -> Branch:
+        entered = replace(branch, packet=packet, visits=branch.visits + 1)
+        for text in self._machine.host.assumptions:
+            entered = entered.assuming(text)
+        return entered
 
     def _translated_on_bridge(self, branch: Branch, bridge: str, same_port: int) -> Sequence[Way]:
         """Go on after DNAT on a bridge: straight to a port of it where the new destination is behind one."""
@@ -278,7 +284,7 @@ class Forwarding:
             connection=None,
         )
         answer = self._machine.route(packet)
-        starting = replace(branch, packet=packet, visits=branch.visits + 1)
+        starting = self._entered(branch, packet)
         if not _leads_somewhere(answer):
             return [self._unroutable(starting, answer)]
         ways: list[Way] = []

@@ -36,13 +36,21 @@ class Host:
     route_rules: tuple[RoutePolicyRule, ...] = ()
     bridge_ports: tuple[BridgePort, ...] = ()
     sysctls: Mapping[str, Sysctl] = field(default_factory=dict)
-    sockets: tuple[Socket, ...] = ()
+    sockets: tuple[Socket, ...] | None = None
+    """Listening sockets, or None where they were not read."""
+
     sets: Mapping[str, IPSet] = field(default_factory=dict)
     absent: frozenset[Input] = frozenset()
     """Inputs of the node that the bundle does not have."""
 
-    unexecuted: tuple[str, ...] = ()
-    """What else may translate or drop packets here but is not executed: `IPVS`, `nftables table inet firewalld`."""
+    unexecuted: Mapping[Family, tuple[str, ...]] = field(default_factory=dict)
+    """What else may translate or drop packets here but is not executed: `nftables table ip kube-proxy`."""
+
+    ipvs: bool = False
+    """True where IPVS may take what is addressed to the host itself."""
+
+    assumptions: tuple[str, ...] = ()
+    """What is taken for granted on every way through this host because a file is missing."""
 
     internal_addresses: tuple[str, ...] = ()
     """Addresses of the Node object: what is known where `ip addr` was not read."""
@@ -57,6 +65,8 @@ class PodSite:
 
     host: str
     addresses: tuple[str, ...]
+    running: bool = True
+    """False where no container runs, so that nothing listens."""
 
 
 @dataclass(frozen=True, slots=True)

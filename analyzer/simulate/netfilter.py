@@ -23,9 +23,10 @@ class Netfilter:
     """The tables of one host."""
 
     def __init__(
-        self, machine: Machine, pods: Container[int] = (), *, indexed: bool = True
+        self, machine: Machine, budget: Budget, pods: Container[int] = (), *, indexed: bool = True
     ) -> None:
         self._machine = machine
+        self.budget = budget
         self._pods = pods
         """Addresses that no kube-proxy translates."""
 
@@ -33,7 +34,6 @@ class Netfilter:
         """False reads long chains from top to bottom, which must give the same answers."""
 
         self._programs: dict[Family, tuple[Program, ...] | None] = {}
-        self.budget = Budget()
 
     def prerouting(self, branch: Branch) -> Sequence[Way]:
         """Pass PREROUTING: raw, conntrack, mangle, nat."""
@@ -80,8 +80,9 @@ class Netfilter:
     def _read(self, branch: Branch) -> Sequence[Way]:
         """Stop, or note an assumption, where the rules of the host are not known."""
         packet, name = branch.packet, self._machine.name
-        if self._machine.host.unexecuted:
-            what = ", ".join(self._machine.host.unexecuted)
+        unexecuted = self._machine.host.unexecuted.get(packet.family)
+        if unexecuted:
+            what = ", ".join(unexecuted)
             reason = f"{name}: {what} may decide, and is not executed"
             return [Ending(branch, Fate.INCONCLUSIVE, Cause.UNKNOWN, reason)]
         if self._rulesets(packet.family) is not None:

@@ -43,6 +43,10 @@ class TcpFlags(IntFlag):
     ALL = 63
 
 
+UNSURE = "?"
+"""Stands for a bridge port where not even that is known, whether there is one."""
+
+
 class Ports(NamedTuple):
     """A port, or a range of ports of which one is taken but not known which (a client's)."""
 
@@ -128,7 +132,7 @@ class Packet(msgspec.Struct, frozen=True):
     """Where it will leave; empty before routing, None where the bundle does not tell."""
 
     physical_in: str | None = ""
-    """Bridge port it came in by; empty for none, None where it is one but the bundle does not tell which."""
+    """Bridge port it came in by; empty for none, None where it is one but not known which, else UNSURE."""
 
     physical_out: str | None = ""
     local: bool = False

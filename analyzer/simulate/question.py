@@ -13,8 +13,11 @@ _DEEPEST = 24
 """More open questions than this on one way give no answer that anybody could use."""
 
 
+_MOST = 400
+
+
 class Split(NamedTuple):
-    """Both answers to a question; `no` is None where the answer is already taken for granted to be yes, and so on."""
+    """Both answers to a question; one is None where the other is already taken for granted."""
 
     yes: Branch | None
     no: Branch | None
@@ -25,8 +28,12 @@ class Split(NamedTuple):
 class Budget:
     """How many questions may still be asked in one trace: unknown matches multiply."""
 
-    def __init__(self, questions: int = 400) -> None:
-        self._left = questions
+    def __init__(self) -> None:
+        self._left = _MOST
+
+    def renew(self) -> None:
+        """Begin another trace."""
+        self._left = _MOST
 
     def ask(self, branch: Branch, text: str, source: Ref | None = None) -> Split:
         """Split a branch by a question that has not been asked before."""

@@ -17,6 +17,7 @@ from analyzer.simulate.host import Host
 from analyzer.simulate.machine import Machine
 from analyzer.simulate.netfilter import Netfilter
 from analyzer.simulate.packet import EPHEMERAL, Flow, Packet, Ports, TcpFlags
+from analyzer.simulate.question import Budget
 
 HERE = SourceRef("test", 1)
 _SETTINGS = (
@@ -82,7 +83,7 @@ def packet(source: str, destination: str, port: int = 80, protocol: str = "tcp")
 def send(where: Host, sent: Packet, device: str = "eth1", *, indexed: bool = True) -> list[Result]:
     """Receive a packet at an interface, or send it where the source is the host's own or loopback."""
     machine = Machine(where)
-    forwarding = Forwarding(machine, Netfilter(machine, indexed=indexed))
+    forwarding = Forwarding(machine, Netfilter(machine, Budget(), indexed=indexed))
     own = machine.owns(sent.flow.source) or spell(sent.family, sent.flow.source) in _LOOPBACK
     branch = Branch(sent)
     ways = forwarding.send(branch) if own else forwarding.receive(branch, device)

@@ -13,7 +13,7 @@ from analyzer.simulate.match.condition import (
     with_sign,
 )
 from analyzer.simulate.match.header import same_interface
-from analyzer.simulate.packet import Packet
+from analyzer.simulate.packet import UNSURE, Packet
 from analyzer.simulate.routing import RouteKey, RouteKind
 
 _LOOKED_UP = {k.name: k for k in RouteKind} | {"PROHIBIT": RouteKind.PROHIBIT}
@@ -58,15 +58,21 @@ def _physical_out(option: Option) -> Condition:
 
 
 def _port_fits(pattern: str, port: str | None) -> bool | None:
+    if port == UNSURE:
+        return None
     return False if port == "" else same_interface(pattern, port)
+
+
+def _has_port(port: str | None) -> bool | None:
+    return None if port == UNSURE else port != ""
 
 
 physdev = by_option(
     {
         "--physdev-in": _physical_in,
         "--physdev-out": _physical_out,
-        "--physdev-is-in": lambda _option: lambda packet: packet.physical_in != "",
-        "--physdev-is-out": lambda _option: lambda packet: packet.physical_out != "",
+        "--physdev-is-in": lambda _option: lambda packet: _has_port(packet.physical_in),
+        "--physdev-is-out": lambda _option: lambda packet: _has_port(packet.physical_out),
         "--physdev-is-bridged": lambda _option: lambda packet: packet.bridged,
     }
 )
