@@ -73,7 +73,7 @@ def cli() -> None:
 
 
 def _limit_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    for option in (
+    options: tuple[Callable[[Callable[..., Any]], Callable[..., Any]], ...] = (
         click.option("--max-members", type=click.IntRange(min=1), help="Most files in a bundle."),
         click.option(
             "--max-member-bytes", type=click.IntRange(min=1), help="Largest file in a bundle."
@@ -86,7 +86,8 @@ def _limit_options(command: Callable[..., Any]) -> Callable[..., Any]:
             type=click.IntRange(min=1),
             help="Highest compression ratio of an archive.",
         ),
-    ):
+    )
+    for option in options:
         command = option(command)
     return command
 
@@ -309,7 +310,7 @@ def _width() -> int:
 def _write(text: str, output: Path | None) -> None:
     data = text.encode("utf-8", "backslashreplace")
     if output is None:
-        click.get_binary_stream("stdout").write(data)
+        sys.stdout.buffer.write(data)
         return
     try:
         output.write_bytes(data)
