@@ -34,7 +34,7 @@ def rooted(tree: Tree) -> Tree | None:
         replace(problem, path=problem.path.removeprefix(shown(prefix))) for problem in tree.problems
     ]
     for other in roots[1:]:
-        if not other.startswith(prefix):
+        if not (other.startswith(prefix) or prefix.startswith(other)):
             message = (
                 f"another bundle beside {prefix or 'this one'}; give it as an input of its own"
             )

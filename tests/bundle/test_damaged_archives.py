@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from analyzer.bundle.limits import Limits
 from analyzer.bundle.problem import ProblemKind
 from analyzer.bundle.reader import open_bundle
 from analyzer.errors import BundleUnreadableError
@@ -65,6 +66,13 @@ def test_the_member_that_the_end_cuts_is_named_and_not_used(pack: Callable[..., 
             "nodes/b/x: cut off by the damage of the archive; not used",
             f"{path}: the archive is cut off; nothing is read after b/nodes/a/x",
         ]
+
+
+def test_a_refused_member_that_the_end_cuts_is_reported_once(pack: Callable[..., Path]) -> None:
+    path = pack(("b/nodes/a/x", b"x"), ("b/nodes/b/x", b"y" * 600), mode="w:")
+    path.write_bytes(path.read_bytes()[: 1024 + 512 + 599])
+    with open_bundle([path], Limits(member_bytes=599)) as bundle:
+        assert [problem.path for problem in bundle.problems] == ["nodes/b/x", ""]
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import os
 import socket
 from collections.abc import Callable
@@ -7,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from analyzer.bundle.directory import DiskFile
 from analyzer.bundle.limits import Limits
 from analyzer.bundle.problem import ProblemKind
 from analyzer.bundle.reader import open_bundle
@@ -134,6 +136,8 @@ def test_a_file_that_goes_or_grows_after_opening(tree: Path) -> None:
         with (tree / "nodes/b/sysctl.txt").open("ab") as file:
             file.write(b"y = 2\n")
         assert bundle.read("nodes/b/sysctl.txt") == b"x = 1\n"
+        opened = DiskFile(tree / "nodes/b/sysctl.txt", size=6)
+        assert opened.sha256() == hashlib.sha256(b"x = 1\n").hexdigest()
         (tree / "nodes/b/sysctl.txt").unlink()
         os.mkfifo(tree / "nodes/b/sysctl.txt")
         with pytest.raises(

@@ -161,6 +161,15 @@ def test_a_link_inside_the_bundle_is_followed_once(pack: Callable[..., Path]) ->
         ]
 
 
+def test_of_two_links_of_one_name_the_first_is_used(pack: Callable[..., Path]) -> None:
+    links = (special("b/nodes/a/x", tarfile.SYMTYPE, target) for target in ("y", "z"))
+    with open_bundle([pack(*links, ("b/nodes/a/y", b"1"), ("b/nodes/a/z", b"2"))]) as bundle:
+        assert bundle.read("nodes/a/x") == b"1"
+        assert [str(problem) for problem in bundle.problems] == [
+            "nodes/a/x: refused: it occurs a second time; the first one is used"
+        ]
+
+
 def test_an_archive_inside_the_archive_is_bytes(pack: Callable[..., Path]) -> None:
     with open_bundle([pack(BEFORE, ("b/nodes/a/inner.tgz", b"\x1f\x8b\x08"))]) as bundle:
         assert bundle.read("nodes/a/inner.tgz") == b"\x1f\x8b\x08"
@@ -216,7 +225,7 @@ def test_each_limit_names_the_member_and_the_option_that_raises_it(
     with open_bundle([path], limits) as bundle:
         assert [str(problem) for problem in bundle.problems] == [said.removeprefix("b/")]
         assert set(bundle.members) == members
-    with open_bundle([path], Limits(members=3, member_bytes=1500, total_bytes=20_480)) as bundle:
+    with open_bundle([path], Limits(members=3, member_bytes=1500, total_bytes=10_240)) as bundle:
         assert bundle.problems == ()
 
 
@@ -269,6 +278,14 @@ def test_a_bomb_after_the_end_mark_stops_early(tmp_path: Path) -> None:
     with open_bundle([path]) as bundle:
         assert bundle.members == ("cluster/services.json", "nodes/a/kubelet.log")
         assert str(bundle.problems[0]).startswith(f"{path}: refused, and all that follows: ")
+
+
+def test_a_limit_met_after_the_end_mark_is_of_the_archive_not_of_its_last_member(
+    pack: Callable[..., Path],
+) -> None:
+    path = pack(BEFORE, special("b/x", tarfile.FIFOTYPE))
+    with open_bundle([path], Limits(total_bytes=10_239)) as bundle:
+        assert [problem.path for problem in bundle.problems] == ["x", ""]
 
 
 def test_an_xz_stream_that_asks_for_gigabytes_is_refused(tmp_path: Path) -> None:

@@ -190,6 +190,12 @@ def test_what_is_wrong_is_said_with_its_place_and_what_was_expected(
     assert reading.manifest.cluster == "prod-eu-1"
 
 
+def test_keys_that_are_missing_together_are_one_problem() -> None:
+    assert [problem.message for problem in read({"cluster": "prod"}).problems] == [
+        "$: format, createdAt is missing (expected a JSON object)"
+    ]
+
+
 def test_only_what_is_wrong_is_left_out() -> None:
     entries = [{"path": "a"}, {"path": "b", "bytes": "many"}, {"path": "c"}, 7]
     manifest = read(
@@ -366,6 +372,16 @@ def test_manifests_of_several_inputs_are_one(pack: Callable[..., Path]) -> None:
         assert bundle.problems[1].message == (
             f"it is of cluster other, {one} of prod; both are read as one cluster"
         )
+
+
+def test_only_the_manifest_beside_a_file_vouches_for_it(pack: Callable[..., Path]) -> None:
+    one = bundle_with(pack, name="1.tgz", cluster="prod")
+    two = bundle_with(pack, ENTRY, name="2.tgz")
+    with open_bundle([one, two]) as bundle:
+        assert bundle.unverified == (ENTRY["path"],)
+        assert bundle.problems == ()
+    with open_bundle([two, one]) as bundle:
+        assert bundle.unverified == ()
 
 
 def test_of_an_archive_that_breaks_off_what_is_lost_is_counted_not_listed(

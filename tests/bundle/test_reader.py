@@ -16,6 +16,7 @@ from analyzer.errors import BundleUnreadableError, UsageError
 
 SERVICES = ("b/cluster/services.json", b'{"items": []}')
 SYSCTL = ("b/nodes/node-1.example.com/sysctl.txt", b"net.ipv4.ip_forward = 1\n")
+_OPEN_FILES = Path("/proc/self/fd")
 MEMBERS = ("cluster/services.json", "nodes/node-1.example.com/sysctl.txt")
 
 
@@ -59,6 +60,7 @@ def test_a_directory_reads_like_an_archive(lay_out: Callable[..., Path]) -> None
         (["cluster/manifest.json", "cluster/cluster/y"], ["cluster/y", "manifest.json"]),
         (["cluster/y", "nodes/a/manifest.json"], ["cluster/y", "nodes/a/manifest.json"]),
         (["b/manifest.json"], ["manifest.json"]),
+        (["b/nodes/cluster/x", "b/pods/nodes/web/y"], ["nodes/cluster/x", "pods/nodes/web/y"]),
         (["b/nodes/a/x", "b/later/z"], ["later/z", "nodes/a/x"]),
     ],
     ids=[
@@ -72,6 +74,7 @@ def test_a_directory_reads_like_an_archive(lay_out: Callable[..., Path]) -> None
         "top-level directory named like a section",
         "a node's file named like the manifest",
         "manifest alone",
+        "node and namespace named like a section",
         "files of a later format",
     ],
 )
@@ -80,6 +83,7 @@ def test_paths_are_relative_to_the_bundles_root(
 ) -> None:
     with open_bundle([pack(*((name, b"{}") for name in names))]) as bundle:
         assert list(bundle.members) == members
+        assert [p for p in bundle.problems if p.path != "manifest.json"] == []
 
 
 def test_a_second_bundle_in_an_archive_is_named_and_not_mixed_in(pack: Callable[..., Path]) -> None:
@@ -217,6 +221,24 @@ def test_of_two_inputs_one_that_is_no_bundle_is_an_error(
 ) -> None:
     with pytest.raises(BundleUnreadableError, match=r"empty\.tgz: the file is empty"):
         open_bundle([pack(SERVICES), _empty(tmp_path)])
+
+
+def test_a_bundle_is_not_looked_for_at_any_depth(pack: Callable[..., Path]) -> None:
+    with pytest.raises(BundleUnreadableError, match="holds no file of a bundle"):
+        open_bundle([pack(("1/2/3/4/5/nodes/a/x", b"x"))])
+
+
+@pytest.mark.skipif(not _OPEN_FILES.exists(), reason="only Linux lists open files")
+def test_closing_gives_back_all_files(
+    pack: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("analyzer.bundle.store._IN_MEMORY", 0)
+    before = len(list(_OPEN_FILES.iterdir()))
+    one, two = pack(SERVICES, name="one.tgz"), pack(SYSCTL, name="two", mode="w:")
+    with open_bundle([one, two]) as bundle:
+        assert len(list(_OPEN_FILES.iterdir())) == before + 2
+    assert bundle.members
+    assert len(list(_OPEN_FILES.iterdir())) == before
 
 
 def test_a_path_that_is_no_member_is_a_key_error(pack: Callable[..., Path]) -> None:
