@@ -75,6 +75,14 @@ def test_gates(version: str, gates: tuple[tuple[str, bool], ...], expected: bool
     assert only(kube_proxy(version, feature_gates=gates)).terminating is expected
 
 
+@pytest.mark.parametrize(("version", "honoured"), [("1.17", False), ("1.18", True)])
+def test_the_policy_for_external_ips_could_be_switched_on_in_1_18(
+    version: str, honoured: bool
+) -> None:
+    gates = (("ExternalPolicyForExternalIP", True),)
+    assert only(kube_proxy(version, feature_gates=gates)).external_ip_policy is honoured
+
+
 def test_an_alpha_gate_is_open_where_no_configuration_was_read() -> None:
     unread = kube_proxy("1.24", source=None)
     assert [p.behaviour.terminating for p in possibilities(unread)] == [False, True]

@@ -310,6 +310,23 @@ def test_source_ranges_hold_for_load_balancer_ips(
     assert [e.source_ranges for e in found.entries] == [None, None, expected]
 
 
+def test_a_refusal_has_no_source_ranges() -> None:
+    restricted = service(**BALANCER | {"loadBalancerSourceRanges": ["192.0.2.0/24"]})
+    assert {e.source_ranges for e in table((restricted,), (), kube_proxy()).entries} == {None}
+
+
+def test_whether_the_node_is_masqueraded_is_open_where_1_14_is_possible() -> None:
+    found = table((service(**NODE_PORT | LOCAL),), (endpoint_slice(ON_A),), kube_proxy("?"))
+    internal = next(e for e in found.entries if e.clients is Clients.INTERNAL)
+    assert internal.masquerade is None
+
+
+def test_unready_endpoints_that_stay_are_the_same_to_all_versions() -> None:
+    unready = endpoint("10.244.0.1", ready=False, serving=False, terminating=True)
+    found = table((service(),), (endpoint_slice(unready),), kube_proxy("?"))
+    assert found.entries[0].alternatives == ()
+
+
 @pytest.mark.parametrize(("version", "served"), [("1.29", True), ("1.30", False), ("?", True)])
 def test_a_load_balancer_ip_in_proxy_mode_is_served_by_old_versions_only(
     version: str, served: bool
@@ -337,6 +354,7 @@ def test_families_are_kept_apart() -> None:
         pytest.param("1.30", ("192.168.0.1", "fd77::1"), False, id="dual-stack node"),
         pytest.param("1.30", ("192.168.0.1",), True, id="node without such an address"),
         pytest.param("1.20", ("192.168.0.1", "fd77::1"), True, id="single-stack kube-proxy"),
+        pytest.param("1.21", ("192.168.0.1", "fd77::1"), False, id="dual-stack by default"),
         pytest.param("1.20", ("fd77::1",), False, id="its own family"),
     ],
 )

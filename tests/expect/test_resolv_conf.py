@@ -71,7 +71,8 @@ def test_the_nodes_file() -> None:
 
 
 @pytest.mark.parametrize(
-    "node_file", [pytest.param(None, id="absent"), pytest.param(resolv("127.0.0.53"), id="a stub")]
+    "node_file",
+    [pytest.param(None, id="absent"), pytest.param(resolv("127.0.0.53", "8.8.8.8"), id="a stub")],
 )
 def test_a_nodes_file_that_is_not_known_leaves_nameservers_open(
     node_file: ResolvConf | None,

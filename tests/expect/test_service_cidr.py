@@ -73,9 +73,10 @@ def test_the_place_is_the_flag_itself() -> None:
     [
         ("10.96.0.1", True),
         ("10.112.0.1", False),
+        pytest.param("10.200.0.1", True, id="in a second range"),
         pytest.param("fd00::1", None, id="no range of that family"),
         pytest.param("***", None, id="redacted"),
     ],
 )
 def test_membership(address: str, inside: bool | None) -> None:
-    assert ServiceCIDRs(("10.96.0.0/12",), NOWHERE).contains(address) is inside
+    assert ServiceCIDRs(("10.96.0.0/12", "10.200.0.0/16"), NOWHERE).contains(address) is inside
