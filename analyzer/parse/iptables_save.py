@@ -1,0 +1,101 @@
+"""Text of iptables-save, ip6tables-save and `iptables -S` to rulesets.
+
+A ruleset prints itself back (`print_ruleset`) with the same rules in the same order, byte for byte, but for:
+
+* line ends, byte order mark, NUL bytes and terminal escapes; blanks at both ends of a line; empty lines;
+* comments (the header and footer with the date among them), prompts and other noise;
+* chain declarations stand before the rules of their table, and one blank between the words of a declaration and
+  between counters and rule;
+* `-P` and `-N` are printed as declarations, `-I` as `-A` at the place that it names, `-t nat -A` within its table,
+  long forms of these as the short ones.
+"""
+
+from __future__ import annotations
+
+import gc
+import re
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from functools import cache
+from sys import intern
+
+from analyzer.model.ruleset import Chain, Family, Rule, Ruleset
+from analyzer.parse.iptables_line import counters_of, policy_of
+from analyzer.parse.line_shapes import LineShape, LineShapes
+from analyzer.parse.ruleset_builder import RulesetBuilder
+from analyzer.parse.table_content import append_rule, declare_chain
+
+_TERMINAL_ESCAPE = re.compile(
+    r"\x1b(?:\[[0-?]*+[ -/]*+[@-~]|\][^\x07\x1b\n]*+(?:\x07|\x1b\\)|[@-Z\\^_=>])"
+)
+"""Control sequences, window titles and two-character escapes (ECMA-48)."""
+
+
+def parse_iptables_save(path: str, text: str, family: Family) -> tuple[Ruleset, ...]:
+    """Return all dumps in a file, oldest first; a file without any gives one empty ruleset. Never raises.
+
+    `family` holds where no header says otherwise. A new dump begins where a table comes again or the header names
+    another generator. Lines are separated by LF, CR LF or CR.
+    """
+    *lines, rest = _lines(text)
+    builder = RulesetBuilder(path, family)
+    with _without_garbage_collection():
+        _read(lines, 1, builder)
+    cut = builder.unfinished and rest.strip() not in {"", "COMMIT"}
+    if not cut:
+        _read([rest], len(lines) + 1, builder)
+    last = rest or "".join(lines[-1:])
+    return builder.finish(len(lines) + bool(rest), last, cut=cut)
+
+
+def _lines(text: str) -> list[str]:
+    """Return the lines without what no line of iptables-save holds; the last one has no line end."""
+    text = text.replace("\0", "").replace("\r\n", "\n").replace("\r", "\n")
+    if "\x1b" in text:
+        text = _TERMINAL_ESCAPE.sub("", text)
+    return text.lstrip("\ufeff\ufffd").split("\n")
+
+
+def _read(lines: Iterable[str], first: int, builder: RulesetBuilder) -> None:
+    """Give each line to the builder, read by the shape that came after the last line's shape last time."""
+    shapes = _shapes()
+    last = LineShape(None, counted=False)
+    for number, line in enumerate(lines, first):
+        shape = last.next
+        match = shape.match(line)
+        if match is None:
+            text = line.strip()
+            found = shapes.find(text)
+            if found is None:
+                if text:
+                    builder.take(shapes.read(text), number, line)
+                continue
+            shape, match = found
+            last.next = shape
+        last = shape
+        values = tuple(map(intern, match.groups()))
+        if shape.rule is None:
+            chain = Chain(values[0], number, policy_of(values[1]), counters_of(values[2]))
+            declare_chain(builder.chains, chain)
+        elif shape.counted:
+            rule = Rule(shape.rule, values[1:], number, counters_of(values[0]))
+            append_rule(builder.chains, rule)
+        else:
+            append_rule(builder.chains, Rule(shape.rule, values, number, None))
+
+
+@cache
+def _shapes() -> LineShapes:
+    return LineShapes()
+
+
+@contextmanager
+def _without_garbage_collection() -> Iterator[None]:
+    """Keep the collector from walking a growing ruleset again and again; nothing that is made here is cyclic."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
