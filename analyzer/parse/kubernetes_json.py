@@ -59,8 +59,9 @@ def decode_objects(path: str, data: bytes, kind: type[R]) -> Parsed[tuple[R, ...
         for index, found in enumerate(decoded.value)
         if found is not None and index not in strangers
     )
-    problems = (*source.problems, *_reported(source, kind, strangers), *decoded.problems)
-    return Parsed(objects, problems)
+    problems = [*source.problems, *_reported(source, kind, strangers), *decoded.problems]
+    problems.sort(key=lambda problem: (problem.line, problem.column))
+    return Parsed(objects, tuple(problems))
 
 
 def decode_version(path: str, data: bytes) -> Parsed[Version | None]:

@@ -64,8 +64,9 @@ def _guarded(text: str, build: Callable[[Any], T]) -> T:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         said = error.problem or error.context or "malformed"
+        last_line = text.count("\n") + 1
         line, column = (mark.line + 1, mark.column + 1) if mark else (1, 0)
-        raise YamlError(said, line, column) from error
+        raise YamlError(said, min(line, last_line), column) from error
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise YamlError(str(error).split("\n")[0]) from error
 
