@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from analyzer.simulate.branch import Branch, Cause, Question
 from analyzer.simulate.outcome import Backend, Outcome, Trace, Verdict
+from analyzer.simulate.walk import NEW_CLIENT
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,9 @@ def fold(leaves: Iterable[Leaf]) -> Trace:
     doubts = [o.reason for o in outcomes if o.verdict is Verdict.INCONCLUSIVE]
     taken = (a for w in ordered for a in w.leaf.branch.assumed if a.decisive)
     doubts += sorted({assumption.text for assumption in taken})
-    return Trace(outcomes, not doubts, "; ".join(dict.fromkeys(doubts)))
+    known = len(outcomes) == 1 or not any(NEW_CLIENT in o.assumed for o in outcomes)
+    reasons = doubts if known else [*doubts, f"holds for {NEW_CLIENT}"]
+    return Trace(outcomes, not doubts, "; ".join(dict.fromkeys(reasons)), exact=known)
 
 
 def _distribution(leaves: list[Leaf], depth: int) -> _Distribution:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from enum import Enum
 from fractions import Fraction
 
 from analyzer.model.ruleset import Rule
 from analyzer.simulate.branch import Cause, Step
+from analyzer.simulate.names import Resolution
+
+__all__ = ["Answer", "Backend", "Cause", "Outcome", "Trace", "Verdict", "combined", "settled"]
 
 _TRANSLATORS = frozenset({"DNAT", "REDIRECT", "NETMAP", "SNAT", "MASQUERADE"})
 
@@ -90,8 +94,49 @@ class Trace:
     """False where something that is not modelled or not in the bundle decides."""
 
     reason: str
-    """Why it is not conclusive; empty where it is."""
+    """Why it is not conclusive or not exact; empty where it is both."""
+
+    exact: bool = True
+    """False where the verdicts are certain but not which backend: session affinity decides for a known client."""
 
     def probability(self, *verdicts: Verdict) -> Fraction:
         """Return the probability of any of these verdicts."""
         return sum((o.probability for o in self.outcomes if o.verdict in verdicts), Fraction(0))
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A trace with what was asked, in the words in which it was asked."""
+
+    source: str
+    destination: str
+    protocol: str
+    """Upper case."""
+
+    trace: Trace
+    resolution: Resolution | None = None
+    """How the destination's host name was resolved; None where it was an address or a Service."""
+
+
+def combined(parts: Sequence[tuple[Fraction, Trace]]) -> Trace:
+    """Return one trace of several, each with its share; the shares sum to 1."""
+    outcomes = [
+        replace(outcome, probability=outcome.probability * share)
+        for share, trace in parts
+        for outcome in trace.outcomes
+    ]
+    reasons = dict.fromkeys(t.reason for _, t in parts if t.reason)
+    ordered = tuple(sorted(outcomes, key=lambda o: -o.probability))
+    return Trace(
+        ordered,
+        all(t.conclusive for _, t in parts),
+        "; ".join(reasons),
+        all(t.exact for _, t in parts),
+    )
+
+
+def settled(verdict: Verdict, reason: str) -> Trace:
+    """Return the trace of a connection that ends before any packet is sent."""
+    outcome = Outcome(verdict, Fraction(1), None, "", (), None, reason, ())
+    doubtful = verdict is Verdict.INCONCLUSIVE
+    return Trace((outcome,), not doubtful, reason if doubtful else "")

@@ -19,7 +19,7 @@ _DEEPEST = 128
 """Chains nested deeper call each other in a circle, which the kernel refuses to load."""
 
 _MOST_JUMPS = 100_000
-NEW_CLIENT = "a client that has not connected before (session affinity lists are not collected)"
+NEW_CLIENT = "a client that is new to every list of -m recent (session affinity)"
 
 replace = msgspec.structs.replace
 

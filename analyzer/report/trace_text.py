@@ -1,0 +1,112 @@
+"""A trace for a terminal: each outcome with its share, then the way of the packet, hop by hop."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from fractions import Fraction
+from itertools import groupby
+
+from analyzer.findings import Quote
+from analyzer.model.source import Ref, SourceRef
+from analyzer.report.terminal import Paint, Terminal
+from analyzer.report.visible import visible
+from analyzer.simulate.branch import Leg, Step
+from analyzer.simulate.names import Resolution
+from analyzer.simulate.outcome import Answer, Backend, Outcome, Verdict
+
+_LARGEST_DENOMINATOR = 1000
+_ROUNDING = Fraction(1, 1_000_000)
+"""The kernel keeps 1/3 as 715827883/2147483648, and kube-proxy 1.16 and earlier as 0.33333."""
+
+_LEGS = {
+    Leg.REQUEST: "the request",
+    Leg.REPLY: "the answer on its way back",
+    Leg.DATA: "the client's next packet",
+}
+_PAINTS = {
+    Verdict.DELIVERED: Paint.GOOD,
+    Verdict.EXTERNAL: Paint.NOTE,
+    Verdict.INCONCLUSIVE: Paint.WARNING,
+}
+
+
+def render_trace_text(answer: Answer, quotes: Mapping[Ref, Quote], terminal: Terminal) -> str:
+    """Return the text, with a blank line at the end."""
+    return "\n".join(_lines(answer, quotes, terminal)) + "\n\n"
+
+
+def share_text(probability: Fraction) -> str:
+    """Return `1/3 (33.33 %)`, or the percentage alone where no simple fraction is meant."""
+    percent = f"{float(probability) * 100:.4g} %"
+    if probability == 1:
+        return "always"
+    simple = probability.limit_denominator(_LARGEST_DENOMINATOR)
+    close = abs(simple - probability) <= max(_ROUNDING, probability / 20_000)
+    return f"{simple} ({percent})" if close and simple else percent
+
+
+def _lines(answer: Answer, quotes: Mapping[Ref, Quote], terminal: Terminal) -> Iterator[str]:
+    title = visible(f"{answer.source} -> {answer.destination} ({answer.protocol})")
+    yield terminal.paint(title, Paint.STRONG)
+    if answer.resolution is not None:
+        yield from _resolution(answer.resolution)
+    if not answer.trace.conclusive:
+        doubt = terminal.paint("not conclusive", Paint.WARNING)
+        yield from terminal.wrap(f"{doubt}: {visible(answer.trace.reason)}", "  ")
+    for outcome in answer.trace.outcomes:
+        yield ""
+        yield from _outcome(outcome, quotes, terminal)
+
+
+def _resolution(found: Resolution) -> Iterator[str]:
+    for query in found.queries:
+        values = f" {', '.join(query.values)}" if query.values else ""
+        yield visible(f"  asks {query.name}  {query.reply.value}{values}")
+
+
+def _outcome(outcome: Outcome, quotes: Mapping[Ref, Quote], terminal: Terminal) -> Iterator[str]:
+    verdict = terminal.paint(outcome.verdict.value, _PAINTS.get(outcome.verdict, Paint.BAD))
+    words = f"{share_text(outcome.probability)} {verdict}"
+    if outcome.backend is not None:
+        words += visible(f": {_backend(outcome.backend)}")
+    if outcome.source:
+        words += visible(f", which sees {outcome.source}")
+    yield from terminal.wrap(words, "  ")
+    if outcome.reason:
+        yield from terminal.wrap(f"because {visible(outcome.reason)}", "    ")
+    for text in outcome.assumed:
+        yield from terminal.wrap(f"taken for granted: {visible(text)}", "    ")
+    delivered = outcome.verdict is Verdict.DELIVERED
+    for leg, steps in groupby(outcome.path, key=lambda s: s.leg):
+        if delivered and leg is not Leg.REQUEST:
+            yield "    the answer comes back"
+            break
+        yield f"    {_LEGS[leg]}"
+        yield from _way(list(steps), quotes, terminal)
+
+
+def _backend(backend: Backend) -> str:
+    host = f"[{backend.address}]" if ":" in backend.address else backend.address
+    end = f"{host}:{backend.port}" if backend.port is not None else host
+    whose = f" (pod {backend.pod})" if backend.pod else ""
+    return f"{end}{whose}{f' on {backend.node}' if backend.node else ''}"
+
+
+def _way(steps: list[Step], quotes: Mapping[Ref, Quote], terminal: Terminal) -> Iterator[str]:
+    for host, there in groupby(steps, key=lambda s: s.host):
+        yield f"      on {visible(host)}"
+        for step in there:
+            where = " ".join(filter(None, (step.hook.value if step.hook else "", step.table)))
+            place = _place(step.source, quotes)
+            yield visible(f"        {where or 'routing'}: {step.effect}")
+            shown = f"{place}  {step.text}" if place else step.text
+            for line in terminal.wrap(visible(shown), "          ", "            "):
+                yield terminal.paint(line, Paint.FAINT)
+
+
+def _place(source: Ref | None, quotes: Mapping[Ref, Quote]) -> str:
+    if isinstance(source, SourceRef):
+        return f"{source.path}:{source.line}"
+    if source is None or not source.path:
+        return ""
+    return f"{source.path}:{quotes[source].line}" if source in quotes else source.path
