@@ -86,6 +86,9 @@ def _limit_options(command: Callable[..., Any]) -> Callable[..., Any]:
             type=click.IntRange(min=1),
             help="Highest compression ratio of an archive.",
         ),
+        click.option(
+            "--max-path-length", type=click.IntRange(min=1), help="Longest name of a file."
+        ),
     )
     for option in options:
         command = option(command)
@@ -268,6 +271,7 @@ def _limits(given: dict[str, int | None]) -> Limits:
 
     names = {"max_members": "members", "max_ratio": "ratio"}
     names |= {"max_member_bytes": "member_bytes", "max_total_bytes": "total_bytes"}
+    names |= {"max_path_length": "path_length"}
     return Limits(**{names[option]: n for option, n in given.items() if n is not None})
 
 

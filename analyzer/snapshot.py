@@ -87,6 +87,7 @@ from analyzer.observe.kube_proxy import ProxyEvidence, identify_kube_proxy
 from analyzer.observe.proxy_log import ProxyLog, read_proxy_log
 from analyzer.observe.residue import other_mode_state
 from analyzer.observe.userspace import observe_userspace
+from analyzer.reachability import Loss, Reachability, Site, follow
 from analyzer.simulate.address import number
 from analyzer.simulate.host import Host, Network
 from analyzer.simulate.inventory import (
@@ -483,6 +484,12 @@ class ClusterView:
         api = {n.name: n for n in self._nodes}
         names = sorted({*api, *self.source.node_names})
         return {name: NodeView(self, name, api.get(name)) for name in names}
+
+    @cached_property
+    def reachability(self) -> Reachability:
+        """Where connections to Services end, from every node whose rules were read."""
+        sites = [n.site for n in self.nodes.values() if n.ruleset() and not n.rules_unread]
+        return follow(self.simulator, sites)
 
     @cached_property
     def simulator(self) -> Simulator:
@@ -950,6 +957,37 @@ class NodeView:
                 return (self.rules_unread,)
             case _:
                 return found
+
+    @property
+    def losses(self) -> tuple[Loss, ...]:
+        """Connections to Services, from anywhere, that this node's rules or settings lose."""
+        return self.cluster.reachability.losses.get(self.name, ())
+
+    @property
+    def unreachability(self) -> str:
+        """Why not all can be said of where connections from this node end; empty where it can."""
+        found = self.cluster.reachability
+        if found.left_out:
+            return (
+                f"{found.left_out} connections of the cluster were not followed, there are too many: "
+                "ask about single Services with --service"
+            )
+        return found.inconclusive.get(self.name, "")
+
+    @property
+    def site(self) -> Site:
+        """The node as a place from which connections start."""
+        pods = self.cluster.pods_by_node.get(self.name, ())
+        return Site(
+            name=self.name,
+            pods=tuple(
+                (p.full_name, p.ips)
+                for p in pods
+                if p.ready and p.ips and not (p.host_network or p.terminating or p.finished)
+            ),
+            addresses=self.api_object.internal_ips if self.api_object else (),
+            entries=tuple(e for family in Family for e in self.expected(family).entries),
+        )
 
     # --- pod network ---
 

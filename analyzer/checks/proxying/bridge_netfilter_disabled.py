@@ -1,0 +1,78 @@
+"""The check `bridge-netfilter-disabled`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from analyzer.findings import Evidence, Outcome, Problem, Severity, Station, Undecided, check
+from analyzer.model.inputs import Input
+from analyzer.model.kube_proxy import ProxyMode
+from analyzer.model.source import Ref
+from analyzer.snapshot import NodeView
+
+_SETTINGS = {4: "net.bridge.bridge-nf-call-iptables", 6: "net.bridge.bridge-nf-call-ip6tables"}
+
+
+@check(
+    station=Station.PROXYING,
+    severity=Severity.ERROR,
+    needs=(Input.SYSCTLS,),
+    references=(
+        "https://kubernetes.io/docs/concepts/extend-kubernetes/compute-storage-net/network-plugins/#network-plugin-requirements",
+        "https://github.com/kubernetes/kubernetes/issues/38802",
+    ),
+)
+def bridge_netfilter_disabled(node: NodeView) -> Iterator[Outcome]:
+    """
+    Packets between pods of one bridge do not pass iptables: net.bridge.bridge-nf-call-iptables is 0.
+
+    ## Why it matters
+    A pod that uses a Service and gets an endpoint on its own node receives the answer from the endpoint's
+    address instead of the Service's, and drops it: connections fail for the share of endpoints beside it.
+
+    ## How to put it right
+    `modprobe br_netfilter && sysctl -w net.bridge.bridge-nf-call-iptables=1`, and files in
+    /etc/modules-load.d and /etc/sysctl.d so that it stays.
+
+    ## Where it is silent
+    On nodes whose pods do not hang on a Linux bridge (Calico, Cilium, AWS VPC CNI, …).
+    """
+    modes = {ProxyMode.REPLACED, ProxyMode.WINDOWS, ProxyMode.USERSPACE}
+    if not node.pod_bridges or node.kube_proxy.mode in modes:
+        return
+    for version in _versions(node):
+        name = _SETTINGS[version]
+        found = node.sysctls.get(name)
+        if found is None:
+            yield Undecided(
+                reason=f"{Input.SYSCTLS.path(node.name)} does not say what {name} is (without the module br_netfilter "
+                "it does not exist)",
+                missing=(Input.SYSCTLS.path(node.name),),
+                command=f"sysctl {name}",
+            )
+        elif found.value == "0":
+            yield Problem(
+                message=f"{name} is 0 on {node.name}: answers between pods of {', '.join(sorted(node.pod_bridges))} "
+                "bypass iptables, so that Services with an endpoint beside the client fail",
+                evidence=(Evidence(found.source, "off"), *_bridges(node)),
+                remedy=f"On {node.name}: modprobe br_netfilter && sysctl -w {name}=1",
+                partial=True,
+            )
+
+
+def _versions(node: NodeView) -> Iterator[int]:
+    yield 4
+    dual = any(":" in ip for s in node.cluster.services.values() for ip in s.cluster_ips)
+    if dual and any(
+        ":" in ip for p in node.cluster.pods_by_node.get(node.name, ()) for ip in p.ips
+    ):
+        yield 6
+
+
+def _bridges(node: NodeView) -> Iterator[Evidence]:
+    source: Ref | None = next(
+        (p.source for p in node.bridge_ports if p.bridge in node.pod_bridges), None
+    )
+    source = source or next((k.source for k in node.links if k.name in node.pod_bridges), None)
+    if source is not None:
+        yield Evidence(source, "the bridge that pods hang on")

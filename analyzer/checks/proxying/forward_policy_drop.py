@@ -1,0 +1,70 @@
+"""The check `forward-policy-drop`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from analyzer.findings import Evidence, Outcome, Problem, Severity, Station, Undecided, check
+from analyzer.model.inputs import Input
+from analyzer.model.ruleset import Family
+from analyzer.reachability import Loss
+from analyzer.simulate.outcome import Cause
+from analyzer.snapshot import NodeView
+
+
+@check(
+    station=Station.PROXYING,
+    severity=Severity.ERROR,
+    needs=(Input.RULESET, Input.SERVICES, Input.ENDPOINT_SLICES, Input.PODS),
+    references=(
+        "https://github.com/kubernetes/kubernetes/issues/40182",
+        "https://docs.docker.com/engine/network/packet-filtering-firewalls/",
+    ),
+)
+def forward_policy_drop(node: NodeView) -> Iterator[Outcome]:
+    """
+    The policy of the FORWARD chain is DROP, and no rule accepts the pods' traffic before it.
+
+    ## Why it matters
+    Packets between pods are forwarded by the node. kube-proxy accepts those that it masquerades and those
+    of known connections, not the first packet of one pod to another: connections from pods time out,
+    while those from the node itself work.
+
+    ## How to put it right
+    `iptables -P FORWARD ACCEPT`, or a rule that accepts the pod range (network plugins mostly add one).
+    Docker 1.13 and later sets the policy to DROP at its start; ufw and firewalld do too.
+
+    ## Where it is silent
+    When the network plugin's chains accept the traffic first: connections are followed through the rules.
+    """
+    losses = [x for x in node.losses if x.cause is Cause.POLICY and x.step.chain == "FORWARD"]
+    if losses:
+        yield _problem(node, losses)
+        return
+    for family in Family:
+        ruleset = node.ruleset(family)
+        chain = ruleset.chain("filter", "FORWARD") if ruleset else None
+        if chain is not None and chain.policy == "DROP" and node.unreachability:
+            yield Undecided(
+                reason=f"the policy of FORWARD on {node.name} is DROP; whether a rule accepts pods' traffic first "
+                f"cannot be told: {node.unreachability}",
+            )
+            return
+
+
+def _problem(node: NodeView, losses: list[Loss]) -> Problem:
+    first = losses[0]
+    source = first.step.source
+    services = frozenset(loss.service_port.service for loss in losses)
+    count = len({loss.service_port for loss in losses})
+    tool = (
+        "ip6tables" if "[" in first.destination or first.destination.count(":") > 1 else "iptables"
+    )
+    assert source is not None  # a policy stands in its chain's declaration
+    return Problem(
+        message=f"the policy of FORWARD on {node.name} is DROP: it loses connections to {count} Service "
+        f"port{'s' if count > 1 else ''}, for example {first.service_port} at {first.destination} {first.origin}",
+        evidence=(Evidence(source, "policy DROP, and no rule accepts these connections"),),
+        remedy=f"On {node.name}: {tool} -P FORWARD ACCEPT",
+        affects=services,
+    )

@@ -1,0 +1,44 @@
+"""The check `ip-forward-disabled`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from analyzer.findings import Evidence, Problem, Severity, Station, check
+from analyzer.model.inputs import Input
+from analyzer.snapshot import NodeView
+
+
+@check(
+    station=Station.PROXYING,
+    severity=Severity.ERROR,
+    needs=(Input.SYSCTLS,),
+    references=(
+        "https://kubernetes.io/docs/setup/production-environment/container-runtimes/#prerequisite-ipv4-forwarding-optional",
+    ),
+)
+def ip_forward_disabled(node: NodeView) -> Iterator[Problem]:
+    """
+    The node does not forward packets: net.ipv4.ip_forward is 0.
+
+    ## Why it matters
+    Whatever a pod sends to another node, and whatever comes for a pod from outside, is dropped silently.
+
+    ## How to put it right
+    `sysctl -w net.ipv4.ip_forward=1`, and a file in /etc/sysctl.d so that it stays.
+    """
+    for name in ("net.ipv4.ip_forward", *_v6(node)):
+        found = node.sysctls.get(name)
+        if found is not None and found.value == "0":
+            yield Problem(
+                message=f"{node.name} does not forward packets: {name} is 0",
+                evidence=(Evidence(found.source, "forwarding is off"),),
+                remedy=f"On {node.name}: sysctl -w {name}=1\n"
+                f"For good: put {name} = 1 into /etc/sysctl.d/99-kubernetes.conf there.",
+            )
+
+
+def _v6(node: NodeView) -> tuple[str, ...]:
+    """Return the setting for IPv6 where Services or pods use it."""
+    used = any(":" in ip for s in node.cluster.services.values() for ip in s.cluster_ips)
+    return ("net.ipv6.conf.all.forwarding",) if used else ()

@@ -1,0 +1,73 @@
+"""The check `traffic-blocked`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from analyzer.findings import Evidence, Outcome, Part, Severity, Station, Undecided, check, gathered
+from analyzer.model.inputs import Input
+from analyzer.model.source import Ref
+from analyzer.reachability import Loss
+from analyzer.simulate.outcome import Cause
+from analyzer.snapshot import NodeView
+
+
+@check(
+    station=Station.PROXYING,
+    severity=Severity.ERROR,
+    needs=(Input.RULESET, Input.SERVICES, Input.ENDPOINT_SLICES, Input.PODS),
+    consequence_of=("rules-hook-missing", "rules-absent", "kube-proxy-iptables-skew"),
+    references=(
+        "https://kubernetes.io/docs/tasks/debug/debug-application/debug-service/#is-kube-proxy-working",
+        "https://kubernetes.io/docs/reference/networking/virtual-ips/",
+    ),
+)
+def traffic_blocked(node: NodeView) -> Iterator[Outcome]:
+    """
+    A rule that is not kube-proxy's drops or rejects connections to a Service, or lets them pass untranslated.
+
+    ## Why it matters
+    kube-proxy's rules are right, but another program's rule decides first, or after them.
+
+    ## How to put it right
+    Find out whose rule it is (its comment, its chain) and take it out there: it comes back when only the
+    rule is deleted. Usual: firewalld, ufw, a security agent, a forgotten debugging rule.
+
+    ## How it is found out
+    Every Service port is followed through the rulesets as the kernel executes them, from a pod and from
+    the node itself, and node ports from outside. A rule that looks suspicious but decides nothing, such as a
+    DROP on a cluster IP after its translation, is not reported.
+    """
+    if node.unreachability:
+        yield Undecided(reason=node.unreachability)
+    by_rule: dict[Ref, list[Loss]] = {}
+    for loss in node.losses:
+        if _foreign(loss) and loss.step.source is not None:
+            by_rule.setdefault(loss.step.source, []).append(loss)
+    for source, losses in by_rule.items():
+        yield gathered(
+            f"{node.name}: {losses[0].step.text} decides over connections to Services",
+            [_part(loss, source) for loss in _one_each(losses)],
+            remedy=f"Find the program that made this rule on {node.name} and correct it there. To test, delete the "
+            f"rule (it is line {getattr(source, 'line', 0)} of {source.path}) and try again.",
+        )
+
+
+def _foreign(loss: Loss) -> bool:
+    """Tell whether a rule outside of kube-proxy's chains decided."""
+    if loss.captured_by is not None or loss.step.chain.startswith("KUBE-"):
+        return False
+    return loss.cause in {Cause.RULE, None, Cause.NO_ROUTE, Cause.NO_SUCH_ADDRESS}
+
+
+def _one_each(losses: Sequence[Loss]) -> list[Loss]:
+    """Return one loss of each Service port."""
+    return list({str(loss.service_port): loss for loss in losses}.values())
+
+
+def _part(loss: Loss, source: Ref) -> Part:
+    return Part(
+        service=loss.service_port.service,
+        text=f"{loss.service_port} at {loss.destination} {loss.origin} is {loss.verdict.value}",
+        evidence=(Evidence(source, f"decides over {loss.destination}: {loss.step.effect}"),),
+    )
