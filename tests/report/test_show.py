@@ -154,6 +154,13 @@ def test_stale_endpoints_are_marked_and_missing_ones_added() -> None:
     assert [line for line in lines if "- expected" in line and "10.244.2.5:9376" in line]
 
 
+def test_what_an_alternative_allows_is_no_surplus() -> None:
+    either = Alternative(Action.FORWARD, frozenset({A, B}), "before 1.26")
+    assert "not expected" not in show(
+        [observed(A, B)], [replace(expected(A), alternatives=(either,))]
+    )
+
+
 def test_translation_comes_before_refusal() -> None:
     refusal = Entry(CLUSTER_IP, HOSTNAMES, Action.REJECT, SourceRef(SAVE, 9))
     empty = replace(observed(A), targets=())
@@ -180,7 +187,7 @@ def test_several_trees_are_in_order_and_the_unknown_last() -> None:
         ],
         [expected(A)],
     )
-    _, *roots = text.split("\n\n")
+    _, *roots = text.strip().split("\n\n")
     assert [root.split("\n")[0] for root in roots] == [
         "default/a-first",
         "default/hostnames:http",
