@@ -76,6 +76,22 @@ def test_addresses_point_at_their_line_or_list_element() -> None:
 
 
 @pytest.mark.parametrize(
+    ("line", "address", "length"),
+    [
+        ("    inet 10.0.0.1/24 brd 10.0.0.255 scope global eth0", "10.0.0.1", 24),
+        ("    inet 10.0.0.1 scope global tun0", "10.0.0.1", 32),
+        ("    inet6 fd00::1 scope global", "fd00::1", 128),
+        ("    inet 10.0.0.1 peer 10.0.0.2/30 scope global tun0", "10.0.0.1", 30),
+    ],
+)
+def test_an_address_without_a_length_is_one_address(line: str, address: str, length: int) -> None:
+    parsed = parse_addresses("f", f"2: tun0: <UP> mtu 1500\n{line}\n       valid_lft forever\n")
+    assert parsed.problems == ()
+    (found,) = parsed.value
+    assert (found.interface, found.address, found.prefix_length) == ("tun0", address, length)
+
+
+@pytest.mark.parametrize(
     ("line", "destination"),
     [
         ("default via 10.0.0.1 dev eth0", "0.0.0.0/0"),
