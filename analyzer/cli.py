@@ -15,7 +15,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import click
 
@@ -209,6 +209,72 @@ def show(
 
 
 @cli.command()
+@_BUNDLES
+@click.option(
+    "--from",
+    "source",
+    metavar="SRC",
+    help="pod:NAMESPACE/NAME, node:NAME or external:ADDRESS[@NODE].",
+)
+@click.option(
+    "--to",
+    "destination",
+    metavar="DST",
+    help="service:NAMESPACE/NAME[:PORT], ADDRESS:PORT or a host name as the source would write it.",
+)
+@click.option("--protocol", default="", metavar="tcp|udp|sctp", help="[the port's own, else tcp]")
+@click.option(
+    "--queries",
+    type=click.File("r", encoding="utf-8", errors="backslashreplace"),
+    help='JSON Lines {"from": SRC, "to": DST, "protocol": "TCP"}; - for standard input.',
+)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="Form of the answers; JSON is one object a line.",
+)
+@click.option(
+    "--color", type=click.Choice(["auto", "always", "never"]), default="auto", show_default=True
+)
+@_limit_options
+def trace(  # noqa: PLR0913, PLR0917 - one parameter an option
+    bundles: tuple[Path, ...],
+    source: str | None,
+    destination: str | None,
+    protocol: str,
+    queries: IO[str] | None,
+    form: str,
+    color: str,
+    **limits: int | None,
+) -> int:
+    """Say where a connection goes: every outcome with its probability, and the rule that decided.
+
+    Exit status: 0 when every outcome of every query is delivered, else 1; 2 and 3 as for analyze.
+    """
+    from analyzer.bundle.reader import open_bundle
+    from analyzer.load import load
+    from analyzer.report.terminal import Terminal
+    from analyzer.tracing import TraceQuery, all_delivered, render_answers, run_queries, run_trace
+
+    if (queries is None) is (source is None or destination is None):
+        raise UsageError("trace: give --from and --to, or --queries")
+    terminal = None if form == "json" else Terminal(_width(), _coloured(color, None))
+    delivered = True
+    with open_bundle(bundles, _limits(limits)) as bundle:
+        cluster = load(bundle)
+        query = TraceQuery(source or "", destination or "", protocol)
+        answers = run_queries(cluster, queries) if queries else iter([run_trace(cluster, query)])
+        for answer in answers:
+            delivered = delivered and all_delivered(answer)
+            for part in render_answers(bundle, [answer], terminal):
+                _write(part if part.endswith("\n") else part + "\n", None)
+    return OK if delivered else FINDINGS
+
+
+@cli.command()
 def checks() -> int:
     """List every check."""
     from analyzer.checks import catalogue
@@ -297,13 +363,18 @@ def _render(report: Report, form: str, output: Path | None, color: str, verbose:
         return render_html(report)
     from analyzer.report.text import render_text
 
-    coloured = color == "always" or (color == "auto" and output is None and _colour_wanted())
+    coloured = _coloured(color, output)
     return render_text(report, width=_width(), color=coloured, verbose=verbose)
 
 
-def _colour_wanted() -> bool:
+def _coloured(color: str, output: Path | None) -> bool:
+    if color != "auto":
+        return color == "always"
     return (
-        sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+        output is None
+        and sys.stdout.isatty()
+        and not os.environ.get("NO_COLOR")
+        and os.environ.get("TERM") != "dumb"
     )
 
 

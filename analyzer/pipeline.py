@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from analyzer.bundle.reader import Bundle
 from analyzer.checks import catalogue
 from analyzer.diagnosis import diagnose
+from analyzer.errors import UsageError
 from analyzer.examination import Defect, examine
 from analyzer.findings import Check, NodeReport, Report
 from analyzer.load import load
@@ -43,9 +44,16 @@ class Analysis:
 
 
 def analyse(bundle: Bundle, question: Question, notify: Callable[[str], None]) -> Analysis:
-    """Examine a bundle and diagnose its Services; `notify` is told what is being done."""
+    """Examine a bundle and diagnose its Services; `notify` is told what is being done.
+
+    Raises `UsageError` for a node that the bundle does not have.
+    """
     cluster = load(bundle)
     cluster.asked_services = question.services
+    unknown = [name for name in question.nodes if name not in cluster.nodes]
+    if unknown:
+        known = ", ".join(cluster.nodes) or "none"
+        raise UsageError(f"the bundle has no node {', '.join(unknown)}; it has {known}")
     nodes = [n for n in cluster.nodes.values() if not question.nodes or n.name in question.nodes]
     examination = examine(cluster, _chosen(question), nodes, notify)
     diagnosis = diagnose(cluster, examination)

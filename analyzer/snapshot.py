@@ -225,6 +225,10 @@ class ClusterView:
     asked_services: tuple[ServiceKey, ...] = ()
     """The Services that the user asked about; empty for all."""
 
+    def is_asked(self, name: ServicePortName | None) -> bool:
+        """Tell whether the user wants to know about a Service port."""
+        return not self.asked_services or (name is not None and name.service in self.asked_services)
+
     @property
     def identity(self) -> BundleIdentity:
         """What the bundle says about itself."""
@@ -986,7 +990,12 @@ class NodeView:
                 if p.ready and p.ips and not (p.host_network or p.terminating or p.finished)
             ),
             addresses=self.api_object.internal_ips if self.api_object else (),
-            entries=tuple(e for family in Family for e in self.expected(family).entries),
+            entries=tuple(
+                entry
+                for family in Family
+                for entry in self.expected(family).entries
+                if self.cluster.is_asked(entry.service_port)
+            ),
         )
 
     # --- pod network ---
