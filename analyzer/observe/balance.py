@@ -8,7 +8,12 @@ from dataclasses import dataclass, field
 from analyzer.model.chain_names import ENDPOINT_PREFIX
 from analyzer.model.forwarding import Protocol, Target
 from analyzer.model.ruleset import Rule, Ruleset, Table
-from analyzer.observe.conditions import ConditionReader, number_of
+from analyzer.observe.conditions import (
+    ConditionReader,
+    number_of,
+    probability_of,
+    written_probability,
+)
 from analyzer.observe.endpoint_chain import EndpointChain, read_endpoint_chain
 from analyzer.observe.marks import Marks
 from analyzer.observe.treatment import add_target
@@ -26,7 +31,7 @@ class Balance:
 
     affinity_seconds: int | None
     marking: tuple[Rule, ...]
-    """Rules that set marks, each on its own conditions."""
+    """Rules before all others that set marks, each on its own conditions."""
 
 
 @dataclass(slots=True)
@@ -71,7 +76,7 @@ class BalanceReader:
             chain=chain,
             destination=None if destination is None else self.ruleset.ref(destination),
             hairpin_masquerade=chosen.hairpin_masquerade,
-            written_share=self.conditions.written_probability(rule),
+            written_share=written_probability(rule, self.conditions.of(rule)),
         )
 
     def affinity_seconds(self, rule: Rule) -> int | None:
@@ -91,6 +96,8 @@ class BalanceReader:
             if target is None or mass <= 0.0:
                 continue
             if self.marks.masquerades(rule):
+                if picks:
+                    return None
                 marking.append(rule)
                 continue
             conditions = self.conditions.of(rule)
@@ -100,7 +107,7 @@ class BalanceReader:
                 affinity = self.affinity_seconds(rule)
                 continue
             chosen = self.endpoint(target, protocol)
-            taken = mass * self.conditions.probability(rule)
+            taken = mass * probability_of(rule, conditions)
             add_target(picks, self.target(rule, chosen, target, taken))
             if chosen.destination is not None:
                 mass -= taken

@@ -71,7 +71,7 @@ class ChainGraph:
     hooks: tuple[HookJump, ...]
     dangling: tuple[Jump, ...]
     """Jumps to chains that the table does not have. The kernel has none: a dump that does was cut or edited.
-    Tables without any chain declaration (excerpts) are left out."""
+    Excerpts are left out: tables without chain declarations, or without COMMIT and with rules of undeclared chains."""
 
     empty: tuple[ServiceChain, ...]
     """Service chains in use without any rule that sends a connection on. Normal for KUBE-SVC chains of Services
@@ -168,7 +168,8 @@ def _described(
 
 
 def _dangling(ruleset: Ruleset, table: Table) -> Iterator[Jump]:
-    if all(chain.line == 0 for chain in table.chains.values()):
+    undeclared = [chain.line == 0 for chain in table.chains.values()]
+    if all(undeclared) or (not table.complete and any(undeclared)):
         return
     for rule in table.rules():
         target = rule.target

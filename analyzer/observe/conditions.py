@@ -85,29 +85,29 @@ class ConditionReader:
             return 0.0
         if not conditions.balancing and not _concerns(rule, conditions, packet):
             return 0.0
-        return None if conditions.unknown else self.probability(rule)
+        return None if conditions.unknown else probability_of(rule, conditions)
 
-    def probability(self, rule: Rule) -> float:
-        """Return the probability of the rule's statistic match, 1 without one."""
-        conditions = self.of(rule)
-        if conditions.every is not None:
-            every = number_of(rule.values[conditions.every])
-            return 1.0 / every if every else 1.0
-        written = self.written_probability(rule)
-        if written is None:
-            return 1.0
-        return 1.0 - written if conditions.probability_negated else written
 
-    def written_probability(self, rule: Rule) -> float | None:
-        """Return the value of `--probability`, or None without one."""
-        slot = self.of(rule).probability
-        if slot is None:
-            return None
-        try:
-            value = float(rule.values[slot])
-        except ValueError:
-            return None
-        return value if 0.0 <= value <= 1.0 else None
+def probability_of(rule: Rule, conditions: Conditions) -> float:
+    """Return the probability of the rule's statistic match, 1 without one."""
+    if conditions.every is not None:
+        every = number_of(rule.values[conditions.every])
+        return 1.0 / every if every else 1.0
+    written = written_probability(rule, conditions)
+    if written is None:
+        return 1.0
+    return 1.0 - written if conditions.probability_negated else written
+
+
+def written_probability(rule: Rule, conditions: Conditions) -> float | None:
+    """Return the value of `--probability`, or None without one."""
+    if conditions.probability is None:
+        return None
+    try:
+        value = float(rule.values[conditions.probability])
+    except ValueError:
+        return None
+    return value if 0.0 <= value <= 1.0 else None
 
 
 def host_of(address: str) -> str | None:

@@ -66,8 +66,9 @@ class EntryWriter:
         self, entrance: Entrance, clients: Clients, treatment: Treatment, concerned: _Treatments
     ) -> Entry:
         refer = self.ruleset.ref
+        forwarded = {c: t for c, t in concerned.items() if t.action is Action.FORWARD}
         masquerading = next(
-            (t.masqueraded_by for t in concerned.values() if t.masqueraded_by), None
+            (t.masqueraded_by for t in forwarded.values() if t.masqueraded_by), None
         )
         declaration = self.chains.nat.chains.get(treatment.chain)
         return Entry(
@@ -77,12 +78,14 @@ class EntryWriter:
             source=refer(treatment.decided_by or entrance.rule),
             clients=clients,
             targets=tuple(_with_port(t, entrance.frontend) for t in treatment.targets),
-            masquerade=_masquerade(concerned),
+            masquerade=_masquerade(forwarded),
             masquerade_source=None if masquerading is None else refer(masquerading),
             affinity_seconds=treatment.affinity_seconds,
             source_ranges=treatment.source_ranges,
             chain=treatment.chain,
-            chain_source=None if declaration is None else refer(declaration),
+            chain_source=refer(declaration)
+            if declaration is not None and declaration.line
+            else None,
         )
 
     def _owner(self, entrance: Entrance, chain: str) -> ServicePortName | None:
@@ -104,9 +107,8 @@ def _by_clients(treatments: _Treatments) -> dict[Clients, Treatment]:
     return {Clients.INTERNAL: internal, Clients.EXTERNAL: external}
 
 
-def _masquerade(concerned: _Treatments) -> Masquerade | None:
-    """Return whose address is replaced, of the clients concerned."""
-    forwarded = {c: t for c, t in concerned.items() if t.action is Action.FORWARD}
+def _masquerade(forwarded: _Treatments) -> Masquerade | None:
+    """Return whose address is replaced, of the clients whose connections are forwarded."""
     if not forwarded or any(t.masquerade_unknown for t in forwarded.values()):
         return None
     masqueraded = {client for client, t in forwarded.items() if t.masqueraded_by is not None}

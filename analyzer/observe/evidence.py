@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 
 from analyzer.model.kubernetes import ConfigMap, Container, Node, Pod
 from analyzer.model.log import LogEntry
@@ -121,7 +122,7 @@ class ProxyEvidence:
 
 
 def _pairs(words: list[str]) -> Iterator[tuple[str, str]]:
-    for word, following in zip(words, [*words[1:], ""], strict=True):
+    for word, following in pairwise([*words, ""]):
         if word.startswith("--"):
             name, equals, value = word[2:].partition("=")
             yield name, value if equals else ("true" if following.startswith("-") else following)

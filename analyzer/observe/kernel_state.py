@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 
 from analyzer.model.kube_proxy import ProxyMode
 from analyzer.model.node import Document
@@ -24,22 +25,24 @@ class ModeState:
 
 def mode_in_force(rulesets: Iterable[Ruleset], nft: Document | None) -> ModeState | None:
     """Return the one mode whose state decides about packets; None where none or several do."""
-    found = {s.mode: s for r in rulesets for s in _hooked(r)}
-    for state in _nftables(nft):
+    found: dict[ProxyMode, ModeState] = {}
+    for state in chain(*(_hooked(r) for r in rulesets), _nftables(nft)):
         found.setdefault(state.mode, state)
     return next(iter(found.values())) if len(found) == 1 else None
 
 
-def mode_of_remains(rulesets: Iterable[Ruleset]) -> ModeState | None:
+def mode_of_remains(rulesets: Iterable[Ruleset], nft: Document | None) -> ModeState | None:
     """Return the one mode whose chains are there, in use or not; None where there are none or several modes'."""
-    found: dict[ProxyMode, ModeState] = {}
+    found = {state.mode: state for state in _nftables(nft)}
     for ruleset in rulesets:
         for table in ruleset.tables.values():
-            for chain in table.chains.values():
-                program = maker_of(chain.name)
+            for made in table.chains.values():
+                program = maker_of(made.name)
                 mode = None if program is None else _MODES.get(program)
                 if mode is not None and mode not in found:
-                    found[mode] = ModeState(mode, ruleset.ref(chain))
+                    rules = made.rules[:1]
+                    place = made if made.line or not rules else rules[0]
+                    found[mode] = ModeState(mode, ruleset.ref(place))
     return next(iter(found.values())) if len(found) == 1 else None
 
 
@@ -75,7 +78,7 @@ def _nftables(nft: Document | None) -> Iterator[ModeState]:
     if nft is None or not isinstance(items, list):
         return
     for index, item in enumerate(items):
-        chain = item.get("chain") if isinstance(item, dict) else None
-        if isinstance(chain, dict) and chain.get("table") == _NFT_TABLE:
+        made = item.get("chain") if isinstance(item, dict) else None
+        if isinstance(made, dict) and made.get("table") == _NFT_TABLE:
             yield ModeState(ProxyMode.NFTABLES, nft.ref.at("nftables", index))
             return

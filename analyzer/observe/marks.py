@@ -1,7 +1,8 @@
 """Which rules mark a packet for masquerading or dropping, whatever the bit is.
 
 kube-proxy and kubelet default to bit 14 (0x4000) for masquerading and kubelet to bit 15 (0x8000) for dropping
-(`--iptables-masquerade-bit`, `--iptables-drop-bit`). Kubernetes 1.1 marked with 0x4d415351 ("MASQ").
+(`--iptables-masquerade-bit`, `--iptables-drop-bit`). Kubernetes 1.1 marked with 0x4d415351 ("MASQ"), which has
+bit 14 as well.
 """
 
 from __future__ import annotations
@@ -14,7 +15,6 @@ MASQUERADE_CHAIN = "KUBE-MARK-MASQ"
 DROP_CHAIN = "KUBE-MARK-DROP"
 
 _DEFAULT_MASQUERADE = 0x4000
-_MASQUERADE_1_1 = 0x4D415351
 _SETTERS = ("--set-xmark", "--set-mark", "--or-mark")
 
 
@@ -33,8 +33,7 @@ class Marks:
         target = rule.target
         if target != "MARK":
             return target == MASQUERADE_CHAIN and self.masquerade_chain_works
-        bits = _set_bits(rule)
-        return bits == _MASQUERADE_1_1 or bits & self.masquerade != 0
+        return _set_bits(rule) & self.masquerade != 0
 
     def drops(self, rule: Rule) -> bool:
         """Tell whether the rule marks a packet for dropping (kube-proxy 1.4 to 1.24)."""

@@ -11,7 +11,7 @@ from analyzer.model.forwarding import FrontendKind, ServiceKey, ServicePortName
 
 _NAME = r"[a-z0-9](?:[-a-z0-9.]*[a-z0-9])?"
 _OWNER = re.compile(
-    rf"(?P<namespace>{_NAME})/(?P<name>{_NAME})(?P<colon>:(?P<port>{_NAME})?)?(?= |$)", re.ASCII
+    rf"(?P<namespace>{_NAME})/(?P<name>{_NAME})(?P<colon>:(?P<port>{_NAME})?)?(?= |$)"
 )
 _KINDS = {
     "cluster IP": FrontendKind.CLUSTER_IP,

@@ -113,7 +113,7 @@ def _cluster_wide(evidence: ProxyEvidence) -> ToldMode | None:
 
 
 def _left(evidence: ProxyEvidence) -> ToldMode | None:
-    found = mode_of_remains(evidence.rulesets)
+    found = mode_of_remains(evidence.rulesets, evidence.nft_ruleset)
     return None if found is None else ToldMode(found.mode, found.source)
 
 

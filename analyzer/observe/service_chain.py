@@ -159,7 +159,7 @@ class ServiceChains:
             if restricted:
                 passage.source_ranges = tuple(ranges)
                 passage.others_dropped_by = dropping
-        if left > 0.0 and dropping is not None:
+        if dropping is not None:
             passage.decide(Action.DROP, dropping)
         return left
 

@@ -93,5 +93,5 @@ def _entry(
         source=ruleset.ref(handover.rule),
         clients=clients,
         chain=handover.chain.name,
-        chain_source=ruleset.ref(handover.chain),
+        chain_source=ruleset.ref(handover.chain) if handover.chain.line else None,
     )
