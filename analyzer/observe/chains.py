@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from analyzer.model.ruleset import Chain, Match, Rule, Ruleset, Table
+from analyzer.model.ruleset import Chain, Rule, Ruleset, Table
 from analyzer.model.source import SourceRef
 from analyzer.observe.chain_owners import KUBE_PROXY, Program, is_service_chain, maker_of
 from analyzer.observe.extension_targets import EXTENSION_TARGETS
+from analyzer.observe.hooks import HookJump, hook_jumps, is_built_in
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,26 +22,6 @@ class Jump:
 
     target: str
     source: SourceRef
-
-
-@dataclass(frozen=True, slots=True)
-class HookJump:
-    """A rule of a built-in chain that leads into one of kube-proxy's or kubelet's chains."""
-
-    table: str
-    hook: str
-    """`PREROUTING`, `INPUT`, `FORWARD`, `OUTPUT` or `POSTROUTING`."""
-
-    target: str
-    source: SourceRef
-    position: int
-    """Position of the rule in the built-in chain, from 0."""
-
-    conditions: tuple[Match, ...]
-    """What the rule asks of a packet, its comment left out; empty where it holds for every packet."""
-
-    via: tuple[str, ...]
-    """Other programs' chains in between; their conditions are not among `conditions`. Empty for a direct jump."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +100,7 @@ def chain_graph(ruleset: Ruleset) -> ChainGraph:
         empty.extend(_described(ruleset, table, services, barren))
         unused.extend(_described(ruleset, table, services, services.keys() - reached))
     return ChainGraph(
-        hooks=tuple(jump for table in tables for jump in _hook_jumps(ruleset, table)),
+        hooks=tuple(jump for table in tables for jump in hook_jumps(ruleset, table)),
         dangling=tuple(jump for table in tables for jump in _dangling(ruleset, table)),
         empty=tuple(empty),
         unused=tuple(unused),
@@ -129,7 +110,7 @@ def chain_graph(ruleset: Ruleset) -> ChainGraph:
 
 def _reached(table: Table) -> set[str]:
     """Return the chains that a packet can come to; KUBE-SERVICES counts even where its hooks are lost."""
-    waiting = [c.name for c in table.chains.values() if _built_in(c)]
+    waiting = [c.name for c in table.chains.values() if is_built_in(c)]
     waiting += [n for n in ("KUBE-SERVICES", "KUBE-NODEPORTS") if n in table.chains]
     reached = set(waiting)
     while waiting:
@@ -179,50 +160,6 @@ def _dangling(ruleset: Ruleset, table: Table) -> Iterator[Jump]:
 
 def _jump(ruleset: Ruleset, table: Table, rule: Rule, target: str) -> Jump:
     return Jump(table.name, rule.chain, target, ruleset.ref(rule))
-
-
-def _hook_jumps(ruleset: Ruleset, table: Table) -> Iterator[HookJump]:
-    for chain in table.chains.values():
-        if not _built_in(chain):
-            continue
-        for position, rule in enumerate(chain.rules):
-            for target, via in _kube_chains(table, rule.target):
-                yield HookJump(
-                    table=table.name,
-                    hook=chain.name,
-                    target=target,
-                    source=ruleset.ref(rule),
-                    position=position,
-                    conditions=tuple(m for m in rule.matches if m.name != "comment"),
-                    via=via,
-                )
-
-
-def _kube_chains(table: Table, target: str | None) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """Yield kube-proxy's and kubelet's chains that a jump leads to, directly or through others' chains."""
-    if target is None:
-        return
-    waiting: list[tuple[str, tuple[str, ...]]] = [(target, ())]
-    seen = {target}
-    while waiting:
-        name, via = waiting.pop()
-        if maker_of(name) is not None:
-            yield name, via
-        elif name in table.chains and len(via) < _LONGEST_WAY:
-            for rule in table.chains[name].rules:
-                if rule.target is not None and rule.target not in seen:
-                    seen.add(rule.target)
-                    waiting.append((rule.target, (*via, name)))
-
-
-def _built_in(chain: Chain) -> bool:
-    return chain.policy is not None or chain.name in _HOOKS
-
-
-_LONGEST_WAY = 16
-"""Chains of other programs that a jump is followed through; nf_tables allows no more (NFT_JUMP_STACK_SIZE)."""
-
-_HOOKS = {"PREROUTING", "INPUT", "FORWARD", "OUTPUT", "POSTROUTING"}
 
 
 def _traces(ruleset: Ruleset) -> Iterator[Trace]:

@@ -11,7 +11,8 @@ from enum import Enum
 
 from analyzer.model.address import canonical_ip, network_of
 from analyzer.model.forwarding import Frontend, Protocol
-from analyzer.model.ruleset import MatchShape, OptionShape, Rule, Shape
+from analyzer.model.ruleset import Rule, Shape
+from analyzer.observe.rule_conditions import Conditions, conditions_of
 
 
 class Client(Enum):
@@ -31,38 +32,6 @@ class Packet:
 
 
 @dataclass(slots=True)
-class Conditions:
-    """Where the values of a rule's conditions stand; made once for a shape."""
-
-    source: int | None = None
-    source_negated: bool = False
-    destination: int | None = None
-    destination_negated: bool = False
-    protocol: int | None = None
-    protocol_negated: bool = False
-    port: int | None = None
-    port_negated: bool = False
-    source_type: int | None = None
-    source_type_negated: bool = False
-    destination_type: int | None = None
-    states: int | None = None
-    interface: int | None = None
-    interface_negated: bool = False
-    probability: int | None = None
-    probability_negated: bool = False
-    every: int | None = None
-    affinity: bool = False
-    """True for `-m recent --rcheck`: the rule is for clients that have been here before."""
-
-    affinity_seconds: int | None = None
-    unknown: bool = False
-    """True where a match is not modelled."""
-
-    balancing: bool = True
-    """True where nothing but chance and affinity decides."""
-
-
-@dataclass(slots=True)
 class ConditionReader:
     """Reads the conditions of rules; keeps what it learnt of each shape."""
 
@@ -72,7 +41,7 @@ class ConditionReader:
         """Return where the rule's conditions stand."""
         found = self._known.get(rule.shape)
         if found is None:
-            found = self._known[rule.shape] = _conditions(rule.shape)
+            found = self._known[rule.shape] = conditions_of(rule.shape)
         return found
 
     def chance(self, rule: Rule, packet: Packet) -> float | None:
@@ -188,75 +157,3 @@ def _contains(cidr: str, address: str) -> bool:
     if network is None or inner is None or network.version != inner.version:
         return False
     return inner.network_address in network
-
-
-def _conditions(shape: Shape) -> Conditions:
-    found = Conditions()
-    for match in shape.matches:
-        if match.name not in _WITHOUT_CONDITION:
-            for option in match.options:
-                _read(found, match, option)
-            if match.name not in _MODELLED:
-                found.unknown = True
-    found.balancing = not found.unknown and all(
-        slot is None
-        for slot in (
-            found.source,
-            found.destination,
-            found.protocol,
-            found.port,
-            found.source_type,
-            found.destination_type,
-            found.states,
-            found.interface,
-        )
-    )
-    return found
-
-
-_WITHOUT_CONDITION = {"comment", "nfacct", "physdev"}
-"""Matches that hold for every packet here. `physdev` stands in the rules for external IPs of 1.2 to 1.20, beside
-a second rule for the connections that it leaves out where the address is the node's own."""
-
-_MODELLED = {"", "tcp", "udp", "sctp", "addrtype", "statistic", "recent", "conntrack", "state"}
-_NEUTRAL = {"--mode", "--packet", "--reap", "--name", "--mask", "--rsource", "--set", "-4", "-6"}
-
-
-def _read(found: Conditions, match: MatchShape, option: OptionShape) -> None:
-    slot = option.slots[0] if option.slots else None
-    field_name = _FIELDS.get(option.flag)
-    if field_name is not None and not (option.negated and field_name in _NEVER_NEGATED):
-        setattr(found, field_name, slot)
-        if option.negated:
-            setattr(found, f"{field_name}_negated", True)
-    elif option.flag in {"--rcheck", "--update"} and not option.negated:
-        found.affinity = True
-    elif option.flag == "--seconds" and match.name == "recent":
-        found.affinity_seconds = slot
-    elif option.flag not in _NEUTRAL or option.negated:
-        found.unknown = True
-
-
-_FIELDS = {
-    "-s": "source",
-    "--source": "source",
-    "--src": "source",
-    "-d": "destination",
-    "--destination": "destination",
-    "--dst": "destination",
-    "-p": "protocol",
-    "--protocol": "protocol",
-    "--proto": "protocol",
-    "-i": "interface",
-    "--in-interface": "interface",
-    "--dport": "port",
-    "--destination-port": "port",
-    "--src-type": "source_type",
-    "--dst-type": "destination_type",
-    "--ctstate": "states",
-    "--state": "states",
-    "--probability": "probability",
-    "--every": "every",
-}
-_NEVER_NEGATED = {"destination_type", "states", "every"}
-"""Conditions whose negation is not modelled."""
