@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from analyzer.bundle.reader import Bundle
 from analyzer.findings import Quote
-from analyzer.model.source import ObjectRef, Ref, SourceRef
+from analyzer.model.source import ObjectRef, Ref, SourceRef, split_lines
 from analyzer.parse.locate import Locator
 
 _CONTEXT = 2
@@ -28,7 +28,7 @@ def quote(bundle: Bundle, refs: Iterable[Ref]) -> dict[Ref, Quote]:
             quotes.update({ref: Quote(path, 1, "(not in the bundle)") for ref in wanted})
             continue
         locator = Locator(path, bundle.read(path))
-        lines = bundle.text(path)[0].splitlines()
+        lines = split_lines(bundle.text(path)[0])
         quotes.update({ref: _quote(locator, lines, ref) for ref in wanted})
     return quotes
 

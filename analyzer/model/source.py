@@ -40,6 +40,14 @@ NOWHERE = ObjectRef("", -1)
 """The reference of an object that was not read from a bundle."""
 
 
+def split_lines(text: str) -> list[str]:
+    """Return the lines that `SourceRef.line` counts, as editors do: ended by LF, CR LF or CR alone."""
+    lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    if not lines[-1]:
+        lines.pop()
+    return lines
+
+
 @dataclass(frozen=True, slots=True)
 class ParseProblem:
     """A place in a bundle file that could not be read as what the file should hold; the rest was read."""
