@@ -558,6 +558,15 @@ class ClusterView:
         """Where published endpoints are read: EndpointSlices where the cluster has any, else Endpoints."""
         return Input.ENDPOINT_SLICES if self.slices or not self.endpoints else Input.ENDPOINTS
 
+    @property
+    def lacks_slices(self) -> bool:
+        """True where EndpointSlices were not collected, although kube-proxy may read them (1.19 and later)."""
+        minor = Minor.parse(self.kubernetes)
+        state = self.availability(Input.ENDPOINT_SLICES)
+        # Endpoints stand in for slices that were not collected.
+        absent = state.availability is Availability.ABSENT or "endpointslices" not in state.path
+        return absent and (minor is None or minor >= Minor(1, 19))
+
     @cached_property
     def known_nodes(self) -> frozenset[str] | None:
         """Names of the Node objects, or None where their dump is missing or cut off."""
@@ -996,6 +1005,7 @@ class NodeView:
                 for entry in self.expected(family).entries
                 if self.cluster.is_asked(entry.service_port)
             ),
+            rulesets=(*self.rulesets(Family.IPV4), *self.rulesets(Family.IPV6)),
         )
 
     # --- pod network ---
@@ -1041,29 +1051,55 @@ class NodeView:
 
     @cached_property
     def proxy_processes(self) -> tuple[Process, ...]:
-        """Processes of kube-proxy, and of programs that embed it."""
-        return tuple(p for p in self.processes if p.program in _PROXY_PROGRAMS)
+        """Processes of kube-proxy, those inside other programs included."""
+        return tuple(p for p in self.processes if p.program == "kube-proxy")
 
     @property
     def proxy_answered(self) -> bool:
         """True when a kube-proxy answered on the node while the bundle was made."""
-        inputs = (Input.PROXY_MODE, Input.PROXY_HEALTHZ, Input.PROXY_CONFIGZ)
-        return any(self.availability(i).availability is not Availability.ABSENT for i in inputs)
+        documents = (Input.PROXY_HEALTHZ, Input.PROXY_CONFIGZ)
+        mode = self._source.text(Input.PROXY_MODE) or ""
+        return mode.isalpha() or any(map(self.document, documents))
+
+    @property
+    def proxy_down(self) -> bool:
+        """True where the list of processes, or else the pods, show that no kube-proxy is up here."""
+        if self.proxy_processes or self.proxy_answered:
+            return False
+        pods = [p for p in self.proxy_pods if not p.finished]
+        return self.has(Input.PROCESSES) or (bool(pods) and not any(p.ready for p in pods))
 
     @cached_property
     def other_mode_state(self) -> tuple[Sign, ...]:
-        """Rules of another proxy mode that the kernel still follows."""
+        """State of another proxy mode that the kernel still follows."""
         return other_mode_state(
-            self.kube_proxy.mode, (*self.rulesets(Family.IPV4), *self.rulesets(Family.IPV6))
+            self.kube_proxy.mode,
+            (*self.rulesets(Family.IPV4), *self.rulesets(Family.IPV6)),
+            self.document(Input.NFT_RULESET),
+            self.addresses,
         )
 
     @property
     def embeds_kube_proxy(self) -> bool:
-        """True where kube-proxy is known to be part of another program: k3s, MicroK8s (facts F16)."""
+        """True where kube-proxy is known to be part of another program (facts F16), or of none.
+
+        k3s, MicroK8s and OpenShift's SDN run it inside themselves, AWS Fargate outside of the node's sight; a
+        virtual kubelet has no network of its own.
+        """
         info = self.api_object.status.node_info if self.api_object else None
         version = info.kubelet_version if info else ""
         labels = self.api_object.labels if self.api_object else {}
-        return "+k3s" in version or "microk8s.io/cluster" in labels
+        return (
+            "+k3s" in version
+            or "microk8s.io/cluster" in labels
+            or labels.get("eks.amazonaws.com/compute-type") == "fargate"
+            or labels.get("type") == "virtual-kubelet"
+            or any(p.host for p in self.proxy_processes)
+            or any(
+                p.namespace == "openshift-sdn" and p.name.startswith("sdn-")
+                for p in self.cluster.pods_by_node.get(self.name, ())
+            )
+        )
 
     # --- files ---
 
@@ -1075,7 +1111,7 @@ class NodeView:
     @cached_property
     def proxy_log_topics(self) -> ProxyLog:
         """kube-proxy.log by topic."""
-        return read_proxy_log(self.proxy_log)
+        return read_proxy_log(self.proxy_log, self.cluster.identity.created_at)
 
     @cached_property
     def kubelet_log(self) -> tuple[LogEntry, ...]:
@@ -1168,9 +1204,6 @@ def _contains(network: IPv4Network | IPv6Network, address: str) -> bool:
         return ip_address(address) in network
     except ValueError:
         return False
-
-
-_PROXY_PROGRAMS = frozenset({"kube-proxy", "hyperkube", "k3s", "rke2", "kubelite", "k0s"})
 
 
 def _is_kube_proxy(item: Pod | Workload) -> bool:
