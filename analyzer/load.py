@@ -95,6 +95,7 @@ class BundleFiles:
         self._bundle = bundle
         self._objects: dict[Input, tuple[Resource, ...]] = {}
         self._problems: dict[str, tuple[ParseProblem, ...]] = {}
+        self._states: dict[tuple[Input, str], FileState] = {}
 
     @cached_property
     def identity(self) -> BundleIdentity:
@@ -153,7 +154,12 @@ class BundleFiles:
         return tuple(sorted((*refused, *unread), key=lambda e: e.source))
 
     def availability(self, source: Input, node: str = "") -> FileState:
-        """Tell whether an input is there and whole."""
+        """Tell whether an input is there and whole; asked once for each check and subject."""
+        if (source, node) not in self._states:
+            self._states[source, node] = self._best_state(source, node)
+        return self._states[source, node]
+
+    def _best_state(self, source: Input, node: str) -> FileState:
         candidates = (source, *_SUBSTITUTES.get(source, ()))
         states = [self._state(candidate, node) for candidate in candidates]
         return next((s for s in states if s.availability is Availability.PRESENT), states[0])
