@@ -81,6 +81,21 @@ def test_tools_and_zombies_are_no_kube_proxy(command: str, columns: str) -> None
 
 
 @pytest.mark.parametrize(
+    ("command", "program", "flags"),
+    [
+        ("/bin/bash /opt/entrypoint.sh kube-proxy", "bash", {}),
+        ("kube-proxy -c /x", "kube-proxy", {"c": "/x"}),
+        ("/usr/bin/containerd-shim -namespace moby", "containerd-shim", {"namespace": "moby"}),
+    ],
+)
+def test_other_programs_are_processes_of_their_own(
+    command: str, program: str, flags: dict[str, str]
+) -> None:
+    process = only(f"{HEADER}1 S {command}")
+    assert (process.program, process.flags) == (program, flags)
+
+
+@pytest.mark.parametrize(
     ("text", "line"),
     [("", 1), ("\n \n", 1), ("ps: command", 1), (f"{HEADER}123\n", 2), ("who knows\n", 1)],
 )

@@ -85,6 +85,13 @@ def test_what_is_no_document_is_one_problem_at_its_line(path: str, text: str, li
     assert clock.process_time() - start < 2
 
 
+@pytest.mark.parametrize(
+    ("text", "column"), [("a: 1\nb: *nothing", 4), ("a: !!python/name:x y", 4), ("a: 1\n- b", 1)]
+)
+def test_a_problem_of_yaml_has_its_column(text: str, column: int) -> None:
+    assert [p.column for p in decode_document("a.yaml", text.encode()).problems] == [column]
+
+
 def test_text_around_the_json_is_reported_and_the_json_read() -> None:
     parsed = decode_document("a.json", b'Warning: x\n{"a": 1}\ncurl: done')
     assert parsed.value is not None

@@ -103,6 +103,7 @@ def test_an_address_without_a_length_is_one_address(line: str, address: str, len
         ("unreachable default dev lo metric 4294967295 error -101", "::/0"),
         ("10.1.2.3 dev eth0", "10.1.2.3/32"),
         ("fd00::1 dev eth0", "fd00::1/128"),
+        ("10.1.2.3/24 dev eth0", "10.1.2.0/24"),
         ("local 127.0.0.0/8 dev lo table local", "127.0.0.0/8"),
         ("blackhole 10.244.3.0/26 proto 80", "10.244.3.0/26"),
     ],

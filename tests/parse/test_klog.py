@@ -297,6 +297,11 @@ def test_one_block_may_follow_another() -> None:
     assert entry.values == {"a": "1", "b": "2\n\tx"}
 
 
+def test_a_block_line_that_lost_its_tab_keeps_its_letters() -> None:
+    entry = only(f'{HEAD}"F" err=<\nfirst\n\n\tthird\n >')
+    assert entry.values == {"err": "first\n\nthird"}
+
+
 def test_a_block_in_journal_records_is_joined() -> None:
     prefix = "Nov 23 02:51:18 node kubelet[1]: "
     entry = only(f'{prefix}{HEAD}"F" err=<\n{prefix}\tone\n{prefix} >')
@@ -473,3 +478,27 @@ def test_a_line_of_a_million_characters_takes_no_longer_than_its_length(line: st
     start = clock.process_time()
     parse_log("log", line, COLLECTED)
     assert clock.process_time() - start < 2
+
+
+def test_strangers_logs_are_read_but_for_lines_without_a_head(shared: Path) -> None:
+    files = sorted((shared / "realworld" / "logs").glob("*"))
+    if not files:
+        pytest.skip("no ../shared/realworld/logs")
+    parsed = [parse_log(f.name, f.read_bytes().decode(errors="replace"), COLLECTED) for f in files]
+    problems = [problem.message for one in parsed for problem in one.problems]
+    assert problems == ["an error of kubectl"] * 2
+    found = [entry for one in parsed for entry in one.value]
+    unknown = [entry for entry in found if entry.level is Level.UNKNOWN]
+    # Shell traces, systemd's and etcd's own lines, pieces of lines that journald cut
+    assert (len(found), len(unknown)) == (6995, 884)
+    assert not [e for e in found if e.clock and not e.origin]
+
+
+def test_captured_logs_have_no_line_without_a_head(shared: Path) -> None:
+    logs = sorted((shared / "captures").rglob("*.log"))
+    if not logs:
+        pytest.skip("no logs in ../shared/captures")
+    for log in logs:
+        parsed = parse_log(log.name, log.read_text(), COLLECTED)
+        assert parsed.problems == ()
+        assert not [e.message for e in parsed.value if e.level is Level.UNKNOWN]

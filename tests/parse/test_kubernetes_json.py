@@ -159,6 +159,7 @@ def test_of_a_document_cut_anywhere_the_complete_objects_are_kept(indent: int | 
         assert complete == ['"]},{"', "b", "c"][: len(complete)]
         assert len(parsed.problems) == 1
         assert parsed.problems[0].truncation == (cut <= close)
+        assert ("inside its items" in parsed.problems[0].message) == (cut <= close)
         objects = sum(document[:cut].rstrip(" \n,]}").endswith(f'"{n}"') for n in "bc")
         assert len(complete) >= objects - 1
     whole = decode_objects("f", document.encode(), Service)
@@ -262,6 +263,24 @@ def test_text_that_is_no_json_is_a_problem_that_shows_it(text: str) -> None:
     parsed = decode_objects("f", text.encode(), Service)
     assert parsed.value == ()
     assert [p.text for p in parsed.problems] == [text.strip()]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "the file is empty"),
+        ("Error from server (Forbidden): x", "an error of kubectl instead of JSON"),
+        ("404 page not found", "no JSON"),
+        ("note: x\n[]", "text before the JSON"),
+    ],
+)
+def test_the_message_tells_what_stands_there_instead(text: str, message: str) -> None:
+    assert [p.message for p in decode_objects("f", text.encode(), Service).problems] == [message]
+
+
+def test_a_bad_single_object_has_a_path_without_items() -> None:
+    parsed = decode_objects("f", b'{"kind":"Service","metadata":{"name":3}}', Service)
+    assert [p.text for p in parsed.problems] == ["$.metadata.name"]
 
 
 @pytest.mark.parametrize("document", ["{}", '{"foo":1}', '{"items":{}}', '{"items":"x"}'])

@@ -124,6 +124,15 @@ def test_a_long_line_that_ends_behind_the_column_keeps_its_end() -> None:
     assert found.text.startswith("…")
 
 
+@pytest.mark.parametrize("length", [398, 399, 400, 401])
+def test_a_line_of_400_characters_is_shown_whole(length: int) -> None:
+    text = json.dumps({"a": "x" * (length - 17), "b": 1})
+    assert len(text) == length
+    found = locate(text.encode(), ObjectRef("f", -1, ("b",)))
+    assert (found.text == text) == (length <= 400)
+    assert len(found.text) <= 400
+
+
 def test_the_carriage_return_of_a_line_is_not_shown() -> None:
     assert locate(b'{\r\n"a": 1\r\n}', ObjectRef("f", -1, ("a",))).text == '"a": 1'
 
@@ -175,6 +184,9 @@ def test_yaml(field: Path, expected: tuple[int, int]) -> None:
     [
         ("items:\n- a: 1\n- b: 2\n", 1, ("b",), (3, 3)),
         ("- a: 1\n- b: 2\n", 1, ("b",), (2, 3)),
+        ("- a: 1\n- b: 2\n", 0, ("a",), (1, 3)),
+        ("x: 1\nitems:\n- a: 1\n", 0, ("a",), (3, 3)),
+        ("a: 1\nb: [x", -1, ("a",), (2, 1)),
         ("a: 1\nb: 2\n", 0, ("b",), (2, 1)),
         ("", -1, ("a",), (1, 1)),
         ("a: 1\nb: [\nx", -1, ("a",), (3, 1)),
