@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from analyzer.model.forwarding import ServiceKey
+from analyzer.model.inputs import Input
 from analyzer.model.kubernetes import Pod, ServicePort
 from analyzer.phrases import listed
 from analyzer.snapshot import ClusterView, ServiceView
@@ -121,3 +122,10 @@ class TargetPort:
         """`port http of shop/web`, or `ports http of shop/web and https of shop/web-lb`."""
         told = listed([f"{u.port.label} of {u.view.key}" for u in self.uses])
         return f"port{'s' if len(self.uses) > 1 else ''} {told}"
+
+    def unseen_nodes(self, cluster: ClusterView) -> tuple[str, ...]:
+        """Return the nodes in whose network such pods are, and whose sockets are not in the bundle."""
+        names = sorted({p.spec.node_name for p in self.pods if p.host_network and p.spec.node_name})
+        return tuple(
+            n for n in names if n not in cluster.nodes or not cluster.nodes[n].has(Input.SOCKETS)
+        )

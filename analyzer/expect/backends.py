@@ -76,7 +76,7 @@ def _of_slice(item: EndpointSlice) -> Iterator[Backend]:
         address = canonical_ip(endpoint.addresses[0])
         node, pod = endpoint.node, _pod(endpoint.target_ref, item.namespace)
         zone_hints, node_hints = _hints(endpoint)
-        source = item.ref.at("endpoints", index)
+        source = item.ref.at("endpoints", index, "addresses", 0)
         for name, protocol, number in ports:
             yield Backend(
                 port_name=name,
@@ -114,7 +114,7 @@ def _of_subset(item: Endpoints, subset: EndpointSubset, ref: ObjectRef) -> Itera
         (False, "notReadyAddresses", subset.not_ready_addresses),
     ):
         for index, address in enumerate(addresses or ()):
-            source = ref.at(field, index)
+            source = ref.at(field, index, "ip")
             for name, protocol, number in ports:
                 yield Backend(
                     port_name=name,

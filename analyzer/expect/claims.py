@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from analyzer.model.address import canonical_ip
+from analyzer.model.address import canonical_ip, family_of
 from analyzer.model.forwarding import FrontendKind, Protocol
 from analyzer.model.kubernetes import Service
 from analyzer.model.source import ObjectRef
@@ -45,26 +45,37 @@ class NodePortClaim:
 def address_claims(service: Service) -> Iterator[AddressClaim]:
     """Yield the addresses at which kube-proxy serves the Service; nothing for ExternalName.
 
-    Load-balancer IPs that kube-proxy leaves to the load balancer (`ipMode: Proxy`) are left out.
+    Load-balancer IPs that kube-proxy leaves to the load balancer (`ipMode: Proxy`) are left out, as is what is
+    no address (a redacted one).
     """
+    for kind, address, source in _listed(service):
+        if family_of(canonical_ip(address)) is not None:
+            yield AddressClaim(service, kind, canonical_ip(address), source)
+
+
+def hides_addresses(services: Iterable[Service], *kinds: FrontendKind) -> bool:
+    """Tell whether addresses of these kinds cannot be compared, because they were redacted."""
+    return any(
+        kind in kinds and family_of(canonical_ip(address)) is None
+        for service in services
+        for kind, address, _ in _listed(service)
+    )
+
+
+def _listed(service: Service) -> Iterator[tuple[FrontendKind, str, ObjectRef]]:
     spec = service.spec
     if spec.type == "ExternalName":
         return
     for index, address in enumerate(service.cluster_ips):
-        ref = service.ref.at(
-            "spec", *(("clusterIPs", index) if spec.cluster_ips else ("clusterIP",))
-        )
-        yield AddressClaim(service, FrontendKind.CLUSTER_IP, canonical_ip(address), ref)
+        field = ("clusterIPs", index) if spec.cluster_ips else ("clusterIP",)
+        yield FrontendKind.CLUSTER_IP, address, service.ref.at("spec", *field)
     for index, address in enumerate(spec.external_ips or ()):
-        ref = service.ref.at("spec", "externalIPs", index)
-        yield AddressClaim(service, FrontendKind.EXTERNAL_IP, canonical_ip(address), ref)
+        yield FrontendKind.EXTERNAL_IP, address, service.ref.at("spec", "externalIPs", index)
     status = service.status.load_balancer
     for index, ingress in enumerate((status.ingress if status else None) or ()):
         if ingress.ip and ingress.ip in service.ingress_ips:
             ref = service.ref.at("status", "loadBalancer", "ingress", index, "ip")
-            yield AddressClaim(
-                service, FrontendKind.LOAD_BALANCER_IP, canonical_ip(ingress.ip), ref
-            )
+            yield FrontendKind.LOAD_BALANCER_IP, ingress.ip, ref
 
 
 def node_port_claims(

@@ -64,7 +64,7 @@ def why_unready(
         return UnreadyPod(pod, UnreadyCause.GATE, gate.reason, gate.source)
     if node is not None and not is_node_ready(node):
         reason = f"its node {node.name} is not ready"
-        return UnreadyPod(pod, UnreadyCause.NODE, reason, node.ref.at("status", "conditions"))
+        return UnreadyPod(pod, UnreadyCause.NODE, reason, condition_ref(node, "Ready"))
     network = _network_event(pod, events)
     if network is not None:
         reason = shortened(network.message or "")
@@ -82,19 +82,21 @@ def is_node_ready(node: Node) -> bool:
     return condition is None or condition.status == "True"
 
 
-def condition_ref(resource: Pod | Node, kind: str) -> Ref:
-    """Return the place of a condition's status, or of all conditions where it has none of that type."""
+def condition_ref(resource: Pod | Node, kind: str, field: str = "status") -> Ref:
+    """Return the place of a condition's field, or of the phase where there is no condition of that type."""
     for index, condition in enumerate(resource.status.conditions or ()):
         if condition.type == kind:
-            return resource.ref.at("status", "conditions", index, "status")
-    return resource.ref.at("status")
+            return resource.ref.at("status", "conditions", index, field)
+    return resource.ref.at("status", "phase")
 
 
 def _own_reasons(pod: Pod, events: Sequence[Event]) -> Iterator[_Explanation]:
     scheduled = pod.condition("PodScheduled")
     if scheduled is not None and scheduled.status == "False":
         reason = shortened(scheduled.message or scheduled.reason or "no node takes it")
-        yield _Explanation(f"it is not scheduled: {reason}", condition_ref(pod, "PodScheduled"))
+        field = "message" if scheduled.message else "status"
+        ref = condition_ref(pod, "PodScheduled", field)
+        yield _Explanation(f"it is not scheduled: {reason}", ref)
     yield from sorted(_container_reasons(pod), key=lambda e: not e.certain)
     if not pod.spec.node_name:
         failed = next((e for e in reversed(events) if e.reason == "FailedScheduling"), None)
@@ -159,7 +161,8 @@ def _gate_reason(pod: Pod) -> _Explanation | None:
     if not unmet:
         return None
     verb = "was never set" if unmet == unset else "is not True"
-    return _Explanation(f"readiness gate {listed(unmet)} {verb}", condition_ref(pod, unmet[0]))
+    shown = unmet[0] if pod.condition(unmet[0]) is not None else "Ready"
+    return _Explanation(f"readiness gate {listed(unmet)} {verb}", condition_ref(pod, shown))
 
 
 def _is_true(pod: Pod, kind: str) -> bool:

@@ -29,4 +29,4 @@ class Backend:
     """`namespace/name` of the pod; empty for an address without targetRef."""
 
     source: Ref
-    """The endpoint in its slice or subset, or the pod it is derived from."""
+    """The address in its slice or subset, or the pod it is derived from."""

@@ -25,7 +25,9 @@ CHECKS = {check.slug: check for check in catalogue()}
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda c: f"{c.parent.name}/{c.name}")
-def test_a_check_says_of_its_sample_what_is_expected(case: Path, request: pytest.FixtureRequest) -> None:
+def test_a_check_says_of_its_sample_what_is_expected(
+    case: Path, request: pytest.FixtureRequest
+) -> None:
     said = _run(CHECKS[case.parent.name], case)
     golden = case / "expected.txt"
     if request.config.getoption("--update-golden"):
@@ -71,7 +73,10 @@ def _written(result: Examination, quotes: dict[Ref, Quote]) -> str:
 def _problem(check: Check, problem: Problem, quotes: dict[Ref, Quote]) -> list[str]:
     severity = (problem.severity or check.severity).value
     subject = [f"service={problem.service}" if problem.service else ""]
-    subject += [f"{key}={getattr(problem, key)}" for key in ("port", "node", "pod") if getattr(problem, key)]
+    subject += [f"affects={','.join(map(str, sorted(problem.affects)))}"] if problem.affects else []
+    subject += [
+        f"{key}={getattr(problem, key)}" for key in ("port", "node", "pod") if getattr(problem, key)
+    ]
     subject += ["partial"] if problem.partial else []
     lines = [" ".join([severity, *filter(None, subject)]), f"  {problem.message}"]
     for evidence in problem.evidence:

@@ -29,7 +29,9 @@ def test_every_port_of_every_endpoint_is_a_backend_with_its_place() -> None:
         ("dns", Protocol.UDP, Endpoint("10.244.0.1", 53)),
         ("dns-tcp", Protocol.TCP, Endpoint("10.244.0.1", 53)),
     ]
-    assert found[0].source == ObjectRef("cluster/endpointslices.json", 0, ("endpoints", 0))
+    assert found[0].source == ObjectRef(
+        "cluster/endpointslices.json", 0, ("endpoints", 0, "addresses", 0)
+    )
 
 
 @pytest.mark.parametrize(
@@ -142,7 +144,7 @@ def test_endpoints_say_who_is_ready_and_not_more() -> None:
     assert (ready.ready, ready.serving, ready.node, ready.pod) == (True, True, "a", "shop/web-1")
     assert (unready.ready, unready.serving, unready.terminating) == (False, False, False)
     assert unready.source == ObjectRef(
-        "cluster/endpoints.json", 0, ("subsets", 0, "notReadyAddresses", 0)
+        "cluster/endpoints.json", 0, ("subsets", 0, "notReadyAddresses", 0, "ip")
     )
 
 

@@ -6,8 +6,8 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
 from analyzer.commands import shell
-from analyzer.expect.claims import AddressClaim, address_claims
-from analyzer.findings import Evidence, Problem, Severity, Station, check
+from analyzer.expect.claims import AddressClaim, address_claims, hides_addresses
+from analyzer.findings import Evidence, Outcome, Problem, Severity, Station, Undecided, check
 from analyzer.model.forwarding import FrontendKind
 from analyzer.model.inputs import Input
 from analyzer.phrases import counted, listed
@@ -23,7 +23,7 @@ from analyzer.snapshot import ClusterView
         "https://github.com/kubernetes/kubernetes/issues/104769",
     ),
 )
-def cluster_ip_duplicate(cluster: ClusterView) -> Iterator[Problem]:
+def cluster_ip_duplicate(cluster: ClusterView) -> Iterator[Outcome]:
     """
     Two Services have one cluster IP.
 
@@ -46,6 +46,12 @@ def cluster_ip_duplicate(cluster: ClusterView) -> Iterator[Problem]:
     for address, found in sorted(claims.items()):
         if len({c.service.key for c in found}) > 1:
             yield _problem(cluster, address, found)
+    if hides_addresses(cluster.services.values(), FrontendKind.CLUSTER_IP):
+        yield Undecided(
+            reason="cluster IPs are redacted: whether two Services have the same cannot be told",
+            missing=(Input.SERVICES.path(),),
+            command=Input.SERVICES.command(),
+        )
 
 
 def _problem(cluster: ClusterView, address: str, claims: Sequence[AddressClaim]) -> Problem:

@@ -59,11 +59,22 @@ def cluster_ip_out_of_range(cluster: ClusterView) -> Iterator[Outcome]:
         yield _problem(cluster, strays)
     elif not _is_range_right(cluster) and any(s.cluster_ips for s in cluster.services.values()):
         yield Undecided(
-            reason="the range of cluster IPs is not known: neither flags of kube-apiserver nor kubeadm's "
-            "configuration tell it",
+            reason=_unknown(cluster),
             missing=(Input.CONFIG_MAPS.path(),),
             command=Input.CONFIG_MAPS.command(),
         )
+
+
+def _unknown(cluster: ClusterView) -> str:
+    ranges = cluster.service_cidrs
+    if ranges is None:
+        return (
+            "the range of cluster IPs is not known: neither flags of kube-apiserver nor kubeadm's "
+            "configuration tell it"
+        )
+    return (
+        f"the range {listed(ranges.cidrs)} is not the one in use: default/kubernetes is not in it"
+    )
 
 
 def _strays(cluster: ClusterView) -> Iterator[_Stray]:

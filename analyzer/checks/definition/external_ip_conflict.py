@@ -6,8 +6,8 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
 from analyzer.commands import edit
-from analyzer.expect.claims import AddressClaim, address_claims
-from analyzer.findings import Evidence, Problem, Severity, Station, check
+from analyzer.expect.claims import AddressClaim, address_claims, hides_addresses
+from analyzer.findings import Evidence, Outcome, Problem, Severity, Station, Undecided, check
 from analyzer.model.forwarding import FrontendKind, ServiceKey
 from analyzer.model.inputs import Input
 from analyzer.phrases import listed
@@ -25,7 +25,7 @@ _API = ServiceKey("default", "kubernetes")
         "https://kubernetes.io/docs/reference/access-authn-authz/admission-controllers/#denyserviceexternalips",
     ),
 )
-def external_ip_conflict(cluster: ClusterView) -> Iterator[Problem]:
+def external_ip_conflict(cluster: ClusterView) -> Iterator[Outcome]:
     """
     Two Services claim one external address, at one port and protocol.
 
@@ -49,6 +49,13 @@ def external_ip_conflict(cluster: ClusterView) -> Iterator[Problem]:
             shared[address, keys].append(f"{port}/{protocol}")
     for (address, keys), ports in shared.items():
         yield _problem(cluster, address, keys, ports)
+    external_kinds = (FrontendKind.EXTERNAL_IP, FrontendKind.LOAD_BALANCER_IP)
+    if hides_addresses(cluster.services.values(), *external_kinds):
+        yield Undecided(
+            reason="external addresses are redacted: whether two Services have the same cannot be told",
+            missing=(Input.SERVICES.path(),),
+            command=Input.SERVICES.command(),
+        )
 
 
 def _claims(cluster: ClusterView) -> dict[tuple[str, str, int], list[AddressClaim]]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from analyzer.commands import edit
-from analyzer.expect.claims import AddressClaim, address_claims
+from analyzer.expect.claims import AddressClaim, address_claims, hides_addresses
 from analyzer.findings import Evidence, Outcome, Problem, Severity, Station, Undecided, check
 from analyzer.model.address import canonical_ip
 from analyzer.model.forwarding import FrontendKind, Protocol, ServiceKey
@@ -46,6 +46,7 @@ class _Taken:
     station=Station.DEFINITION,
     severity=Severity.ERROR,
     needs=(Input.SERVICES,),
+    advisory=True,
     references=(
         "https://kubernetes.io/docs/concepts/services-networking/service/#external-ips",
         "https://github.com/kubernetes/kubernetes/issues/97076",
@@ -67,24 +68,31 @@ def external_ip_hijack(view: ServiceView) -> Iterator[Outcome]:
     (and what ServiceLB of k3s does): then this is only advice.
     """
     claims = [c for c in address_claims(view.service) if c.kind is not FrontendKind.CLUSTER_IP]
-    if not claims:
-        return
-    if not view.cluster.has(Input.NODES):
+    external_kinds = (FrontendKind.EXTERNAL_IP, FrontendKind.LOAD_BALANCER_IP)
+    if hides_addresses([view.service], *external_kinds):
         yield Undecided(
-            reason="the addresses of the nodes are not known",
-            missing=(Input.NODES.path(),),
-            command=Input.NODES.command(),
+            reason=f"external addresses of {view.key} are redacted",
+            missing=(Input.SERVICES.path(),),
+            command=Input.SERVICES.command(),
         )
+    for needed in (Input.NODES, view.cluster.endpoints_input) if claims else ():
+        if not view.cluster.has(needed):
+            yield Undecided(
+                reason="the addresses of nodes and API server are not known: "
+                + view.cluster.availability(needed).reason,
+                missing=(needed.path(),),
+                command=needed.command(),
+            )
     for claim in claims:
         yield from _hijacks(view, claim)
 
 
-def _hijacks(view: ServiceView, claim: AddressClaim) -> Iterator[Problem]:
+def _hijacks(view: ServiceView, claim: AddressClaim) -> Iterator[Outcome]:
     owner = _owner(view.cluster, claim.address)
     if view.key == _API or owner is None:
         return
     taken = [(p, t) for p in view.service.ports for t in _taken(view.cluster, claim.address, p)]
-    advice = f"Take {claim.address} out of the addresses of {view.key}: " + edit(
+    advice = f"take {claim.address} out of the addresses of {view.key}: " + edit(
         view.key.namespace, "service", view.key.name
     )
     claimed = Evidence(claim.source, f"{claim.kind.value} of {view.key}")
@@ -94,16 +102,22 @@ def _hijacks(view: ServiceView, claim: AddressClaim) -> Iterator[Problem]:
             message=f"{claim.kind.value} {claim.address} of {view.key} is {owner.what}: kube-proxy takes {told} "
             "away from there",
             evidence=(claimed, *(Evidence(t.source, t.what) for _, t in taken[:3])),
-            remedy=advice,
+            remedy=advice[0].upper() + advice[1:],
             partial=True,
         )
         return
-    node_owned = claim.address in view.cluster.node_by_ip
+    node = view.cluster.node_by_ip.get(claim.address)
+    if node is not None and not node.has(Input.SOCKETS):
+        yield Undecided(
+            reason=f"whether a program answers there cannot be told without the sockets of {node.name}",
+            missing=(Input.SOCKETS.path(node.name),),
+            command=Input.SOCKETS.command(node.name),
+        )
     yield Problem(
         message=f"{claim.kind.value} {claim.address} of {view.key} is {owner.what}",
         evidence=(claimed, Evidence(owner.source, "the same address")),
-        remedy=f"Make sure that nothing else is to answer there at its ports, or else: {advice}",
-        severity=Severity.INFO if node_owned else Severity.WARNING,
+        remedy=f"Make sure that nothing else is to answer there at its ports, or else {advice}",
+        severity=Severity.WARNING if node is None else Severity.INFO,
         partial=True,
     )
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from analyzer.expect.target_port import resolve_target_port
 from analyzer.findings import Evidence, Outcome, Problem, Severity, Station, Undecided, check
 from analyzer.model.inputs import Input
-from analyzer.model.kubernetes import ServicePort
+from analyzer.model.source import ObjectRef
 from analyzer.phrases import listed
 from analyzer.snapshot import ServiceView
 
@@ -37,39 +37,58 @@ def headless_port_mapping(view: ServiceView) -> Iterator[Outcome]:
     if not service.headless or service.spec.type == "ExternalName":
         return
     for index, port in enumerate(service.ports):
-        numbers = _target_numbers(view, port)
-        if numbers is None:
+        leads_to = dict(_leads_to(view, index))
+        if leads_to and port.port not in leads_to:
+            yield _problem(view, index, leads_to)
+        elif not leads_to and not _could_be_seen(view):
             yield Undecided(
                 reason=f"where target port {port.effective_target_port} leads cannot be told without "
                 "endpoints or pods",
                 missing=(Input.ENDPOINT_SLICES.path(), Input.PODS.path()),
                 command=Input.ENDPOINT_SLICES.command(),
             )
-        elif numbers and port.port not in numbers:
-            told = listed([str(n) for n in sorted(numbers)])
-            yield Problem(
-                message=f"headless Service {service.full_name} has port {port.port}, but its pods answer on "
-                f"{told}: without a cluster IP nothing translates it",
-                evidence=(
-                    Evidence(service.ref.at("spec", "ports", index, "port"), "port of the Service"),
-                    Evidence(service.target_port_ref(index), f"leads to {told}"),
-                    Evidence(service.ref.at("spec", "clusterIP"), "headless"),
-                ),
-                remedy=f"Connect to port {told}, or make the Service one with a cluster IP",
-                port=port.label,
-            )
 
 
-def _target_numbers(view: ServiceView, port: ServicePort) -> set[int] | None:
-    """Return the ports of the pods, as published or else as declared; None where neither can be seen."""
-    if isinstance(port.effective_target_port, int) and view.service.spec.selector:
-        return {port.effective_target_port}
-    published = {b.endpoint.port for b in view.backends if b.port_name == port.name}
-    if published:
-        return published
+def _problem(view: ServiceView, index: int, leads_to: Mapping[int, ObjectRef]) -> Problem:
+    service, port = view.service, view.service.ports[index]
+    told = listed([str(n) for n in sorted(leads_to)])
+    number = min(leads_to)
+    return Problem(
+        message=f"headless Service {service.full_name} has port {port.port}, but its endpoints answer on {told}: "
+        "without a cluster IP nothing translates it",
+        evidence=(
+            Evidence(service.ref.at("spec", "ports", index, "port"), "port of the Service"),
+            Evidence(leads_to[number], f"leads to {number}"),
+            Evidence(service.ref.at("spec", "clusterIP"), "headless"),
+        ),
+        remedy=f"Connect to port {told}, or make the Service one with a cluster IP",
+        port=port.label,
+    )
+
+
+def _leads_to(view: ServiceView, index: int) -> Iterator[tuple[int, ObjectRef]]:
+    """Yield the ports of the endpoints, and where it stands: the number itself, what pods declare, or slices."""
+    service, port = view.service, view.service.ports[index]
+    target = port.effective_target_port
+    if isinstance(target, int) and service.spec.selector:
+        yield target, service.target_port_ref(index)
+        return
+    for pod in view.selected_pods:
+        found = resolve_target_port(port, pod)
+        if found.number is not None and found.declared is not None:
+            yield found.number, found.declared.source.at("containerPort")
+    published = [(s.ref.at("ports"), s.ports) for s in view.slices]
+    subsets = enumerate((view.endpoints.subsets if view.endpoints else None) or ())
+    if view.endpoints is not None and not published:
+        published = [(view.endpoints.ref.at("subsets", n, "ports"), s.ports) for n, s in subsets]
+    for ref, ports in published if not view.selected_pods else ():
+        for position, item in enumerate(ports or ()):
+            if item.port and (item.name or "") == port.name:
+                yield item.port, ref.at(position, "port")
+
+
+def _could_be_seen(view: ServiceView) -> bool:
     cluster = view.cluster
     if view.service.spec.selector and cluster.has(Input.PODS):
-        found = (resolve_target_port(port, pod).number for pod in view.selected_pods)
-        return {number for number in found if number is not None}
-    seen = cluster.has(Input.ENDPOINT_SLICES) or cluster.has(Input.ENDPOINTS)
-    return set() if seen else None
+        return True
+    return cluster.has(Input.ENDPOINT_SLICES) or cluster.has(Input.ENDPOINTS)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from analyzer.commands import edit
 from analyzer.expect.endpoints import service_families
-from analyzer.findings import Evidence, Problem, Severity, Station, check
+from analyzer.findings import Evidence, Outcome, Problem, Severity, Station, Undecided, check
 from analyzer.model.address import family_of
 from analyzer.model.inputs import Input
 from analyzer.model.kubernetes import Pod
@@ -22,7 +22,7 @@ from analyzer.snapshot import ServiceView
     needs=(Input.SERVICES, Input.PODS),
     references=("https://kubernetes.io/docs/concepts/services-networking/dual-stack/",),
 )
-def ip_family_mismatch(view: ServiceView) -> Iterator[Problem]:
+def ip_family_mismatch(view: ServiceView) -> Iterator[Outcome]:
     """
     The Service has an IP version that its pods do not have.
 
@@ -38,10 +38,18 @@ def ip_family_mismatch(view: ServiceView) -> Iterator[Problem]:
     On headless Services with `PreferDualStack`, which take what there is.
     """
     service = view.service
-    pods = [p for p in view.current_pods if p.ips]
-    if not pods or service.spec.type == "ExternalName":
+    with_address = [p for p in view.current_pods if p.ips]
+    pods = [p for p in with_address if any(_has(p, family) for family in Family)]
+    if service.spec.type == "ExternalName" or not with_address:
         return
     if service.headless and service.spec.ip_family_policy == "PreferDualStack":
+        return
+    if not pods:
+        yield Undecided(
+            reason=f"the addresses of the pods of {view.key} are redacted",
+            missing=(Input.PODS.path(),),
+            command=Input.PODS.command(),
+        )
         return
     families = _declared_families(view)
     lacking = {f: [p for p in pods if not _has(p, f)] for f in families}
@@ -102,4 +110,4 @@ def _family_ref(view: ServiceView, family: Family) -> ObjectRef:
 
 
 def _addresses_ref(pod: Pod) -> ObjectRef:
-    return pod.ref.at("status", "podIPs" if pod.status.pod_ips else "podIP")
+    return pod.ref.at("status", *(("podIPs", 0, "ip") if pod.status.pod_ips else ("podIP",)))

@@ -7,11 +7,12 @@ from collections.abc import Iterator, Sequence
 
 from analyzer.commands import edit, shell
 from analyzer.expect.claims import NodePortClaim
-from analyzer.findings import Evidence, Problem, Severity, Station, check
-from analyzer.model.forwarding import FrontendKind, Protocol
+from analyzer.findings import Evidence, Outcome, Problem, Severity, Station, Undecided, check
+from analyzer.model.forwarding import Entry, FrontendKind, Protocol
 from analyzer.model.inputs import Input
 from analyzer.model.kube_proxy import Minor, ProxyMode
 from analyzer.model.node import Socket
+from analyzer.model.source import ObjectRef, Ref
 from analyzer.phrases import counted, listed
 from analyzer.snapshot import ClusterView, NodeView
 
@@ -29,12 +30,13 @@ _IN_USE = re.compile(
     station=Station.DEFINITION,
     severity=Severity.ERROR,
     needs=(Input.SERVICES,),
+    advisory=True,
     references=(
         "https://kubernetes.io/docs/concepts/services-networking/service/#type-nodeport",
         "https://github.com/kubernetes/kubernetes/issues/64466",
     ),
 )
-def node_port_conflict(cluster: ClusterView) -> Iterator[Problem]:
+def node_port_conflict(cluster: ClusterView) -> Iterator[Outcome]:
     """
     One node port is claimed twice: by two Services, or by a Service and a program on the node.
 
@@ -85,23 +87,38 @@ def _between_services(
     )
 
 
-def _with_programs(node: NodeView) -> Iterator[Problem]:
+def _with_programs(node: NodeView) -> Iterator[Outcome]:
     """Programs that listen on a node port, where kube-proxy itself is known not to."""
-    if not node.has(Input.SOCKETS) or node.windows:
-        return
     proxy = node.kube_proxy
-    if proxy.mode is not ProxyMode.IPTABLES or not proxy.version.at_least(_OPENS_NO_SOCKETS):
+    opens_none = proxy.version.at_least(_OPENS_NO_SOCKETS)
+    if proxy.mode not in {ProxyMode.IPTABLES, ProxyMode.UNKNOWN} or opens_none is False:
         return
     claims = [
         (protocol, number, found)
         for (protocol, number), found in _sorted(node.cluster)
         if not any(c.health_check for c in found)
     ]
+    if claims and not node.has(Input.SOCKETS):
+        yield _undecided(node, Input.SOCKETS, "whether programs listen on node ports")
     taken = [(c, s) for c in claims for s in [node.listeners(c[0], c[1])] if s]
     if len(taken) == len(claims) > 1:
         return  # whoever listens on all of them is a kube-proxy, whatever its version seems to be
+    if taken and (opens_none is None or proxy.mode is ProxyMode.UNKNOWN):
+        yield _undecided(
+            node, Input.PROXY_LOG, "whether it is kube-proxy that listens on node ports"
+        )
+        return
     for (protocol, number, found), sockets in taken:
         yield _with_program(node, f"{number}/{protocol.value}", found[0], sockets[0])
+
+
+def _undecided(node: NodeView, needed: Input, what: str) -> Undecided:
+    return Undecided(
+        reason=f"{what} cannot be told without {needed.path(node.name)}",
+        missing=(needed.path(node.name),),
+        command=needed.command(node.name),
+        node=node.name,
+    )
 
 
 def _with_program(node: NodeView, port: str, claim: NodePortClaim, socket: Socket) -> Problem:
@@ -121,14 +138,21 @@ def _with_program(node: NodeView, port: str, claim: NodePortClaim, socket: Socke
     )
 
 
-def _given_up(node: NodeView) -> Iterator[Problem]:
+def _given_up(node: NodeView) -> Iterator[Outcome]:
     """Node ports for which an old kube-proxy wrote no rules, because it could not listen there."""
     comparison = node.comparison()
+    if comparison is None:
+        if any(_IN_USE.search(log.text) for log in node.proxy_log):
+            yield _undecided(node, Input.RULESET, "whether kube-proxy gave a node port up")
+        return
     missing = {
         (e.frontend.protocol, e.frontend.port): e
-        for e in (comparison.missing if comparison else ())
+        for e in comparison.missing
         if e.frontend.kind is FrontendKind.NODE_PORT
     }
+    opens_none = node.kube_proxy.version.at_least(_OPENS_NO_SOCKETS)
+    if missing and not opens_none and not node.proxy_log:
+        yield _undecided(node, Input.PROXY_LOG, "whether kube-proxy gave a node port up")
     for log in node.proxy_log if missing else ():
         found = _IN_USE.search(log.text)
         protocol = Protocol.parse(found["protocol"]) if found else None
@@ -141,10 +165,14 @@ def _given_up(node: NodeView) -> Iterator[Problem]:
             "program has it",
             evidence=(
                 Evidence(log.source, "the port is in use"),
-                Evidence(entry.source, "the node port that has no rule"),
+                Evidence(_node_port_ref(entry), "the node port that has no rule"),
             ),
             remedy=f"Find out who listens there, on {node.name}: "
             + shell("ss", "-lntup", "sport", "=", f":{entry.frontend.port}"),
             service=key,
             node=node.name,
         )
+
+
+def _node_port_ref(entry: Entry) -> Ref:
+    return entry.source.at("nodePort") if isinstance(entry.source, ObjectRef) else entry.source

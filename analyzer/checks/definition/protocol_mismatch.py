@@ -11,12 +11,12 @@ from analyzer.expect.target_port import (
     declared_ports,
     resolve_target_port,
 )
-from analyzer.findings import Evidence, Problem, Severity, Station, check
+from analyzer.findings import Evidence, Outcome, Problem, Severity, Station, Undecided, check
 from analyzer.model.forwarding import Protocol
 from analyzer.model.inputs import Input
 from analyzer.model.kubernetes import Service
 from analyzer.model.node import Socket
-from analyzer.phrases import counted
+from analyzer.phrases import counted, listed
 from analyzer.service_groups import TargetPort, target_ports
 from analyzer.snapshot import ClusterView
 
@@ -30,7 +30,7 @@ from analyzer.snapshot import ClusterView
         "https://kubernetes.io/docs/reference/networking/service-protocols/",
     ),
 )
-def protocol_mismatch(cluster: ClusterView) -> Iterator[Problem]:
+def protocol_mismatch(cluster: ClusterView) -> Iterator[Outcome]:
     """
     A Service port and the port of its pods have different protocols.
 
@@ -72,13 +72,14 @@ def _by_name(target: TargetPort) -> Iterator[Problem]:
     )
 
 
-def _by_number(cluster: ClusterView, target: TargetPort, number: int) -> Iterator[Problem]:
+def _by_number(cluster: ClusterView, target: TargetPort, number: int) -> Iterator[Outcome]:
     service, port = target.first.view.service, target.first.port
     declared = [[d for d in declared_ports(p) if d.number == number] for p in target.pods]
     others = [d for ports in declared for d in ports]
-    if service.headless or any(d.protocol is Protocol.parse(port.protocol) for d in others):
+    if service.headless:
         return
     proof = _other_listener(cluster, target, number)
+    declared_right = any(d.protocol is Protocol.parse(port.protocol) for d in others)
     if proof is not None:
         yield _problem(
             target,
@@ -87,13 +88,25 @@ def _by_number(cluster: ClusterView, target: TargetPort, number: int) -> Iterato
             Evidence(proof.source, f"the only listener on {number}"),
             severity=Severity.ERROR,
         )
-    elif all(declared) and not _serves_both(service, target.first.index, others[0].protocol):
+    elif (
+        all(declared)
+        and not declared_right
+        and not _serves_both(service, target.first.index, others[0].protocol)
+    ):
         yield _problem(
             target,
             f"the pods declare {number} as {_name(others[0])}",
             others[0].protocol,
             Evidence(others[0].source.at("protocol"), f"protocol of container port {number}"),
             severity=Severity.WARNING,
+        )
+    nodes = target.unseen_nodes(cluster)
+    for key in sorted(target.affects or {target.first.view.key}) if nodes else ():
+        yield Undecided(
+            reason=f"which protocol listens on {number} cannot be told without the sockets of {listed(nodes)}",
+            missing=tuple(Input.SOCKETS.path(n) for n in nodes),
+            command=Input.SOCKETS.command(nodes[0]),
+            service=key,
         )
 
 

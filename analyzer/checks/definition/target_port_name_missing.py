@@ -67,7 +67,7 @@ def _problem(target: TargetPort, lacking: Sequence[Pod]) -> Problem:
             Evidence(use.view.service.target_port_ref(use.index), "the name that is looked up"),
             _what_is_declared(pod, declared),
         ),
-        remedy=_remedy(target, declared),
+        remedy=_remedy(target, lacking, declared),
         service=target.service,
         affects=target.affects,
         port=target.label,
@@ -94,17 +94,21 @@ def _what_is_declared(pod: Pod, declared: Sequence[DeclaredPort]) -> Evidence:
     if named is not None:
         return Evidence(named.source.at("name"), f"a port name in pod {pod.name}")
     if declared:
-        return Evidence(declared[0].source, f"a port without a name in pod {pod.name}")
+        return Evidence(
+            declared[0].source.at("containerPort"), f"a port without a name in pod {pod.name}"
+        )
     return Evidence(pod.ref.at("spec", "containers"), f"no named port in pod {pod.name}")
 
 
-def _remedy(target: TargetPort, declared: Sequence[DeclaredPort]) -> str:
+def _remedy(target: TargetPort, lacking: Sequence[Pod], declared: Sequence[DeclaredPort]) -> str:
     use = target.first
     service = use.view.service
-    meant = _meant(use.port, declared)
     name = str(use.port.effective_target_port)
-    if meant is None:
-        return f"Give the container port in the pod template of {target.names} the name {name}"
+    meant = _meant(use.port, declared)
+    if meant is None or len(lacking) < len(target.pods):
+        return (
+            f"Give the port the name {name} in the template of {listed([p.name for p in lacking])}"
+        )
     command = set_target_port(
         service.namespace, service.name, use.index, meant.name or meant.number
     )

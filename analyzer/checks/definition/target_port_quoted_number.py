@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from analyzer.commands import set_target_port
 from analyzer.expect.target_port import PortOutcome, resolve_target_port
-from analyzer.findings import Evidence, Problem, Severity, Station, check
+from analyzer.findings import Evidence, Outcome, Problem, Severity, Station, Undecided, check
 from analyzer.model.inputs import Input
 from analyzer.snapshot import ServiceView
 
@@ -20,7 +20,7 @@ from analyzer.snapshot import ServiceView
         "https://kubernetes.io/docs/concepts/services-networking/service/#field-spec-ports",
     ),
 )
-def target_port_quoted_number(view: ServiceView) -> Iterator[Problem]:
+def target_port_quoted_number(view: ServiceView) -> Iterator[Outcome]:
     """
     A target port is a number in quotes, which Kubernetes looks up as a name.
 
@@ -42,6 +42,15 @@ def target_port_quoted_number(view: ServiceView) -> Iterator[Problem]:
         outcomes = {resolve_target_port(port, pod).outcome for pod in pods}
         published = any(b.port_name == port.name for b in view.backends)
         if outcomes != {PortOutcome.QUOTED_NUMBER} or published:
+            continue
+        needed = view.cluster.endpoints_input
+        if not view.cluster.has(needed):
+            yield Undecided(
+                reason="whether the quotes are the Service's own cannot be told: "
+                + view.cluster.availability(needed).reason,
+                missing=(needed.path(),),
+                command=needed.command(),
+            )
             continue
         yield Problem(
             message=f'targetPort of port {port.label} is the text "{target}", not the number: no container '

@@ -6,14 +6,14 @@ from collections.abc import Iterator, Sequence
 
 from analyzer.commands import edit, set_target_port, shell
 from analyzer.expect.target_port import DeclaredPort, declared_ports
-from analyzer.findings import Evidence, Problem, Severity, Station, check
+from analyzer.findings import Evidence, Outcome, Problem, Severity, Station, Undecided, check
 from analyzer.model.forwarding import Protocol
 from analyzer.model.inputs import Input
 from analyzer.model.kubernetes import Pod, ServicePort
 from analyzer.model.source import ObjectRef, SourceRef
 from analyzer.phrases import counted, listed
 from analyzer.service_groups import TargetPort, target_ports
-from analyzer.snapshot import ClusterView
+from analyzer.snapshot import ClusterView, NodeView
 
 
 @check(
@@ -21,12 +21,13 @@ from analyzer.snapshot import ClusterView
     severity=Severity.WARNING,
     needs=(Input.SERVICES, Input.PODS),
     consequence_of=("protocol-mismatch",),
+    advisory=True,
     references=(
         "https://kubernetes.io/docs/tasks/debug/debug-application/debug-service/#is-the-service-defined-correctly",
         "https://kubernetes.io/docs/concepts/services-networking/service/#field-spec-ports",
     ),
 )
-def target_port_unknown(cluster: ClusterView) -> Iterator[Problem]:
+def target_port_unknown(cluster: ClusterView) -> Iterator[Outcome]:
     """
     A Service sends to a port number that none of its pods declares, or on which nothing listens.
 
@@ -47,6 +48,18 @@ def target_port_unknown(cluster: ClusterView) -> Iterator[Problem]:
         if isinstance(number, int) and not target.first.view.service.headless:
             yield from _proven(cluster, target, number)
             yield from _suspected(target, number)
+            yield from _unseen(cluster, target)
+
+
+def _unseen(cluster: ClusterView, target: TargetPort) -> Iterator[Undecided]:
+    nodes = target.unseen_nodes(cluster)
+    for key in sorted(target.affects or {target.first.view.key}) if nodes else ():
+        yield Undecided(
+            reason=f"whether its target port is listened on cannot be told without the sockets of {listed(nodes)}",
+            missing=tuple(Input.SOCKETS.path(n) for n in nodes),
+            command=Input.SOCKETS.command(nodes[0]),
+            service=key,
+        )
 
 
 def _proven(cluster: ClusterView, target: TargetPort, number: int) -> Iterator[Problem]:
@@ -56,14 +69,15 @@ def _proven(cluster: ClusterView, target: TargetPort, number: int) -> Iterator[P
     if not closed:
         return
     nodes = sorted({p.spec.node_name for p in closed})
+    shown = _socket_evidence(cluster.nodes[nodes[0]], port, number)
+    only_loopback = shown.source != SourceRef(Input.SOCKETS.path(nodes[0]), 1)
+    what = "only a loopback address answers" if only_loopback else "nothing listens there"
     yield Problem(
-        message=f"targetPort {number}/{port.protocol} of {target.names}: nothing listens there on {listed(nodes)}, "
-        f"whose network {len(closed)} of {counted(len(pods), 'pod')} {'uses' if len(closed) == 1 else 'use'}",
+        message=f"targetPort {number}/{port.protocol} of {target.names}: {what} on {listed(nodes)}, whose network "
+        f"{len(closed)} of {counted(len(pods), 'pod')} {'uses' if len(closed) == 1 else 'use'}",
         evidence=(
             Evidence(_target_ref(target), "where the Service sends to"),
-            Evidence(
-                SourceRef(Input.SOCKETS.path(nodes[0]), 1), f"no socket on {number} in this list"
-            ),
+            shown,
             Evidence(closed[0].ref.at("spec", "hostNetwork"), "the pod uses its node's network"),
         ),
         remedy=f"Set targetPort to the port on which the process listens; on {nodes[0]}: "
@@ -84,6 +98,16 @@ def _is_closed(cluster: ClusterView, pod: Pod, port: ServicePort, number: int) -
     if not node.has(Input.SOCKETS) or not node.sockets:
         return False
     return not any(node.listeners(p, number) for p in (Protocol.TCP, Protocol.UDP))
+
+
+def _socket_evidence(node: NodeView, port: ServicePort, number: int) -> Evidence:
+    """Return the socket on a loopback address, or else the head of the list that lacks the port."""
+    found = (s for s in node.sockets if (s.protocol, s.port) == (port.protocol, number))
+    loopback = next(found, None)
+    if loopback is not None:
+        return Evidence(loopback.source, "answers the node itself only")
+    path = Input.SOCKETS.path(node.name)
+    return Evidence(SourceRef(path, 1), f"no socket on {number} in this list")
 
 
 def _suspected(target: TargetPort, number: int) -> Iterator[Problem]:

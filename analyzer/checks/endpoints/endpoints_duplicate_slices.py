@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from analyzer.commands import shell
 from analyzer.expect.publication import MIRRORING_CONTROLLER, SLICE_CONTROLLER
-from analyzer.findings import Evidence, Problem, Severity, Station, check
+from analyzer.findings import Evidence, Outcome, Problem, Severity, Station, Undecided, check
 from analyzer.model.inputs import Input
 from analyzer.model.kubernetes import EndpointSlice
 from analyzer.phrases import listed
@@ -19,12 +19,13 @@ _LABEL = "endpointslice.kubernetes.io/managed-by"
     station=Station.ENDPOINTS,
     severity=Severity.WARNING,
     needs=(Input.SERVICES, Input.ENDPOINT_SLICES),
+    advisory=True,
     references=(
         "https://github.com/kubernetes/kubernetes/issues/111929",
         "https://kubernetes.io/docs/concepts/services-networking/endpoint-slices/#management",
     ),
 )
-def endpoints_duplicate_slices(view: ServiceView) -> Iterator[Problem]:
+def endpoints_duplicate_slices(view: ServiceView) -> Iterator[Outcome]:
     """
     A Service has EndpointSlices of a controller that does not look after it any more.
 
@@ -41,6 +42,8 @@ def endpoints_duplicate_slices(view: ServiceView) -> Iterator[Problem]:
     """
     if view.service.spec.type == "ExternalName":
         return
+    if view.cluster.lacks_slices:
+        yield _undecided()
     orphaned_by = MIRRORING_CONTROLLER if view.service.spec.selector else SLICE_CONTROLLER
     left = [s for s in view.slices if s.managed_by == orphaned_by and s.endpoints]
     if not left:
@@ -59,6 +62,15 @@ def endpoints_duplicate_slices(view: ServiceView) -> Iterator[Problem]:
         remedy=shell(
             "kubectl", "-n", view.key.namespace, "delete", "endpointslice", *[s.name for s in left]
         ),
+    )
+
+
+def _undecided() -> Undecided:
+    needed = Input.ENDPOINT_SLICES
+    return Undecided(
+        reason=f"{needed.path()} is not in the bundle",
+        missing=(needed.path(),),
+        command=needed.command(),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from analyzer.commands import shell
 from analyzer.expect.changes import is_settled, parse_time
@@ -38,17 +39,35 @@ def endpoints_not_written(cluster: ClusterView) -> Iterator[Outcome]:
     ## Where it is silent
     While all of these Services are younger than a minute.
     """
-    needed = cluster.endpoints_input
-    if not cluster.has(needed):
-        yield Undecided(
-            reason=cluster.availability(needed).reason,
-            missing=(needed.path(),),
-            command=needed.command(),
-        )
-        return
+    yield from _unseen(cluster)
     unwritten = [view for view in cluster.service_views.values() if view.unwritten]
     if any(_is_old(view) for view in unwritten):
         yield _problem(cluster, [v for v in unwritten if _has_something_to_write(v)] or unwritten)
+
+
+def _unseen(cluster: ClusterView) -> Iterator[Undecided]:
+    """Yield what the bundle would have to hold for a sure answer."""
+    needed = Input.ENDPOINT_SLICES if cluster.lacks_slices else cluster.endpoints_input
+    if cluster.lacks_slices or not cluster.has(needed):
+        yield _undecided(cluster, needed)
+        return
+    views = cluster.service_views.values()
+    if not cluster.has(Input.PODS) and any(
+        v.service.spec.selector and v.slices and not v.backends for v in views
+    ):
+        yield _undecided(cluster, Input.PODS)
+    if not cluster.has(Input.ENDPOINTS):
+        for view in views:
+            if not view.service.spec.selector and not view.slices and view.proxied:
+                yield replace(_undecided(cluster, Input.ENDPOINTS), service=view.key)
+
+
+def _undecided(cluster: ClusterView, needed: Input) -> Undecided:
+    return Undecided(
+        reason=cluster.availability(needed).reason or f"{needed.path()} is not in the bundle",
+        missing=(needed.path(),),
+        command=needed.command(),
+    )
 
 
 def _is_old(view: ServiceView) -> bool:
@@ -59,47 +78,58 @@ def _is_old(view: ServiceView) -> bool:
 
 def _has_something_to_write(view: ServiceView) -> bool:
     """Tell whether there are, or would be, pods: a Service without them would have no endpoints anyway."""
-    return bool(view.selected_pods or view.workloads or not view.service.spec.selector)
+    known = view.cluster.has(Input.PODS) and view.cluster.has(Input.DEPLOYMENTS)
+    wanted = view.selected_pods or view.workloads or not view.service.spec.selector
+    return bool(wanted) or not known
 
 
 def _problem(cluster: ClusterView, views: Sequence[ServiceView]) -> Problem:
-    what = "EndpointSlices" if cluster.endpoints_input is Input.ENDPOINT_SLICES else "Endpoints"
-    names = [v.service.full_name for v in views]
     idle = _idle_deployments(cluster)
-    signs = [_no_slice(v) for v in views[:3]]
-    signs.extend(
+    stale = [v.key for v in cluster.service_views.values() if v.differences and not v.unwritten]
+    affected = frozenset((*(v.key for v in views), *stale))
+    evidence = [_nothing(v) for v in views[:3]]
+    evidence.extend(
         Evidence(w.ref.at("spec", "replicas"), f"no ReplicaSet was made for {w.full_name}")
         for w in idle[:2]
     )
-    controllers = list(_controller_trouble(cluster))
-    told = f"; nor were ReplicaSets made for {counted(len(idle), 'Deployment')}" if idle else ""
-    stale = [v.key for v in cluster.service_views.values() if v.differences and not v.unwritten]
+    evidence.extend(_controller_trouble(cluster))
     return Problem(
-        message=f"no {what} were written for {counted(len(views), 'Service')} ({listed(names)})"
-        f"{told}: {_blame(cluster, idle)}",
-        evidence=(*signs, *controllers),
+        message=f"no endpoints were written for {_names(views)}{_told(idle)}: {_blame(cluster, idle)}",
+        evidence=tuple(evidence),
         remedy="Find out why kube-controller-manager does not run, or may not write: "
         + shell(*("kubectl", "-n", "kube-system", "get", "pods,leases", "-o", "wide")),
-        service=views[0].key if len(views) == 1 and not stale else None,
-        affects=frozenset((*(v.key for v in views), *stale))
-        if len(views) > 1 or stale
-        else frozenset(),
+        service=views[0].key if len(affected) == 1 else None,
+        affects=affected if len(affected) > 1 else frozenset(),
     )
 
 
+def _names(views: Sequence[ServiceView]) -> str:
+    names = listed([v.service.full_name for v in views])
+    return names if len(views) == 1 else f"{counted(len(views), 'Service')} ({names})"
+
+
+def _told(idle: Sequence[Workload]) -> str:
+    return f"; nor were ReplicaSets made for {counted(len(idle), 'Deployment')}" if idle else ""
+
+
 def _blame(cluster: ClusterView, idle: Sequence[Workload]) -> str:
-    served = any(v.slices or v.endpoints for v in cluster.service_views.values() if v.workloads)
+    served = any(
+        v.slices or v.endpoints
+        for v in cluster.service_views.values()
+        if v.service.spec.selector and not v.unwritten
+    )
     missed = served and not idle
-    return f"kube-controller-manager {'missed that' if missed else 'does not do its work'}"
+    return f"kube-controller-manager {'missed it' if missed else 'does not do its work'}"
 
 
-def _no_slice(view: ServiceView) -> Evidence:
+def _nothing(view: ServiceView) -> Evidence:
     service = view.service
     if not service.spec.selector and view.endpoints is not None:
-        return Evidence(
-            view.endpoints.ref.at("metadata", "name"), "not mirrored to an EndpointSlice"
-        )
-    return Evidence(service.ref.at("metadata", "name"), "a Service for which there is none")
+        ref = view.endpoints.ref.at("metadata", "name")
+        return Evidence(ref, "Endpoints that were not mirrored to an EndpointSlice")
+    if view.slices:
+        return Evidence(view.slices[0].ref.at("endpoints"), "empty, although pods are ready")
+    return Evidence(service.ref.at("metadata", "name"), "a Service for which there is nothing")
 
 
 def _idle_deployments(cluster: ClusterView) -> list[Workload]:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Container, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from analyzer.commands import shell
 from analyzer.expect.changes import is_settled, parse_time
 from analyzer.expect.publication import Difference, DifferenceKind, differences_from_endpoints
+from analyzer.expect.readiness import condition_ref
 from analyzer.findings import Evidence, Outcome, Problem, Severity, Station, Undecided, check
+from analyzer.model.address import canonical_ip, family_of
+from analyzer.model.backend import Backend
+from analyzer.model.forwarding import ServiceKey
 from analyzer.model.inputs import Input
-from analyzer.phrases import counted, listed
-from analyzer.snapshot import ClusterView, ServiceView
+from analyzer.phrases import listed
+from analyzer.snapshot import Availability, ClusterView, ServiceView
 
 _SHOWN = 3
 
@@ -35,6 +39,7 @@ class _Stale:
     severity=Severity.ERROR,
     needs=(Input.SERVICES, Input.PODS),
     consequence_of=("endpoints-not-written",),
+    advisory=True,
     references=(
         "https://kubernetes.io/docs/concepts/services-networking/endpoint-slices/#management",
         "https://github.com/kubernetes/kubernetes/issues/117193",
@@ -57,22 +62,24 @@ def endpoints_stale(cluster: ClusterView) -> Iterator[Outcome]:
     way, on endpoints that others write (no selector, other `managed-by`), and on terminating pods.
     Where only the Endpoints object differs, and kube-proxy reads EndpointSlices, it is a warning.
     """
-    needed = cluster.endpoints_input
-    if not cluster.has(needed):
-        yield Undecided(
-            reason=cluster.availability(needed).reason,
-            missing=(needed.path(),),
-            command=needed.command(),
-        )
-        return
+    needed = Input.ENDPOINT_SLICES if cluster.lacks_slices else cluster.endpoints_input
+    if cluster.lacks_slices or not cluster.has(needed):
+        yield _undecided(cluster, needed)
     stale = [s for v in cluster.service_views.values() for s in _stale(v)]
     if stale:
         yield _problem(cluster, stale)
-    if needed is Input.ENDPOINT_SLICES and cluster.has(Input.ENDPOINTS):
-        known = {s.view.key for s in stale}
-        for view in cluster.service_views.values():
-            if view.key not in known:
-                yield from _only_endpoints(view)
+    for view in cluster.service_views.values():
+        yield from _untold(view)
+    if cluster.endpoints_input is Input.ENDPOINT_SLICES:
+        yield from _only_endpoints(cluster, {s.view.key for s in stale})
+
+
+def _undecided(cluster: ClusterView, needed: Input) -> Undecided:
+    return Undecided(
+        reason=cluster.availability(needed).reason or f"{needed.path()} is not in the bundle",
+        missing=(needed.path(),),
+        command=needed.command(),
+    )
 
 
 def _stale(view: ServiceView) -> Iterator[_Stale]:
@@ -84,14 +91,28 @@ def _stale(view: ServiceView) -> Iterator[_Stale]:
 def _is_felt(view: ServiceView, difference: Difference) -> bool:
     """Tell whether traffic goes somewhere else because of it, and its pod did not go this very minute."""
     expected, published = difference.expected, difference.published
-    ready = bool((published and published.ready) or (expected and expected.ready))
     if expected is not None and expected.terminating:
         return False
-    return ready and not (published is not None and _changed_lately(view.cluster, published.pod))
+    if published is not None and (
+        published.port_name in _quoted_ports(view) or _may_have_gone_lately(view.cluster, published)
+    ):
+        return False
+    return bool((published and published.ready) or (expected and expected.ready))
 
 
-def _changed_lately(cluster: ClusterView, pod: str) -> bool:
-    namespace, _, name = pod.partition("/")
+def _untold(view: ServiceView) -> Iterator[Undecided]:
+    """Pods that are gone: without events it cannot be told since when."""
+    if not _lacks_events(view.cluster):
+        return
+    gone = [d.published for d in view.differences if d.published and d.published.ready]
+    if any(b.pod and b.pod not in view.cluster.pod_by_name for b in gone):
+        yield replace(_undecided(view.cluster, Input.EVENTS), service=view.key)
+
+
+def _may_have_gone_lately(cluster: ClusterView, published: Backend) -> bool:
+    if _lacks_events(cluster) and published.pod and published.pod not in cluster.pod_by_name:
+        return True
+    namespace, _, name = published.pod.partition("/")
     times = [
         parse_time(e.last_timestamp or e.event_time)
         for e in cluster.events_about("Pod", namespace, name)
@@ -99,15 +120,28 @@ def _changed_lately(cluster: ClusterView, pod: str) -> bool:
     return any(t and not is_settled(t, cluster.identity.created_at, 0) for t in times)
 
 
+def _lacks_events(cluster: ClusterView) -> bool:
+    return cluster.availability(Input.EVENTS).availability is Availability.ABSENT
+
+
+def _quoted_ports(view: ServiceView) -> frozenset[str]:
+    """Return the ports whose target is a number in quotes: that it was found tells of the tool that quoted it."""
+    return frozenset(
+        p.name
+        for p in view.service.ports
+        if str(p.effective_target_port).isdigit() and isinstance(p.effective_target_port, str)
+    )
+
+
 def _problem(cluster: ClusterView, stale: Sequence[_Stale]) -> Problem:
     several = len(stale) > 1
     first = stale[0]
-    told = listed([_told(first.view, d) for d in first.differences])
-    others = f"; so do those of {listed([str(s.view.key) for s in stale[1:]])}" if several else ""
+    others = f"; nor do those of {listed([str(s.view.key) for s in stale[1:]])}" if several else ""
     evidence = [e for s in stale[:_SHOWN] for d in s.differences[:2] for e in _evidence(cluster, d)]
     return Problem(
-        message=f"the endpoints of {first.view.key} do not follow its pods: {told}{others}",
-        evidence=tuple(evidence[:6]),
+        message=f"the endpoints of {first.view.key} do not follow its pods: "
+        f"{_told(first.view, first.differences)}{others}",
+        evidence=tuple(dict.fromkeys(evidence))[:6],
         remedy="Find out why kube-controller-manager does not follow the pods; then let it write the slices anew: "
         + shell(
             *("kubectl", "-n", first.view.key.namespace, "delete", "endpointslice"),
@@ -119,47 +153,70 @@ def _problem(cluster: ClusterView, stale: Sequence[_Stale]) -> Problem:
     )
 
 
-def _told(view: ServiceView, difference: Difference) -> str:
+def _told(view: ServiceView, differences: Sequence[Difference]) -> str:
+    """Tell the first differences, those of several ports of one address once."""
+    texts = list(dict.fromkeys(_difference(view, d) for d in differences))
+    more = f" ({len(texts) - _SHOWN:,} more)" if len(texts) > _SHOWN else ""
+    return "; ".join(texts[:_SHOWN]) + more
+
+
+def _difference(view: ServiceView, difference: Difference) -> str:
     expected, published = difference.expected, difference.published
-    if difference.kind is DifferenceKind.MISSING and expected:
-        return f"{expected.endpoint} of ready pod {expected.pod} is not published"
-    if published is None or expected is None:
-        pod = view.cluster.pod_by_name.get(published.pod) if published and published.pod else None
-        where = f"pod {pod.full_name} has {listed(pod.ips)}" if pod and pod.ips else "no pod has it"
-        return f"{published.endpoint if published else ''} is published, but {where}"
-    state = "ready, but its pod is not" if published.ready else "not ready, but its pod is"
-    return f"{published.endpoint} is published as {state}"
+    if published is None:
+        return (
+            f"ready pod {expected.pod} ({expected.endpoint.address}) is missing" if expected else ""
+        )
+    address = published.endpoint.address
+    if expected is not None:
+        state = "ready, but its pod is not" if published.ready else "not ready, but its pod is"
+        return f"{address} is published as {state}"
+    pod = view.cluster.pod_by_name.get(published.pod)
+    if pod is None or pod.finished:
+        return f"{address} is published, but no pod has it"
+    own = [ip for ip in pod.ips if family_of(ip) is family_of(address)]
+    if address in map(canonical_ip, own):
+        return f"{published.endpoint} is published, but {view.key} does not call for it"
+    return f"{address} is published, but pod {pod.full_name} has {listed(own) or 'no address'}"
 
 
 def _evidence(cluster: ClusterView, difference: Difference) -> Iterator[Evidence]:
     expected, published = difference.expected, difference.published
     if published is not None:
-        yield Evidence(published.source, f"published: {published.endpoint}")
-    if expected is not None:
-        yield Evidence(expected.source, f"pod {expected.pod}")
-    elif published is not None and published.pod in cluster.pod_by_name:
-        pod = cluster.pod_by_name[published.pod]
-        yield Evidence(pod.ref.at("status", "podIP"), f"pod {pod.full_name}")
+        yield Evidence(published.source, f"published: {published.endpoint.address}")
+    name = expected.pod if expected else published.pod if published else ""
+    pod = cluster.pod_by_name.get(name)
+    if pod is not None and difference.kind is DifferenceKind.READINESS:
+        yield Evidence(condition_ref(pod, "Ready"), f"pod {name}: condition Ready")
+    elif pod is not None:
+        yield Evidence(pod.ref.at("status", "podIP"), f"address of pod {name}")
 
 
-def _only_endpoints(view: ServiceView) -> Iterator[Problem]:
-    if view.endpoints is None or view.unwritten:
+def _only_endpoints(cluster: ClusterView, told: Container[ServiceKey]) -> Iterator[Outcome]:
+    """Endpoints objects that differ although the slices do not."""
+    if not cluster.has(Input.ENDPOINTS):
+        yield _undecided(cluster, Input.ENDPOINTS)
         return
-    if not is_settled(view.last_change, view.cluster.identity.created_at, 0):
-        return
-    found: Mapping[str, Difference] = {
-        _told(view, d): d
-        for d in differences_from_endpoints(view.service, view.matching_pods, view.endpoints)
-        if _is_felt(view, d)
-    }
-    if found:
-        evidence = [e for d in list(found.values())[:2] for e in _evidence(view.cluster, d)]
-        yield Problem(
-            message=f"the Endpoints object of {view.key}, unlike its EndpointSlices, does not follow its pods: "
-            f"{listed(list(found))}; {counted(len(found), 'address')} affected",
-            evidence=tuple(evidence[:4]),
-            remedy="Only readers of Endpoints see this; let the controller write it anew: "
-            + shell("kubectl", "-n", view.key.namespace, "delete", "endpoints", view.key.name),
-            service=view.key,
-            severity=Severity.WARNING,
-        )
+    for view in cluster.service_views.values():
+        settled = is_settled(view.last_change, cluster.identity.created_at, 0)
+        if view.endpoints is None or view.unwritten or view.key in told or not settled:
+            continue
+        found = [
+            d
+            for d in differences_from_endpoints(view.service, view.matching_pods, view.endpoints)
+            if _is_felt(view, d)
+        ]
+        if found:
+            yield _endpoints_problem(view, found)
+
+
+def _endpoints_problem(view: ServiceView, found: Sequence[Difference]) -> Problem:
+    evidence = [e for d in found[:2] for e in _evidence(view.cluster, d)]
+    return Problem(
+        message=f"the Endpoints object of {view.key}, unlike its EndpointSlices, does not follow its pods: "
+        f"{_told(view, found)}",
+        evidence=tuple(dict.fromkeys(evidence))[:4],
+        remedy="Only readers of Endpoints see this; let the controller write it anew: "
+        + shell("kubectl", "-n", view.key.namespace, "delete", "endpoints", view.key.name),
+        service=view.key,
+        severity=Severity.WARNING,
+    )

@@ -16,6 +16,7 @@ from analyzer.snapshot import ServiceView
     station=Station.ENDPOINTS,
     severity=Severity.WARNING,
     needs=(Input.SERVICES, Input.ENDPOINTS),
+    advisory=True,
     references=(
         "https://kubernetes.io/docs/concepts/services-networking/service/#over-capacity-endpoints",
     ),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from difflib import get_close_matches
 
 from analyzer.commands import edit
@@ -47,31 +48,39 @@ def manual_endpoints_missing(view: ServiceView) -> Iterator[Outcome]:
         return
     if view.key == _WRITTEN_BY_API_SERVER or _elects_leader(view.endpoints):
         return
-    needed = view.cluster.endpoints_input
-    if not view.cluster.has(needed):
-        yield Undecided(
-            reason=view.cluster.availability(needed).reason,
-            missing=(needed.path(),),
-            command=needed.command(),
-        )
+    cluster = view.cluster
+    needed = Input.ENDPOINT_SLICES if cluster.lacks_slices else cluster.endpoints_input
+    if cluster.lacks_slices or not cluster.has(needed):
+        yield _undecided(view, needed)
     elif not view.backends:
         yield from _nothing_usable(view)
     elif not any(b.ready or (b.serving and b.terminating) for b in view.backends):
         yield _problem(
             view,
             f"all endpoints that were written for {view.key}, which has no selector, are marked not ready",
-            Evidence(view.backends[0].source, "not ready"),
+            Evidence(view.backends[0].source, "an address that is marked not ready"),
         )
     elif not view.service.headless:
         yield from _unjoined_ports(view)
+
+
+def _undecided(view: ServiceView, needed: Input) -> Undecided:
+    return Undecided(
+        reason=view.cluster.availability(needed).reason or f"{needed.path()} is not in the bundle",
+        missing=(needed.path(),),
+        command=needed.command(),
+    )
 
 
 def _elects_leader(item: Endpoints | None) -> bool:
     return item is not None and LEADER_ANNOTATION in item.annotations
 
 
-def _nothing_usable(view: ServiceView) -> Iterator[Problem]:
+def _nothing_usable(view: ServiceView) -> Iterator[Outcome]:
     item = view.endpoints
+    if not view.slices and not view.cluster.has(Input.ENDPOINTS):
+        yield _undecided(view, Input.ENDPOINTS)
+        return
     filled = item is not None and any(s.addresses for s in item.subsets or ())
     if item is not None and filled:
         # Who should have mirrored them is told by endpoints-not-written.
@@ -86,7 +95,8 @@ def _nothing_usable(view: ServiceView) -> Iterator[Problem]:
     if view.slices or item is not None:
         if view.service.headless:
             return
-        ref = view.slices[0].ref.at("endpoints") if view.slices else item.ref.at("subsets")  # type: ignore[union-attr]
+        held = view.slices[0] if view.slices else view.endpoints
+        ref = held.ref.at("metadata", "name") if held else view.service.ref
         yield _problem(
             view,
             f"the endpoints that were written for {view.key}, which has no selector, hold no address with a port",
@@ -125,27 +135,30 @@ def _unjoined_ports(view: ServiceView) -> Iterator[Problem]:
         if (port.name, Protocol.parse(port.protocol)) in offered:
             continue
         ref = view.service.ref.at("spec", "ports", index)
-        yield _problem(
-            view,
-            f"no endpoint of {view.key} has a port {port.name or 'without name'} ({port.protocol}), as its "
-            f"Service port has; they have {listed(names)}",
-            Evidence(ref.at("name") if port.name else ref.at("port"), "port of the Service"),
-            Evidence(_ports_of(view), "ports of the endpoints"),
+        wanted = f"{port.name or 'without name'} ({port.protocol})"
+        yield replace(
+            _problem(
+                view,
+                f"no endpoint of {view.key} has a port {wanted}, as its Service port has; they have {listed(names)}",
+                Evidence(ref.at("name") if port.name else ref.at("port"), "port of the Service"),
+                Evidence(_ports_of(view), "ports of the endpoints"),
+            ),
+            remedy=f"Give the port of the endpoints the name and protocol of the Service's port: {wanted}",
             port=port.label,
         )
 
 
 def _ports_of(view: ServiceView) -> ObjectRef:
     if view.cluster.endpoints_input is Input.ENDPOINT_SLICES:
-        return view.slices[0].ref.at("ports")
-    assert view.endpoints is not None
-    return view.endpoints.ref.at("subsets", 0, "ports")
+        ref, ports = view.slices[0].ref.at("ports", 0), view.slices[0].ports
+    else:
+        assert view.endpoints is not None
+        subsets = view.endpoints.subsets or ()
+        ref, ports = view.endpoints.ref.at("subsets", 0, "ports", 0), subsets[0].ports
+    return ref.at("name" if ports and ports[0].name else "port")
 
 
-def _problem(
-    view: ServiceView, message: str, *evidence: Evidence, port: str | None = None
-) -> Problem:
-    namespace, name = view.key.namespace, view.key.name
+def _problem(view: ServiceView, message: str, *evidence: Evidence) -> Problem:
     return Problem(
         message=message,
         evidence=(
@@ -153,6 +166,5 @@ def _problem(
             Evidence(view.service.ref.at("metadata", "name"), "a Service without selector"),
         ),
         remedy="Write an EndpointSlice with the label kubernetes.io/service-name and the Service's port names, or "
-        "give the Service a selector: " + edit(namespace, "service", name),
-        port=port,
+        "give the Service a selector: " + edit(view.key.namespace, "service", view.key.name),
     )

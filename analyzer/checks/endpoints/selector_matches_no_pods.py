@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from analyzer.commands import edit, patch, pointer, shell
 from analyzer.expect.label_distance import Deviation, LabelStep, steps_to_labels
-from analyzer.findings import Evidence, Problem, Severity, Station, check
+from analyzer.findings import Evidence, Outcome, Problem, Severity, Station, Undecided, check
 from analyzer.model.inputs import Input
 from analyzer.model.kubernetes import Event, Labels, Pod, Workload
 from analyzer.phrases import counted, listed, shortened
@@ -25,7 +25,7 @@ from analyzer.snapshot import ClusterView, ServiceView
         "https://kubernetes.io/docs/concepts/services-networking/service/#services-with-selectors",
     ),
 )
-def selector_matches_no_pods(cluster: ClusterView) -> Iterator[Problem]:
+def selector_matches_no_pods(cluster: ClusterView) -> Iterator[Outcome]:
     """
     No pod of the namespace carries the labels that a Service selects.
 
@@ -49,13 +49,31 @@ def selector_matches_no_pods(cluster: ClusterView) -> Iterator[Problem]:
             groups[view.key.namespace, frozenset(selector.items())].append(view)
     for views in groups.values():
         problem = _problem(views[0])
-        several = len(views) > 1
-        others = listed([str(v.key) for v in views[1:]])
-        yield replace(
-            problem,
-            message=problem.message + (f" (selected by {others} as well)" if several else ""),
-            service=None if several else views[0].key,
-            affects=frozenset(v.key for v in views) if several else frozenset(),
+        yield _of_all(problem, views)
+        if problem.severity is Severity.INFO and not views[0].workloads:
+            yield from _untold(views)
+
+
+def _of_all(problem: Problem, views: Sequence[ServiceView]) -> Problem:
+    """Return the problem, placed at all Services with this selector."""
+    if len(views) == 1:
+        return replace(problem, service=views[0].key)
+    others = listed([str(v.key) for v in views[1:]])
+    return replace(
+        problem,
+        message=f"{problem.message} (selected by {others} as well)",
+        affects=frozenset(v.key for v in views),
+    )
+
+
+def _untold(views: Sequence[ServiceView]) -> Iterator[Undecided]:
+    for view in views:
+        yield Undecided(
+            reason="whether its pods are scaled to 0 on purpose cannot be told: "
+            + view.cluster.availability(Input.DEPLOYMENTS).reason,
+            missing=(Input.DEPLOYMENTS.path(),),
+            command=Input.DEPLOYMENTS.command(),
+            service=view.key,
         )
 
 
@@ -240,6 +258,7 @@ def _unlike(view: ServiceView, head: str) -> Problem:
         evidence=tuple(evidence),
         remedy=f"Create the pods that {service.full_name} is meant for, or correct its selector: "
         + edit(service.namespace, "service", service.name),
+        severity=None if view.cluster.has(Input.DEPLOYMENTS) else Severity.INFO,
     )
 
 

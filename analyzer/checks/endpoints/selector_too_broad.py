@@ -104,8 +104,7 @@ def _workload_of(cluster: ClusterView, pod: Pod) -> str:
             if (workload.kind, workload.name) == ("ReplicaSet", owner.name):
                 made_by = next(iter(workload.metadata.owner_references or ()), None)
                 return f"{made_by.kind} {made_by.name}" if made_by else f"ReplicaSet {owner.name}"
-        name = owner.name.removesuffix(f"-{pod.labels.get('pod-template-hash', '')}")
-        return f"Deployment {name}"
+        return f"Deployment {owner.name.rpartition('-')[0] or owner.name}"
     return f"{owner.kind} {owner.name}"
 
 
@@ -142,7 +141,8 @@ def _remedy(view: ServiceView, meant: Sequence[Pod], foreign: Sequence[Pod]) -> 
             if any(p.labels.get(key) == value for p in foreign):
                 continue
             operation = {"op": "add", "path": pointer("spec", "selector", key), "value": value}
-            return patch(service.namespace, "service", service.name, operation)
+            change = patch(service.namespace, "service", service.name, operation)
+            return f"{change}  # if pods like {meant[0].name} are meant"
     return (
         "Give the right pods a label of their own in their template, and add it to the selector: "
         + edit(service.namespace, "service", service.name)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from analyzer.commands import shell
 from analyzer.expect.backends import HEADLESS_LABEL, OTHER_PROXY_LABEL
-from analyzer.findings import Evidence, Problem, Severity, Station, check
+from analyzer.findings import Evidence, Outcome, Problem, Severity, Station, Undecided, check
 from analyzer.model.inputs import Input
 from analyzer.model.kubernetes import Pod
 from analyzer.snapshot import ServiceView
@@ -21,7 +21,7 @@ from analyzer.snapshot import ServiceView
         "https://kubernetes.io/docs/reference/labels-annotations-taints/#servicekubernetesioheadless",
     ),
 )
-def service_for_another_proxy(view: ServiceView) -> Iterator[Problem]:
+def service_for_another_proxy(view: ServiceView) -> Iterator[Outcome]:
     """
     A label tells kube-proxy to leave the Service alone.
 
@@ -54,8 +54,15 @@ def service_for_another_proxy(view: ServiceView) -> Iterator[Problem]:
         evidence=tuple(evidence),
         remedy="If no other proxy is meant to serve it: "
         + shell("kubectl", "-n", service.namespace, "label", "service", service.name, f"{label}-"),
-        severity=Severity.INFO if pod else None,
+        severity=Severity.INFO if pod or not view.cluster.has(Input.PODS) else None,
     )
+    if not view.cluster.has(Input.PODS):
+        yield Undecided(
+            reason="whether that proxy runs cannot be told: "
+            + view.cluster.availability(Input.PODS).reason,
+            missing=(Input.PODS.path(),),
+            command=Input.PODS.command(),
+        )
 
 
 def _pod_of_proxy(view: ServiceView, proxy: str) -> Pod | None:

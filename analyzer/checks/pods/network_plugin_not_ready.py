@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import chain
 
 from analyzer.commands import shell
-from analyzer.expect.readiness import UnreadyCause, condition_ref, is_node_ready
-from analyzer.findings import Evidence, Problem, Severity, Station, check
+from analyzer.expect.readiness import UnreadyCause, UnreadyPod, condition_ref, is_node_ready
+from analyzer.findings import Evidence, Outcome, Problem, Severity, Station, Undecided, check
 from analyzer.model.inputs import Input
 from analyzer.phrases import counted, shortened
-from analyzer.snapshot import NodeView
+from analyzer.snapshot import Availability, NodeView
 
 _PLUGIN = re.compile(
     r"NetworkPluginNotReady|network plugin (?:is not ready|returns error|not initialized)"
@@ -29,7 +30,7 @@ _PLUGIN = re.compile(
         "https://kubernetes.io/docs/concepts/architecture/nodes/#node-status",
     ),
 )
-def network_plugin_not_ready(node: NodeView) -> Iterator[Problem]:
+def network_plugin_not_ready(node: NodeView) -> Iterator[Outcome]:
     """
     The network plugin of a node does not work.
 
@@ -44,10 +45,14 @@ def network_plugin_not_ready(node: NodeView) -> Iterator[Problem]:
     ## Where it is silent
     Lines of the kubelet's log that were written while a node started prove nothing once it is ready.
     """
-    yield from _condition(node)
+    told = next(chain(_conditions(node), _pods(node)), None)
+    if told is not None:
+        yield told
+    else:
+        yield from _unseen(node)
 
 
-def _condition(node: NodeView) -> Iterator[Problem]:
+def _conditions(node: NodeView) -> Iterator[Problem]:
     item = node.api_object
     if item is None:
         return
@@ -56,18 +61,11 @@ def _condition(node: NodeView) -> Iterator[Problem]:
         told = shortened(unavailable.message or unavailable.reason or "")
         shown = Evidence(condition_ref(item, "NetworkUnavailable"), unavailable.reason or "")
         yield _problem(node, f"node {node.name} has no network for pods: {told}", shown)
-        return
-    if ready is not None and not is_node_ready(item) and _PLUGIN.search(ready.message or ""):
-        index = (item.status.conditions or ()).index(ready)
-        shown = Evidence(
-            item.ref.at("status", "conditions", index, "message"), "what the kubelet says"
-        )
+    elif ready is not None and not is_node_ready(item) and _PLUGIN.search(ready.message or ""):
         told = shortened(ready.message or "")
-        yield _problem(
-            node, f"the network plugin of {node.name} is not ready: {told}", shown, *_log(node)
-        )
-        return
-    yield from _pods(node)
+        shown = Evidence(condition_ref(item, "Ready", "message"), "what the kubelet says")
+        message = f"the network plugin of {node.name} is not ready: {told}"
+        yield _problem(node, message, shown, *_log(node))
 
 
 def _log(node: NodeView) -> Iterator[Evidence]:
@@ -78,18 +76,41 @@ def _log(node: NodeView) -> Iterator[Evidence]:
 
 def _pods(node: NodeView) -> Iterator[Problem]:
     """The node says that it is ready, but pods on it get no network."""
-    unready = [
-        node.cluster.why_unready(p)
-        for p in node.cluster.pods_by_node.get(node.name, ())
-        if not p.ready and not p.finished and not p.terminating
-    ]
-    stuck = [u for u in unready if u.cause is UnreadyCause.NETWORK]
+    stuck = [u for u in _unready(node) if u.cause is UnreadyCause.NETWORK]
     if stuck:
         yield _problem(
             node,
             f"the network plugin of {node.name} fails to set up {counted(len(stuck), 'pod')}: {stuck[0].reason}",
             *(Evidence(u.source, f"pod {u.pod.full_name}") for u in stuck[:3]),
         )
+
+
+def _unready(node: NodeView) -> list[UnreadyPod]:
+    return [
+        node.cluster.why_unready(p)
+        for p in node.cluster.pods_by_node.get(node.name, ())
+        if not p.ready and not p.finished and not p.terminating
+    ]
+
+
+def _unseen(node: NodeView) -> Iterator[Undecided]:
+    """Pods without an address may wait for the plugin: only events tell."""
+    cluster = node.cluster
+    waiting = any(not u.pod.ips and u.cause is UnreadyCause.OWN for u in _unready(node))
+    events_absent = cluster.availability(Input.EVENTS).availability is Availability.ABSENT
+    if not cluster.has(Input.PODS):
+        yield _undecided(node, Input.PODS)
+    elif waiting and events_absent:
+        yield _undecided(node, Input.EVENTS)
+
+
+def _undecided(node: NodeView, needed: Input) -> Undecided:
+    return Undecided(
+        reason=node.cluster.availability(needed).reason,
+        missing=(needed.path(),),
+        command=needed.command(),
+        node=node.name,
+    )
 
 
 def _problem(node: NodeView, message: str, *evidence: Evidence) -> Problem:

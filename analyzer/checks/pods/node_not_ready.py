@@ -56,11 +56,12 @@ def node_not_ready(node: NodeView) -> Iterator[Outcome]:
         if not p.finished and not p.host_network
     ]
     services = node.cluster.services_stopped_by_nodes.get(node.name, frozenset())
-    told = f": {shortened(condition.message)}" if condition.message else ""
+    told = f": {shortened(condition.message).rstrip('.')}" if condition.message else ""
     since = f" since {condition.last_transition_time}" if condition.last_transition_time else ""
+    stopped = f", which {counted(len(services), 'Service')} cannot use" if services else ""
     yield Problem(
         message=f"node {node.name} is not ready (Ready is {condition.status or 'not set'}{since}){told}; "
-        f"{counted(len(pods), 'pod')} on it, {counted(len(services), 'Service')} without them",
+        f"{counted(len(pods), 'pod')} on it{stopped}",
         evidence=(
             Evidence(condition_ref(node.api_object, "Ready"), condition.reason or "not ready"),
         ),

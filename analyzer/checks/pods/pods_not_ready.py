@@ -8,7 +8,7 @@ from analyzer.commands import shell
 from analyzer.expect.readiness import UnreadyCause, UnreadyPod
 from analyzer.findings import Evidence, Problem, Severity, Station, check
 from analyzer.model.inputs import Input
-from analyzer.phrases import counted, listed
+from analyzer.phrases import counted
 from analyzer.service_groups import ServiceGroup, service_groups
 from analyzer.snapshot import ClusterView, ServiceView
 
@@ -96,12 +96,14 @@ def _reasons(unready: Sequence[UnreadyPod]) -> str:
     reasons = list(dict.fromkeys(u.reason for u in unready))
     if len(reasons) == 1:
         return reasons[0]
-    return listed([f"{u.pod.name}: {u.reason}" for u in unready], _SHOWN)
+    told = "; ".join(f"{u.pod.name}: {u.reason}" for u in unready[:_SHOWN])
+    return told if len(unready) <= _SHOWN else f"{told}; and {len(unready) - _SHOWN:,} more"
 
 
 def _remedy(unready: UnreadyPod) -> str:
     pod = unready.pod
-    restarted = [s for s in pod.status.container_statuses or () if s.restart_count and not s.ready]
+    statuses = (*(pod.status.init_container_statuses or ()), *(pod.status.container_statuses or ()))
+    restarted = [s for s in statuses if s.restart_count and not s.ready]
     if unready.cause is UnreadyCause.OWN and restarted:
         return shell(
             *("kubectl", "-n", pod.namespace, "logs", pod.name, "-c", restarted[0].name),

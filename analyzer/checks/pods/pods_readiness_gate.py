@@ -51,7 +51,7 @@ def _problem(group: ServiceGroup, held: Sequence[UnreadyPod]) -> Problem:
         f"{'is' if len(held) == 1 else 'are'} not ready although the containers are: {held[0].reason}",
         evidence=(
             Evidence(pod.ref.at("spec", "readinessGates", gate, "conditionType"), "the gate"),
-            *(Evidence(u.source, f"conditions of pod {u.pod.name}") for u in held[:2]),
+            *(Evidence(u.source, f"condition of pod {u.pod.name}") for u in held[:2]),
         ),
         remedy="Find out who should set the condition: "
         + shell("kubectl", "-n", pod.namespace, "get", "pod", pod.name, "-o", "yaml"),

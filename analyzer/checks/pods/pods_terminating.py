@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from analyzer.commands import shell
 from analyzer.expect.changes import is_settled, parse_time
 from analyzer.expect.readiness import is_node_ready
-from analyzer.findings import Evidence, Problem, Severity, Station, check
+from analyzer.findings import Evidence, Outcome, Problem, Severity, Station, Undecided, check
 from analyzer.model.inputs import Input
 from analyzer.model.kubernetes import Pod
 from analyzer.phrases import counted, listed
@@ -25,7 +25,7 @@ from analyzer.snapshot import ClusterView
         "https://kubernetes.io/docs/tutorials/services/pods-and-endpoint-termination-flow/",
     ),
 )
-def pods_terminating(cluster: ClusterView) -> Iterator[Problem]:
+def pods_terminating(cluster: ClusterView) -> Iterator[Outcome]:
     """
     A Service has only pods that are being deleted, or pods whose deletion does not come to an end.
 
@@ -44,10 +44,15 @@ def pods_terminating(cluster: ClusterView) -> Iterator[Problem]:
     for group in service_groups(cluster):
         view = group.views[0]
         leaving = [p for p in view.selected_pods if p.terminating]
-        stuck = [p for p in leaving if _is_overdue(cluster, p)]
         if not view.current_pods:
             yield _only_leaving(group, leaving)
-        elif stuck:
+            continue
+        overdue = [p for p in leaving if _is_overdue(cluster, p)]
+        if overdue and not cluster.has(Input.NODES):
+            yield from _untold(group)
+            continue
+        stuck = [p for p in overdue if not _is_node_down(cluster, p)]
+        if stuck:
             yield _problem(
                 group,
                 stuck,
@@ -57,24 +62,39 @@ def pods_terminating(cluster: ClusterView) -> Iterator[Problem]:
             )
 
 
+def _untold(group: ServiceGroup) -> Iterator[Undecided]:
+    for view in group.views:
+        yield Undecided(
+            reason="whether the nodes of its terminating pods are up cannot be told: "
+            + view.cluster.availability(Input.NODES).reason,
+            missing=(Input.NODES.path(),),
+            command=Input.NODES.command(),
+            service=view.key,
+        )
+
+
 def _only_leaving(group: ServiceGroup, leaving: Sequence[Pod]) -> Problem:
     serving = sum(p.ready for p in leaving)
     still = f"{serving} still {'serves' if serving == 1 else 'serve'}" if serving else "none serves"
+    has = "has" if group.service else "have"
+    are = "is" if len(leaving) == 1 else "are"
     return _problem(
         group,
         leaving,
-        f"{group.names} has no pods but {len(leaving)} that {'is' if len(leaving) == 1 else 'are'} being "
-        f"deleted; {still}",
+        f"{group.names} {has} no pods but {len(leaving)} that {are} being deleted; {still}",
         Severity.WARNING if serving else Severity.ERROR,
     )
 
 
 def _is_overdue(cluster: ClusterView, pod: Pod) -> bool:
-    """Tell whether the grace period was over for a minute (`deletionTimestamp` is its end), on a node that is up."""
+    """Tell whether the grace period, at the end of which `deletionTimestamp` is, was over for a minute."""
     end, at = parse_time(pod.metadata.deletion_timestamp), cluster.identity.created_at
+    return end is not None and at is not None and at > end and is_settled(end, at, 0)
+
+
+def _is_node_down(cluster: ClusterView, pod: Pod) -> bool:
     node = cluster.nodes.get(pod.spec.node_name)
-    down = node is not None and node.api_object is not None and not is_node_ready(node.api_object)
-    return end is not None and at is not None and at > end and is_settled(end, at, 0) and not down
+    return node is not None and node.api_object is not None and not is_node_ready(node.api_object)
 
 
 def _problem(group: ServiceGroup, pods: Sequence[Pod], message: str, severity: Severity) -> Problem:
