@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from analyzer.model.log import LogEntry
 from analyzer.model.node import Process
-from analyzer.model.source import ParseProblem, SourceRef
+from analyzer.model.source import ParseProblem, SourceRef, split_lines
 from analyzer.parse.command_words import (
     CommandLine,
     Word,
@@ -73,7 +73,7 @@ def parse_processes(path: str, text: str) -> Parsed[tuple[Process, ...]]:
     processes: list[Process] = []
     problems: list[ParseProblem] = []
     columns = 0
-    for number, line in enumerate(text.replace("\r\n", "\n").split("\n"), 1):
+    for number, line in enumerate(split_lines(text), 1):
         if _HEADER.fullmatch(line):
             columns = len(line.split()) - 1
         elif words := _command(line, columns):

@@ -7,7 +7,7 @@ from dataclasses import replace
 import msgspec
 
 from analyzer.model.node import Document
-from analyzer.model.source import ObjectRef, ParseProblem
+from analyzer.model.source import ObjectRef, ParseProblem, split_lines
 from analyzer.parse.json_file import DEPTH_LIMIT, JsonFile, open_json
 from analyzer.parse.json_scan import is_deeper_than
 from analyzer.parse.kubectl_error import is_kubectl_error
@@ -39,7 +39,7 @@ def _yaml(text: str, ref: ObjectRef) -> Parsed[Document | None]:
     try:
         content = load_yaml(text)
     except YamlError as error:
-        shown = "".join(text.split("\n")[error.line - 1 : error.line])[:_SHOWN]
+        shown = "".join(split_lines(text)[error.line - 1 : error.line])[:_SHOWN]
         message = f"not readable as YAML: {error}"
         problem = ParseProblem(ref.path, error.line, error.column, message, "YAML", shown)
         return Parsed(None, (problem,))

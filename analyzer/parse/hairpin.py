@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from analyzer.model.node import BridgePort
-from analyzer.model.source import ParseProblem, SourceRef
+from analyzer.model.source import ParseProblem, SourceRef, split_lines
 from analyzer.parse.parsed import Parsed
 
 _LINE = re.compile(
@@ -30,7 +30,7 @@ def parse_hairpin(path: str, text: str) -> Parsed[tuple[BridgePort, ...]]:
     ports: list[BridgePort] = []
     problems: list[ParseProblem] = []
     path_above = ""
-    for number, line in enumerate(text.replace("\r\n", "\n").split("\n"), 1):
+    for number, line in enumerate(split_lines(text), 1):
         match = _LINE.fullmatch(f"{path_above}:{line}" if path_above else line)
         source = SourceRef(path, number - 1 if path_above else number)
         path_above = ""

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from analyzer.model.node import InterfaceAddress, Link, Route
-from analyzer.model.source import ParseProblem, SourceRef
+from analyzer.model.source import ParseProblem, SourceRef, split_lines
 from analyzer.parse.ip_destination import cidr_of
 from analyzer.parse.parsed import Parsed
 
@@ -110,7 +110,7 @@ def routes_of_text(path: str, text: str) -> Parsed[tuple[Route, ...]]:
 
 
 def _lines(text: str) -> Iterator[_Line]:
-    for number, line in enumerate(text.replace("\r\n", "\n").split("\n"), 1):
+    for number, line in enumerate(split_lines(text), 1):
         for part in _JOINED_LINE.split(line):
             if part.strip():
                 yield _Line(number, part, part[0] in " \t")

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from analyzer.model.node import InterfaceAddress, Link, Route, RoutePolicyRule
-from analyzer.model.source import ParseProblem, SourceRef
+from analyzer.model.source import ParseProblem, SourceRef, split_lines
 from analyzer.parse.ip_json import addresses_of_json, links_of_json, routes_of_json
 from analyzer.parse.ip_text import addresses_of_text, links_of_text, routes_of_text
 from analyzer.parse.parsed import Parsed
@@ -44,7 +44,7 @@ def parse_route_rules(path: str, text: str) -> Parsed[tuple[RoutePolicyRule, ...
     """Return the rules of `ip rule`, by ascending priority as it prints them."""
     rules: list[RoutePolicyRule] = []
     problems: list[ParseProblem] = []
-    for number, line in enumerate(text.replace("\r\n", "\n").split("\n"), 1):
+    for number, line in enumerate(split_lines(text), 1):
         if match := _RULE.fullmatch(line.strip()):
             source = SourceRef(path, number)
             priority, table = int(match["priority"]), match["table"] or ""

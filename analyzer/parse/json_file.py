@@ -19,6 +19,9 @@ _TRAILING = re.compile(r"trailing characters \(byte (\d+)\)")
 """msgspec counts from 1 here, from 0 elsewhere."""
 
 _BYTE = re.compile(r" \(byte (\d+)\)")
+_LONE_CARRIAGE_RETURN = re.compile(rb"\r(?!\n)")
+"""A line end, too: lines are counted as `split_lines` does."""
+
 _TYPES = re.compile(r"Expected `(.+)`, got `(.+)`")
 _SHOWN = 200
 
@@ -120,5 +123,6 @@ def open_json(path: str, data: bytes) -> JsonFile:
 def _as_utf8(data: bytes) -> bytes:
     """Return the bytes in UTF-8 without a byte order mark; PowerShell's `>` writes UTF-16."""
     if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        return data.decode("utf-16", errors="replace").encode()
-    return data.removeprefix(codecs.BOM_UTF8)
+        data = data.decode("utf-16", errors="replace").encode()
+    data = data.removeprefix(codecs.BOM_UTF8)
+    return _LONE_CARRIAGE_RETURN.sub(b"\n", data) if b"\r" in data else data

@@ -16,7 +16,7 @@ from enum import Enum, auto
 import msgspec
 
 from analyzer.model.log import Level, LogEntry
-from analyzer.model.source import ParseProblem, SourceRef
+from analyzer.model.source import ParseProblem, SourceRef, split_lines
 from analyzer.parse.fast_path import pattern_of, terminal_pattern
 from analyzer.parse.grammar import load_grammar
 from analyzer.parse.klog_body import Body, BodyReader
@@ -79,7 +79,7 @@ class _LogReader:
     def read(self, text: str) -> None:
         """Read the whole file."""
         klog_head = self._klog_head
-        for number, line in enumerate(text.replace("\r\n", "\n").split("\n"), 1):
+        for number, line in enumerate(split_lines(text), 1):
             head = klog_head(line)
             if head is not None:
                 self._klog(number, head[0], line[head.end() :], "", None)

@@ -9,7 +9,7 @@ from itertools import accumulate, islice
 
 import yaml
 
-from analyzer.model.source import ObjectRef
+from analyzer.model.source import ObjectRef, split_lines
 from analyzer.parse.json_items import JsonItems, read_items
 from analyzer.parse.json_scan import Member, elements, members
 from analyzer.parse.yaml_tree import YamlError, compose_yaml, is_yaml
@@ -103,11 +103,11 @@ class Locator:
         return self._items.file.data.isascii()
 
     def _in_yaml(self, ref: ObjectRef) -> Location:
-        text = self._given.decode("utf-8-sig", errors="replace")
+        text = "\n".join(split_lines(self._given.decode("utf-8-sig", errors="replace")))
         offset = _yaml_field(text, ref)
         start = text.rfind("\n", 0, offset) + 1
         end = text.find("\n", offset)
-        line = text[start : end if end >= 0 else None].rstrip("\r")
+        line = text[start : end if end >= 0 else None]
         column = offset - start
         before, behind = line[:column].encode(), line[column:].encode()
         shown = _shown(before, behind, cut=False)

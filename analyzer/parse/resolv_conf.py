@@ -10,7 +10,7 @@ from lark import Token, Tree
 from lark.exceptions import UnexpectedInput
 
 from analyzer.model.node import ResolvConf
-from analyzer.model.source import ParseProblem, SourceRef
+from analyzer.model.source import ParseProblem, SourceRef, split_lines
 from analyzer.parse.grammar import load_grammar
 from analyzer.parse.parsed import Parsed
 
@@ -26,8 +26,10 @@ def parse_resolv_conf(path: str, text: str) -> Parsed[ResolvConf]:
     Lines may end in CR LF, which is reported: glibc takes the CR for a part of the value.
     """
     reader = _Reader(path)
-    for number, line in enumerate(text.split("\n"), 1):
+    for number, line in enumerate(split_lines(text), 1):
         reader.read(number, line)
+    if "\r" in text:
+        reader.report_carriage_return(text)
     return Parsed(
         ResolvConf(
             tuple(reader.nameservers),
@@ -52,13 +54,9 @@ class _Reader:
     options: dict[str, str] = field(default_factory=dict)
     options_source: SourceRef | None = None
     problems: list[ParseProblem] = field(default_factory=list)
-    _carriage_return: bool = False
 
     def read(self, number: int, line: str) -> None:
         """Read one line."""
-        if line.endswith("\r"):
-            self._report_carriage_return(number, line)
-            line = line.rstrip("\r")
         try:
             tree = load_grammar("resolv_conf").parse(line)
         except UnexpectedInput as error:
@@ -67,6 +65,17 @@ class _Reader:
         for setting in tree.children:
             if isinstance(setting, Tree):
                 self._apply(str(setting.data), _words(setting), SourceRef(self.path, number), line)
+
+    def report_carriage_return(self, text: str) -> None:
+        """Report the first line that ends with a carriage return."""
+        before = text.partition("\r")[0]
+        self._problem(
+            before.count("\n") + 1,
+            0,
+            "the line ends with a carriage return, which glibc takes for a part of the value",
+            "a line feed alone",
+            before.rpartition("\n")[2],
+        )
 
     def _apply(self, keyword: str, words: tuple[str, ...], source: SourceRef, line: str) -> None:
         match keyword:
@@ -96,17 +105,6 @@ class _Reader:
         else:
             self.nameservers.append((address, source))
 
-    def _report_carriage_return(self, number: int, line: str) -> None:
-        if not self._carriage_return:
-            self._problem(
-                number,
-                len(line),
-                "the line ends with a carriage return, which glibc takes for a part of the value",
-                "a line feed alone",
-                line,
-            )
-        self._carriage_return = True
-
     def _report_unrecognised(self, number: int, line: str, column: int) -> None:
         keyword = _KEYWORD.match(line)
         if keyword and not line.startswith(keyword[1].lower()):
@@ -121,7 +119,7 @@ class _Reader:
 
     def _problem(self, line: int, column: int, message: str, expected: str, text: str) -> None:
         self.problems.append(
-            ParseProblem(self.path, line, column, message, expected, text.rstrip("\r")[:_SHOWN])
+            ParseProblem(self.path, line, column, message, expected, text[:_SHOWN])
         )
 
 

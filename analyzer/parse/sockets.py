@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from analyzer.model.node import Socket
-from analyzer.model.source import ParseProblem, SourceRef
+from analyzer.model.source import ParseProblem, SourceRef, split_lines
 from analyzer.parse.parsed import Parsed
 
 _PROTOCOLS = {
@@ -48,7 +48,7 @@ def parse_sockets(path: str, text: str) -> Parsed[tuple[Socket, ...]]:
     """
     sockets: list[Socket] = []
     problems: list[ParseProblem] = []
-    for number, line in enumerate(text.replace("\r\n", "\n").split("\n"), 1):
+    for number, line in enumerate(split_lines(text), 1):
         words = line.split()
         if not words or _HEADER.match(line) or words[0].lower() in _OTHER_KINDS:
             continue

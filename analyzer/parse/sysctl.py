@@ -6,7 +6,7 @@ from functools import cache
 from re import Pattern
 
 from analyzer.model.node import Sysctl
-from analyzer.model.source import ParseProblem, SourceRef
+from analyzer.model.source import ParseProblem, SourceRef, split_lines
 from analyzer.parse.fast_path import pattern_of
 from analyzer.parse.grammar import load_grammar
 from analyzer.parse.parsed import Parsed
@@ -24,7 +24,7 @@ def parse_sysctls(path: str, text: str) -> Parsed[dict[str, Sysctl]]:
     sysctls: dict[str, Sysctl] = {}
     problems: list[ParseProblem] = []
     match_line = _line().fullmatch
-    for number, line in enumerate(text.replace("\r\n", "\n").split("\n"), 1):
+    for number, line in enumerate(split_lines(text), 1):
         match = match_line(line)
         if match is None:
             problems.append(_problem(path, number, line, "not a kernel setting"))

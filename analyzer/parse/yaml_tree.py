@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import yaml
 
+from analyzer.model.source import split_lines
 from analyzer.parse.json_file import DEPTH_LIMIT
 
 T = TypeVar("T")
@@ -64,7 +65,7 @@ def _guarded(text: str, build: Callable[[Any], T]) -> T:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         said = error.problem or error.context or "malformed"
-        last_line = text.count("\n") + 1
+        last_line = max(len(split_lines(text)), 1)
         line, column = (mark.line + 1, mark.column + 1) if mark else (1, 0)
         raise YamlError(said, min(line, last_line), column) from error
     except (yaml.YAMLError, ValueError, RecursionError) as error:

@@ -354,6 +354,11 @@ def test_blank_lines_are_no_entries() -> None:
     assert len(entries(f"\n{HEAD}a\n\n{HEAD}b\n\n")) == 2
 
 
+def test_a_carriage_return_alone_ends_a_line_as_in_editors() -> None:
+    found = entries(f"{HEAD}a\r{HEAD}b\n{HEAD}c")
+    assert [(e.message, e.source.line) for e in found] == [("a", 1), ("b", 2), ("c", 3)]
+
+
 def test_line_endings_of_windows_are_no_part_of_a_value() -> None:
     assert [e.message for e in entries(f"{HEAD}a\r\n{HEAD}b\r\n")] == ["a", "b"]
 

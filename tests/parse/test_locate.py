@@ -137,6 +137,14 @@ def test_the_carriage_return_of_a_line_is_not_shown() -> None:
     assert locate(b'{\r\n"a": 1\r\n}', ObjectRef("f", -1, ("a",))).text == '"a": 1'
 
 
+@pytest.mark.parametrize("path", ["f.json", "f.yaml"])
+@pytest.mark.parametrize("end", ["\r\n", "\r", "\n"])
+def test_lines_are_counted_as_editors_do(path: str, end: str) -> None:
+    text = end.join(["{", '"a": 1,', '"b": 2', "}", ""])
+    found = locate(text.encode(), ObjectRef(path, -1, ("b",)))
+    assert (found.line, found.column, found.text) == (3, 1, '"b": 2')
+
+
 def test_many_references_into_a_large_file_cost_little_more_than_one() -> None:
     text = json.dumps({"items": [{"x": {"y": n}} for n in range(200_000)]}, indent=1)
     locator = Locator("f", text.encode())
