@@ -86,17 +86,27 @@ def _cause_of(finding: Finding, by_slug: Mapping[str, Sequence[Finding]]) -> str
 
 def _covers(cause: Problem, effect: Problem) -> bool:
     """Tell whether the cause speaks about the effect's subject or about a larger one."""
-    concerned = effect.affects if effect.service is None else {effect.service}
-    if concerned and concerned <= cause.affects:
-        return cause.pod in {None, effect.pod} and cause.port in {None, effect.port}
-    if cause.affects and cause.node is None:
-        return False
     return (
-        cause.service in {None, effect.service}
-        and cause.node in {None, effect.node}
+        _covers_services(cause, effect)
+        and (cause.node in {None, effect.node} or (effect.node is None and bool(cause.affects)))
         and cause.pod in {None, effect.pod}
         and cause.port in {None, effect.port}
     )
+
+
+def _covers_services(cause: Problem, effect: Problem) -> bool:
+    """Compare the Services of both: a finding that names none speaks about its node, or about all of them."""
+    about, concerned = _services(cause), _services(effect)
+    if not about:
+        return True
+    if not concerned:
+        return cause.service is None and cause.node is not None
+    # What several Services share is explained by what is said of one of them.
+    return concerned <= about or cause.service in effect.affects
+
+
+def _services(problem: Problem) -> frozenset[ServiceKey]:
+    return problem.affects if problem.service is None else frozenset({problem.service})
 
 
 # --- Services ---
@@ -118,7 +128,7 @@ class _Judge:
         self._of_cluster: list[Finding] = []
         for finding in findings:
             problem = finding.problem
-            concerned = problem.affects if problem.service is None else {problem.service}
+            concerned = _services(problem)
             of_all_nodes = problem.node is None and finding.check.station in _NODE_STATIONS
             if problem.service is None and finding.check.station is Station.DNS:
                 self._of_cluster.append(finding)
