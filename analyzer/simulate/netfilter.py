@@ -34,6 +34,7 @@ class Netfilter:
         """False reads long chains from top to bottom, which must give the same answers."""
 
         self._programs: dict[Family, tuple[Program, ...] | None] = {}
+        self._deciders: dict[tuple[Family, str, Hook], tuple[Program, ...]] = {}
 
     def prerouting(self, branch: Branch) -> Sequence[Way]:
         """Pass PREROUTING: raw, conntrack, mangle, nat."""
@@ -114,11 +115,22 @@ class Netfilter:
         return self._tables("security", branch)
 
     def _tables(self, name: str, branch: Branch) -> Sequence[Way]:
-        """Pass the table of every dump."""
-        ways: Sequence[Way] = [branch]
-        for program in self._rulesets(branch.packet.family) or ():
+        """Pass the table of every dump that has something to say at the packet's hook."""
+        packet = branch.packet
+        ways: Sequence[Way] = (branch,)
+        for program in self._deciding(packet.family, name, packet.hook):
             ways = through(ways, lambda passing, p=program: self._table(p, name, passing))  # type: ignore[misc]
         return ways
+
+    def _deciding(self, family: Family, name: str, hook: Hook) -> tuple[Program, ...]:
+        """Return the dumps whose table is not plainly empty at a hook."""
+        key = (family, name, hook)
+        found = self._deciders.get(key)
+        if found is None:
+            programs = self._rulesets(family) or ()
+            found = tuple(p for p in programs if not p.passes_all(name, hook.value))
+            self._deciders[key] = found
+        return found
 
     def _table(self, program: Program, name: str, branch: Branch) -> Sequence[Way]:
         return [
@@ -140,7 +152,7 @@ class Netfilter:
 
     def _track(self, branch: Branch) -> Sequence[Way]:
         packet = branch.packet
-        if packet.state is State.UNTRACKED or packet.connection is not None:
+        if packet.state is not None or packet.connection is not None:
             return [branch]
         return [replace(branch, packet=self._tracked(branch, packet))]
 
@@ -186,21 +198,19 @@ class Netfilter:
 
     def _nat_orders(self, branch: Branch) -> list[tuple[Branch, tuple[Program, ...]]]:
         """Return the orders in which several dumps may be consulted: the tables that came last are first."""
-        programs = self._rulesets(branch.packet.family) or ()
-        hook = branch.packet.hook.value
-        chains = [t.chain(hook) for p in programs if (t := p.table("nat")) is not None]
-        deciding = [c for c in chains if c is not None and c.positions]
-        if self._machine.host.order_known or len(deciding) < 2:  # noqa: PLR2004 - two flavours
+        packet = branch.packet
+        programs = self._deciding(packet.family, "nat", packet.hook)
+        if self._machine.host.order_known or len(programs) < 2:  # noqa: PLR2004 - two flavours
             return [(branch, programs)]
         text = f"which nat tables of {self._machine.name} were created last, legacy or nft"
-        split = self.budget.ask_once(branch, text, deciding[0].source)
+        split = self.budget.ask_once(branch, text)
         ways = ((split.yes, programs), (split.no, tuple(reversed(programs))))
         return [(taken, order) for taken, order in ways if taken is not None]
 
     def _bound(
         self, branch: Branch, programs: tuple[Program, ...], next_hop: int | None
     ) -> Sequence[Way]:
-        ways: Sequence[Way] = [branch]
+        ways: Sequence[Way] = (branch,)
         for program in programs:
             ways = through(
                 ways,

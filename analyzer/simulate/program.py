@@ -34,14 +34,19 @@ class Program:
             name: CompiledTable(table, ruleset, machine) for name, table in ruleset.tables.items()
         }
 
-    @property
-    def names(self) -> frozenset[str]:
-        """Names of the tables in the dump."""
-        return frozenset(self._tables)
-
     def table(self, name: str) -> CompiledTable | None:
         """Return a table, or None where the dump has none of that name."""
         return self._tables.get(name)
+
+    def passes_all(self, name: str, hook: str) -> bool:
+        """Tell whether a table plainly lets everything pass at a hook: it has no rule there, and no other policy."""
+        table = self._tables.get(name)
+        if table is None:
+            return not self.cut
+        chain = table.chain(hook)
+        if chain is None:
+            return True
+        return not chain.positions and not chain.may_go_on and chain.policy in {None, "ACCEPT"}
 
 
 class CompiledTable:

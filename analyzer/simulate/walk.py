@@ -65,12 +65,14 @@ class Walk:
         self._pending: list[tuple[Branch, Frame]] = []
         self._results: list[Passed | Ending] = []
         self._jumps = 0
+        self._base: CompiledChain | None = None
 
     def run(self, branch: Branch) -> list[Passed | Ending]:
         """Return every way on which the packet leaves the table, in the order of decisions."""
         chain = self._table.chain(branch.packet.hook.value)
         if chain is None:
             return [Passed(branch)]
+        self._base = chain
         self._pending.append((branch, self._enter(chain, branch.packet, None, None)))
         while self._pending:
             self._follow(*self._pending.pop())
@@ -187,14 +189,15 @@ class Walk:
     def _by_policy(
         self, branch: Branch, chain: CompiledChain, returned: CompiledRule | None
     ) -> Passed | Ending:
+        """Let the base chain's policy decide; a goto may have led to another chain before."""
         if returned is not None:
             branch = branch.stepped(self._step(branch, chain, returned))
-        if chain.policy in {None, "ACCEPT"}:
+        base = self._base or chain
+        if base.policy in {None, "ACCEPT"}:
             return Passed(branch)
-        note = f":{chain.name} {chain.policy}"
-        step = self._noted(branch, chain, note, f"policy {chain.policy}")
-        reason = f"the policy of {self._table.name} {chain.name} is {chain.policy}"
-        fate = Fate.DROPPED if chain.policy == "DROP" else Fate.INCONCLUSIVE
+        step = self._noted(branch, base, f":{base.name} {base.policy}", f"policy {base.policy}")
+        reason = f"the policy of {self._table.name} {base.name} is {base.policy}"
+        fate = Fate.DROPPED if base.policy == "DROP" else Fate.INCONCLUSIVE
         return Ending(branch.stepped(step), fate, Cause.POLICY, reason)
 
     def _end(self, branch: Branch, rule: CompiledRule, chain: CompiledChain) -> Ending:

@@ -1,0 +1,104 @@
+"""Packets that a host sends itself (`net/ipv4/ip_output.c`, Linux 6.1)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from fractions import Fraction
+
+import msgspec
+
+from analyzer.simulate.branch import Branch, Departure, Way, through
+from analyzer.simulate.machine import Machine
+from analyzer.simulate.netfilter import Netfilter
+from analyzer.simulate.packet import Packet
+from analyzer.simulate.route_step import routed, unroutable
+from analyzer.simulate.routing import Hop, RouteAnswer, RouteKind
+from analyzer.simulate.source_validation import leak_of_loopback
+
+_LEADING = frozenset(
+    {
+        RouteKind.UNICAST,
+        RouteKind.LOCAL,
+        RouteKind.BROADCAST,
+        RouteKind.ANYCAST,
+        RouteKind.MULTICAST,
+    }
+)
+
+replace = msgspec.structs.replace
+
+
+class Output:
+    """The way of packets from a process of a host to an interface, or back in by `lo`."""
+
+    def __init__(
+        self, machine: Machine, netfilter: Netfilter, come_in: Callable[[Branch], Sequence[Way]]
+    ) -> None:
+        self._machine = machine
+        self._netfilter = netfilter
+        self._come_in = come_in
+        """Routes what has passed PREROUTING."""
+
+    def send(self, branch: Branch) -> Sequence[Way]:
+        """Send a packet whose source address is set."""
+        answer = self._machine.route(branch.packet)
+        if not _leads_somewhere(answer):
+            return [unroutable(self._machine, branch, answer)]
+        share = Fraction(1, len(answer.hops))
+        chosen = branch if share == 1 else replace(branch, chance=branch.chance * share)
+        return [way for hop in answer.hops for way in self._send_by(chosen, answer, hop)]
+
+    def _send_by(self, branch: Branch, answer: RouteAnswer, hop: Hop) -> Sequence[Way]:
+        hop = _way_out(answer, hop)
+        leaving = replace(branch, packet=replace(branch.packet, out_interface=hop.device))
+        first = leaving.packet
+        return through(
+            [leaving],
+            self._netfilter.output_mangle,
+            self._netfilter.output_nat,
+            # The interface is still the one that was chosen before NAT: the hook keeps it (`nf_hook_state`).
+            self._netfilter.output_filter,
+            lambda passing: self._after_output(passing, first, answer, hop),
+        )
+
+    def _after_output(
+        self, branch: Branch, first: Packet, answer: RouteAnswer, hop: Hop
+    ) -> Sequence[Way]:
+        """Route again what OUTPUT has changed (`ip_route_me_harder`), and leave."""
+        packet = branch.packet
+        if packet.flow.destination != first.flow.destination or packet.mark != first.mark:
+            answer = self._machine.route(packet)
+            if not _leads_somewhere(answer):
+                return [unroutable(self._machine, branch, answer)]
+            hop = _way_out(answer, answer.hops[0])
+        refused = leak_of_loopback(self._machine, branch, hop.device)
+        if refused is not None:
+            return [refused]
+        own = hop.device == "lo"
+        sent = routed(self._machine, branch, answer, "this host" if own else "send")
+        leaving = replace(sent, packet=replace(sent.packet, out_interface=hop.device))
+        ways = self._netfilter.postrouting(leaving, hop.gateway)
+        if own:
+            return through(ways, self._come_back)
+        return through(ways, lambda passing: [departure(passing, hop)])
+
+    def _come_back(self, branch: Branch) -> Sequence[Way]:
+        """Receive by `lo` what was sent by `lo`, still with its connection and mark."""
+        packet = replace(branch.packet, in_interface="lo", out_interface="", local=False)
+        back = replace(branch, packet=packet)
+        return through([back], self._netfilter.prerouting, self._come_in)
+
+
+def departure(branch: Branch, hop: Hop) -> Departure:
+    """Return the branch that leaves a host by a hop."""
+    target = branch.packet.flow.destination if hop.gateway is None else hop.gateway
+    return Departure(branch, hop.device, target, by_gateway=hop.gateway is not None)
+
+
+def _leads_somewhere(answer: RouteAnswer) -> bool:
+    return answer.kind in _LEADING and bool(answer.hops)
+
+
+def _way_out(answer: RouteAnswer, hop: Hop) -> Hop:
+    """Return where the host's own packets leave: by `lo` to its own addresses."""
+    return Hop("lo", None) if answer.kind is RouteKind.LOCAL else hop

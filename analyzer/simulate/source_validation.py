@@ -1,0 +1,62 @@
+"""Addresses that a host does not believe in: martians and rp_filter (`fib_validate_source`, Linux 6.1)."""
+
+from __future__ import annotations
+
+from analyzer.model.ruleset import Family
+from analyzer.simulate.address import spell
+from analyzer.simulate.branch import Branch, Cause, Ending, Fate
+from analyzer.simulate.machine import LOOSE, STRICT, Machine, loopback
+from analyzer.simulate.route_step import noted
+from analyzer.simulate.routing import RouteKey, RouteKind
+
+
+def refusal(machine: Machine, branch: Branch) -> Ending | None:
+    """Return the end of a packet from elsewhere whose addresses are refused, or None where they are not."""
+    packet = branch.packet
+    flow, family, device = packet.flow, packet.family, packet.in_interface
+    if device == "lo":
+        return None
+    if loopback(family, flow.source) or loopback(family, flow.destination):
+        if family is Family.IPV4 and machine.routes_localnet(device):
+            return None
+        refused = flow.destination if loopback(family, flow.destination) else flow.source
+        return _refused(machine, branch, Cause.MARTIAN, f"{spell(family, refused)} from outside")
+    if family is Family.IPV6:
+        return None
+    if machine.owns(flow.source):
+        reason = f"own address {spell(family, flow.source)} as source from outside"
+        return _refused(machine, branch, Cause.MARTIAN, reason)
+    return _reverse_path(machine, branch)
+
+
+def leak_of_loopback(machine: Machine, branch: Branch, device: str | None) -> Ending | None:
+    """Return the end of an own packet with a loopback address that would leave the host, or None."""
+    packet = branch.packet
+    if device == "lo" or not loopback(packet.family, packet.flow.source):
+        return None
+    if packet.family is Family.IPV4 and machine.routes_localnet(device):
+        return None
+    reason = (
+        f"{spell(packet.family, packet.flow.source)} may not leave by {device} (route_localnet)"
+    )
+    return _refused(machine, branch, Cause.MARTIAN, reason)
+
+
+def _reverse_path(machine: Machine, branch: Branch) -> Ending | None:
+    packet = branch.packet
+    mode = machine.reverse_path(packet.in_interface)
+    if mode not in {STRICT, LOOSE} or packet.in_interface is None:
+        return None
+    answer = machine.routes(packet.family).lookup(RouteKey(packet.flow.source))
+    known = answer.kind is RouteKind.UNICAST
+    devices = {hop.device for hop in answer.hops}
+    if known and (mode == LOOSE or packet.in_interface in devices or None in devices):
+        return None
+    text = spell(packet.family, packet.flow.source)
+    reason = f"rp_filter: answers to {text} would not leave by {packet.in_interface}"
+    return _refused(machine, branch, Cause.REVERSE_PATH, reason)
+
+
+def _refused(machine: Machine, branch: Branch, cause: Cause, reason: str) -> Ending:
+    stepped = noted(machine, branch, "source validation", "drop")
+    return Ending(stepped, Fate.DROPPED, cause, f"{machine.name}: {reason}")
