@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
 from functools import cached_property, partial
 from typing import Any, TypeVar, cast
 
@@ -107,7 +108,18 @@ class BundleFiles:
             created_at=manifest.created_at if manifest else None,
             redacted=manifest.redacted if manifest else False,
             verified=manifest is not None,
+            finished_at=self._finished_at,
         )
+
+    @property
+    def _finished_at(self) -> datetime | None:
+        manifest = self._bundle.manifest
+        times = (
+            e.started_at + timedelta(milliseconds=e.duration_ms or 0)
+            for e in (manifest.entries.values() if manifest else ())
+            if e.started_at is not None
+        )
+        return max(times, default=None)
 
     @cached_property
     def _placed(self) -> dict[tuple[Input, str], tuple[str, ...]]:
@@ -143,7 +155,9 @@ class BundleFiles:
             self._was_read(source, node)
         self.pod_resolv_confs()
         refused = (
-            EntryProblem(EntryTrouble(p.kind.value), SourceRef(p.path or p.source, 1), str(p))
+            EntryProblem(
+                EntryTrouble(p.kind.value), SourceRef(p.path or p.source, 1), str(p), p.ref
+            )
             for p in self._bundle.problems
         )
         unread = (
@@ -175,6 +189,9 @@ class BundleFiles:
         cut = next((p for p in problems if p.truncation), None)
         if cut is not None:
             return FileState(Availability.PARTIAL, paths[0], f"{cut}")
+        excerpt = self.node(node).excerpt(source) if node else ""
+        if excerpt:
+            return FileState(Availability.PARTIAL, paths[0], excerpt)
         manifest = self._bundle.manifest
         for path in paths:
             if manifest and path in manifest.entries and manifest.entries[path].truncated:
@@ -301,6 +318,18 @@ class NodeFiles:
         if isinstance(value, tuple) and value and isinstance(value[0], Ruleset):
             return not all(r.empty for r in value)
         return bool(value)
+
+    def excerpt(self, source: Input) -> str:
+        """Return why a ruleset's file does not show a table as a whole; empty for any other file."""
+        if _READERS.get(source) is not NodeFiles.rulesets:
+            return ""
+        tables = (t for dump in self.rulesets(source)[-1:] for t in dump.tables.values())
+        cut = next((t for t in tables if not t.complete), None)
+        if cut is None:
+            return ""
+        named = f"table {cut.name}" if cut.name else "a table without name"
+        path = self._files.paths(source, self._node)[0]
+        return f"{path} is an excerpt: {named} is not there from *table to COMMIT"
 
     def rulesets(self, source: Input) -> tuple[Ruleset, ...]:
         """Return the dumps in an iptables-save file, oldest first."""
