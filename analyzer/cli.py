@@ -39,25 +39,17 @@ def main() -> None:
     """Run the command line and end the process with the exit status of the contract."""
     try:
         status = cli.main(standalone_mode=False)
-        sys.stdout.flush()
     except click.exceptions.Abort:
         status = INTERRUPTED
     except click.ClickException as error:
         error.show()
         status = USAGE
-    except UsageError as error:
-        click.echo(f"svcbundle: {error}", err=True)
-        status = USAGE
     except BundleUnreadableError as error:
-        click.echo(f"svcbundle: {error}", err=True)
+        _complain(error)
         status = UNREADABLE
     except SvcbundleError as error:
-        click.echo(f"svcbundle: {error}", err=True)
+        _complain(error)
         status = USAGE
-    except BrokenPipeError:
-        # The reader has gone (`svcbundle … | head`): nothing more to say, and nothing is wrong.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        status = OK
     except KeyboardInterrupt:
         status = INTERRUPTED
     except Exception:  # noqa: BLE001 - the one boundary: whatever is left is a defect of svcbundle
@@ -184,7 +176,7 @@ def validate(bundles: tuple[Path, ...], **limits: int | None) -> int:
 
     with open_bundle(bundles, _limits(limits)) as bundle:
         result = validated(bundle)
-    click.echo(render_validation(result, width=_width()), nl=False)
+    _write(render_validation(result, width=_width()))
     return FINDINGS if result.problems else OK
 
 
@@ -204,7 +196,7 @@ def show(
     key = _service_key(service) if service else None
     with open_bundle(bundles, _limits(limits)) as bundle:
         for part in shown(load(bundle), key, node):
-            click.echo(part, nl=False)
+            _write(part)
     return OK
 
 
@@ -270,7 +262,8 @@ def trace(  # noqa: PLR0913, PLR0917 - one parameter an option
         for answer in answers:
             delivered = delivered and all_delivered(answer)
             for part in render_answers(bundle, [answer], terminal):
-                _write(part if part.endswith("\n") else part + "\n", None)
+                if not _write(part if part.endswith("\n") else part + "\n"):
+                    return OK if delivered else FINDINGS
     return OK if delivered else FINDINGS
 
 
@@ -280,7 +273,7 @@ def checks() -> int:
     from analyzer.checks import catalogue
     from analyzer.report.catalogue import render_checks
 
-    click.echo(render_checks(catalogue(), width=_width()), nl=False)
+    _write(render_checks(catalogue(), width=_width()))
     return OK
 
 
@@ -294,7 +287,7 @@ def explain(slug: str) -> int:
     found = next((c for c in catalogue() if c.slug == slug), None)
     if found is None:
         raise UsageError(f"there is no check {slug!r}; `svcbundle checks` lists them")
-    click.echo(render_explanation(found, width=_width()), nl=False)
+    _write(render_explanation(found, width=_width()))
     return OK
 
 
@@ -382,15 +375,31 @@ def _width() -> int:
     return max(40, shutil.get_terminal_size((100, 24)).columns)
 
 
-def _write(text: str, output: Path | None) -> None:
+def _write(text: str, output: Path | None = None) -> bool:
+    """Write text as UTF-8, whatever the locale, to a file or to standard output.
+
+    Return whether anybody reads it: not so when the reader has gone (`svcbundle … | head`).
+    """
     data = text.encode("utf-8", "backslashreplace")
-    if output is None:
-        sys.stdout.buffer.write(data)
-        return
     try:
-        output.write_bytes(data)
+        if output is None:
+            sys.stdout.buffer.write(data)
+            sys.stdout.buffer.flush()
+        else:
+            output.write_bytes(data)
+    except BrokenPipeError:
+        _drop_output()
+        return False
     except OSError as error:
-        raise UsageError(f"{output}: {error.strerror}") from error
+        if output is None:
+            _drop_output()
+        raise UsageError(f"{output or 'standard output'}: {error.strerror}") from error
+    return True
+
+
+def _drop_output() -> None:
+    """Send what is still buffered nowhere, so that the end of the process does not fail on it."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 @dataclass
@@ -419,16 +428,24 @@ class Progress:
             click.echo("\r\x1b[K", err=True, nl=False)
 
 
+def _complain(text: object) -> None:
+    """Say on standard error what is wrong; what a bundle or an argument put into it is made visible."""
+    from analyzer.report.visible import visible
+
+    click.echo(f"svcbundle: {visible(str(text))}", err=True)
+
+
 def _confess(trace: str) -> None:
-    click.echo(
-        f"{trace}\nsvcbundle: this is a defect of svcbundle, not of the cluster. Please report it with the "
-        f"lines above, `svcbundle {__version__}`, Python {platform.python_version()} and, if you may, "
-        "the bundle.",
-        err=True,
+    from analyzer.report.visible import visible
+
+    click.echo("\n".join(map(visible, trace.splitlines())), err=True)
+    _complain(
+        "this is a defect of svcbundle, not of the cluster. Please report it with the lines above, "
+        f"`svcbundle {__version__}`, Python {platform.python_version()} and, if you may, the bundle."
     )
 
 
 def _confess_defects(defects: tuple[Defect, ...]) -> None:
     for defect in defects:
-        click.echo(f"svcbundle: {defect.check.slug} failed on {defect.subject}:", err=True)
+        _complain(f"{defect.check.slug} failed on {defect.subject}:")
     _confess(defects[0].trace)
