@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 
-from analyzer.model.source import SourceRef
+from analyzer.model.source import ObjectRef, SourceRef
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +19,9 @@ class BundleIdentity:
     redacted: bool
     verified: bool
     """True when a manifest was there to check the files against."""
+
+    finished_at: datetime | None = None
+    """When the last file was collected; None where the manifest does not say when any was."""
 
 
 class EntryTrouble(Enum):
@@ -43,3 +46,5 @@ class EntryProblem:
     """The place in the entry; line 1 where the entry as a whole is meant."""
 
     message: str
+    stated: ObjectRef | None = None
+    """The place in the manifest that says otherwise, where there is one."""
