@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import json
 import shlex
+from collections.abc import Sequence
 from typing import Any
+
+from analyzer.model.kubernetes import Pod
+from analyzer.model.node import Process
 
 
 def shell(*words: str) -> str:
@@ -33,3 +37,12 @@ def set_target_port(namespace: str, service: str, index: int, target: int | str)
 def edit(namespace: str, kind: str, name: str) -> str:
     """Return the command that opens an object in an editor."""
     return shell("kubectl", "-n", namespace, "edit", kind, name)
+
+
+def restart_kube_proxy(pods: Sequence[Pod], processes: Sequence[Process]) -> str:
+    """Return the command that restarts a node's kube-proxy: kubectl for a pod, else systemctl on the node."""
+    if pods:
+        pod = pods[0]
+        return shell("kubectl", "-n", pod.namespace, "delete", "pod", pod.name)
+    host = next((p.host for p in processes if p.host), "")
+    return shell("systemctl", "restart", host or "kube-proxy")

@@ -405,6 +405,41 @@ class Toleration(Struct, frozen=True, rename="camel"):
     effect: str = ""
 
 
+class NodeSelectorRequirement(Struct, frozen=True, rename="camel"):
+    """`operator` is In, NotIn, Exists, DoesNotExist, Gt or Lt."""
+
+    key: str = ""
+    operator: str = ""
+    values: tuple[str, ...] | None = None
+
+
+class NodeSelectorTerm(Struct, frozen=True, rename="camel"):
+    """Matches a node that meets all requirements."""
+
+    match_expressions: tuple[NodeSelectorRequirement, ...] | None = None
+    match_fields: tuple[NodeSelectorRequirement, ...] | None = None
+
+
+class NodeSelector(Struct, frozen=True, rename="camel"):
+    """Matches a node that any of the terms matches."""
+
+    node_selector_terms: tuple[NodeSelectorTerm, ...] | None = None
+
+
+class NodeAffinity(Struct, frozen=True, rename="camel"):
+    """`affinity.nodeAffinity`, as far as a scheduler must obey it."""
+
+    required: NodeSelector | None = field(
+        default=None, name="requiredDuringSchedulingIgnoredDuringExecution"
+    )
+
+
+class Affinity(Struct, frozen=True, rename="camel"):
+    """`affinity` of a pod."""
+
+    node_affinity: NodeAffinity | None = None
+
+
 class PodSpec(Struct, frozen=True, rename="camel"):
     """`spec` of a pod or pod template."""
 
@@ -417,6 +452,7 @@ class PodSpec(Struct, frozen=True, rename="camel"):
     readiness_gates: tuple[ReadinessGate, ...] | None = None
     tolerations: tuple[Toleration, ...] | None = None
     node_selector: Labels | None = None
+    affinity: Affinity | None = None
     subdomain: str | None = None
     hostname: str | None = None
 

@@ -26,14 +26,14 @@ class ModeState:
 def mode_in_force(rulesets: Iterable[Ruleset], nft: Document | None) -> ModeState | None:
     """Return the one mode whose state decides about packets; None where none or several do."""
     found: dict[ProxyMode, ModeState] = {}
-    for state in chain(*(_hooked(r) for r in rulesets), _nftables(nft)):
+    for state in chain(*(_hooked(r) for r in rulesets), nftables_state(nft)):
         found.setdefault(state.mode, state)
     return next(iter(found.values())) if len(found) == 1 else None
 
 
 def mode_of_remains(rulesets: Iterable[Ruleset], nft: Document | None) -> ModeState | None:
     """Return the one mode whose chains are there, in use or not; None where there are none or several modes'."""
-    found = {state.mode: state for state in _nftables(nft)}
+    found = {state.mode: state for state in nftables_state(nft)}
     for ruleset in rulesets:
         for table in ruleset.tables.values():
             for made in table.chains.values():
@@ -72,7 +72,7 @@ def _hooked(ruleset: Ruleset) -> Iterator[ModeState]:
             break
 
 
-def _nftables(nft: Document | None) -> Iterator[ModeState]:
+def nftables_state(nft: Document | None) -> Iterator[ModeState]:
     """Yield the table `kube-proxy` of `nft -j list ruleset` if it has chains (1.29 and later)."""
     items = nft.find("nftables") if nft is not None else None
     if nft is None or not isinstance(items, list):

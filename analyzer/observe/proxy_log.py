@@ -1,100 +1,29 @@
-"""What kube-proxy's log says, by topic: how often, when first, when last, and whether it is over.
-
-Wordings: kube-facts C.2, from `cmd/kube-proxy/app`, `pkg/proxy` and `pkg/util/iptables` of 1.2 to 1.36.
-"""
+"""What kube-proxy's log says, by topic: how often, when first, when last, and whether it is over."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
-from enum import Enum
+from datetime import UTC, datetime, timedelta
 
 from analyzer.model.log import LogEntry
+from analyzer.observe.proxy_topics import API_TROUBLE, SYNC_TROUBLE, Topic, details, topics_of
 
+__all__ = ["Occurrences", "ProxyLog", "SyncHistory", "Topic", "details", "read_proxy_log"]
 
-class Topic(Enum):
-    """Something that kube-proxy reports; the value is a regular expression over message and values."""
-
-    API_UNREACHABLE = (
-        r"(?:dial (?:tcp|udp)|Get \"?https?:|lookup |Post \"?https?:)(?!.*\blisten (?:tcp|udp))"
-        r".*(?:connection refused|i/o timeout|no route to host|network is unreachable|no such host"
-        r"|context deadline exceeded|TLS handshake timeout|connection reset by peer|: EOF)"
-    )
-    API_UNAUTHORIZED = r"(?:[Ff]ailed to (?:list|watch|get|retrieve)|watch-list).*\bUnauthorized\b"
-    API_FORBIDDEN = r"is forbidden: User"
-    API_CERTIFICATE = (
-        r"x509: |tls: (?:bad certificate|failed to verify|expired certificate|unknown certificate)"
-    )
-    API_VERSION_GONE = (
-        r"[Ff]ailed to (?:list|watch) \*?(?P<kind>[\w.]+)"
-        r".*the server could not find the requested resource"
-    )
-    WAITING_FOR_API = r"Not syncing (?:iptables|ipvs rules|nftables|ip6tables) until"
-    API_ANSWERED = (
-        r"[Cc]aches (?:are synced|populated)|Adding new service port|Setting endpoints for"
-        r"|Updating existing service port"
-    )
-    NODE_UNKNOWN = (
-        r"nodes? \\?\"(?P<name>[^\"\\]+)\\?\" not found"
-        r"|doesn't match the current node|unable to get node IP for hostname (?P<host>\S+)"
-    )
-    NODE_ADDRESS_ASSUMED = (
-        r"[Cc]an't determine this node's IP, assuming"
-        r"|invalid nodeIP, initializing kube-proxy with 127\.0\.0\.1"
-    )
-    RESTORE_FAILED = r"Failed to execute iptables-restore(?!.*no retries)"
-    CHAIN_FAILED = r"Failed to ensure (?:that \S+ )?chain"
-    NFT_SYNC_FAILED = r"nftables sync failed"
-    SYNC_FAILED = r"Sync failed"
-    PROXIER_FATAL = (
-        r"can't use the IPVS proxier|iptables is not supported for primary IP family"
-        r"|no support for primary IP family|unable to create (?:\S+ )?proxier"
-        r"|error initializing (?:iptables|nftables|ipvs)"
-    )
-    LOCK = (
-        r"holding the xtables lock|failed to acquire (?:new|old) iptables lock|can't open lock file"
-        r"|Resource temporarily unavailable.*xtables"
-    )
-    SYNC_COMPLETE = r"SyncProxyRules complete|syncProxyRules took"
-    RELOADING = r"Reloading service iptables data"
-    FLUSHED = r"IPTables canary deleted|iptables canary \S+ deleted|Reloading after iptables flush"
-    PROXIER = r"Using (?P<mode>iptables|ipvs|userspace|nftables) [Pp]roxier"
-    FALLBACK = r"[Cc]an't use (?:the )?(?:ipvs|IPVS) proxier"
-    CONNTRACK_MISSING = (
-        r"looking for path of conntrack|exec: \\?\"conntrack\\?\": executable file not found"
-    )
-    HEALTH_CHECK_FAILED = r"[Ff]ailed to start healthcheck"
-    HEALTH_SERVER_FAILED = (
-        r"[Hh]ealthz (?:server failed|closed)|Unexpected healthz closed|failed to listen.*healthz"
-    )
-    BRIDGE_NF_MISSING = r"[Mm]issing br-netfilter module or unset"
-    NO_CLUSTER_CIDR = r"clusterCIDR not specified|no cluster CIDR (?:defined|specified)"
-    FAMILY_UNSUPPORTED = r"No iptables support for family"
-
-
-_API_TROUBLE = (
-    Topic.API_UNREACHABLE,
-    Topic.API_UNAUTHORIZED,
-    Topic.API_FORBIDDEN,
-    Topic.API_CERTIFICATE,
-    Topic.API_VERSION_GONE,
-    Topic.NODE_UNKNOWN,
-)
-_SYNC_TROUBLE = (Topic.RESTORE_FAILED, Topic.CHAIN_FAILED, Topic.NFT_SYNC_FAILED, Topic.LOCK)
 _OVER_AFTER = timedelta(minutes=10)
-"""kube-proxy retries within its sync period (30 s) and its reflectors within a minute: what it has not
+"""kube-proxy tries again within its sync period (30 s) and its reflectors within a minute: what it has not
 repeated for ten minutes is over."""
 
-_SYNCS_THAT_PROVE_RECOVERY = 4
-"""`SyncProxyRules complete` follows a failed sync as well, once per IP family (capture facts)."""
+_OVER_AT_COLLECTION = timedelta(minutes=30)
+"""The same for a log that has ended in silence; longer, as files of a bundle are collected one after the other."""
 
-_LONGEST = 8192
-"""Characters of an entry that are searched: what tells its topic stands at its beginning."""
+_ZONE_STEP = timedelta(minutes=30)
+_WIDEST_ZONE = timedelta(hours=15)
+_SLACK = timedelta(minutes=2)
 
-_PATTERNS = {topic: re.compile(topic.value, re.DOTALL) for topic in Topic}
-_ANY = re.compile("|".join(re.sub(r"\?P<\w+>", "?:", t.value) for t in Topic), re.DOTALL)
+_SLOW_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,17 +36,36 @@ class Occurrences:
 
 
 @dataclass(frozen=True, slots=True)
+class SyncHistory:
+    """How the writes of rules went.
+
+    A line at the end of each write is logged after a failed one as well (capture facts), so a write counts
+    as good only where no failure was logged since the one before. 1.30 and later tell the IP family.
+    """
+
+    good_after_failure: Mapping[str, int]
+    """By IP family (empty where the log does not tell it): good writes after its last failure."""
+
+    good_since_first_failure: int
+    slow: int
+    """Number of writes that took ten seconds or more."""
+
+    slowest: LogEntry | None
+    """The one that took longest, of those whose time was logged."""
+
+    slowest_seconds: float
+    finished_since_slow: int
+    """Number of writes after the last slow one."""
+
+
+@dataclass(frozen=True, slots=True)
 class ProxyLog:
     """The log by topic."""
 
     occurrences: Mapping[Topic, Occurrences]
     last_entry: LogEntry | None
-    slowest_sync: LogEntry | None
-    """The entry with the longest sync time, where any was logged."""
-
-    slowest_sync_seconds: float
-    syncs_after_trouble: int
-    """Number of finished syncs after the last failure of one."""
+    syncs: SyncHistory
+    collected_at: datetime | None = None
 
     @property
     def read(self) -> bool:
@@ -132,58 +80,128 @@ class ProxyLog:
     def current(self, topic: Topic) -> Occurrences | None:
         """Return the entries on a topic unless the log shows that it is over.
 
-        Trouble with the API is over once a list came later; trouble with a sync once several syncs
-        went well later; any trouble ten minutes before the end of the log.
+        Trouble with the API is over once a list came later, trouble with a sync once several syncs went well
+        later, and both when they were not repeated for long. A wrong node name is over when the node was
+        found, a start that failed when something worked later.
         """
         found = self.occurrences.get(topic)
-        if found is None or self._aged(found.last) or self._recovered(topic, found.last):
-            return None
-        return found
+        return None if found is None or self._over(topic, found.last) else found
+
+    @staticmethod
+    def about_api(entry: LogEntry) -> bool:
+        """Tell whether an entry is about requests to the API server, or about the node's name in it."""
+        return bool({*API_TROUBLE, Topic.NODE_UNKNOWN} & set(topics_of(entry)))
+
+    def _over(self, topic: Topic, entry: LogEntry) -> bool:
+        if topic in API_TROUBLE:
+            return self._came_after(entry, Topic.API_ANSWERED) or self._aged(entry)
+        if topic in SYNC_TROUBLE:
+            return self._writes_again(entry) or self._aged(entry)
+        if topic is Topic.NODE_UNKNOWN:
+            return self._came_after(entry, Topic.NODE_FOUND)
+        if topic is Topic.START_FAILED:
+            return self._came_after(
+                entry, Topic.PROXIER, Topic.API_ANSWERED, Topic.SYNC_COMPLETE, Topic.NODE_FOUND
+            )
+        return topic is Topic.HEALTH_SERVER_FAILED and self._aged(entry)
+
+    def _came_after(self, entry: LogEntry, *topics: Topic) -> bool:
+        later = (self.last(topic) for topic in topics)
+        return any(e is not None and e.source > entry.source for e in later)
+
+    def _writes_again(self, entry: LogEntry) -> bool:
+        """Tell whether enough writes went well; without a word on the IP family, each of two takes part."""
+        family = entry.values.get("ipFamily", "")
+        return self.syncs.good_after_failure.get(family, 0) >= (2 if family else 4)
 
     def _aged(self, entry: LogEntry) -> bool:
-        end = self.last_entry
-        if end is None or end.time is None or entry.time is None:
+        """Tell whether the log, or its collection, went on for long after an entry."""
+        if entry.time is None:
             return False
-        return end.time - entry.time > _OVER_AFTER
-
-    def _recovered(self, topic: Topic, entry: LogEntry) -> bool:
-        if topic in _API_TROUBLE:
-            answer = self.last(Topic.API_ANSWERED)
-            return answer is not None and answer.source > entry.source
-        if topic in _SYNC_TROUBLE:
-            return self.syncs_after_trouble >= _SYNCS_THAT_PROVE_RECOVERY
-        return False
+        end = self.last_entry.time if self.last_entry else None
+        comparable = end is not None and (end.tzinfo is None) is (entry.time.tzinfo is None)
+        if end is not None and comparable and end - entry.time > _OVER_AFTER:
+            return True
+        return self.collected_at is not None and _old(entry.time, self.collected_at)
 
 
-def read_proxy_log(entries: Iterable[LogEntry]) -> ProxyLog:
-    """Sort the entries of kube-proxy.log by topic."""
+def _old(time: datetime, now: datetime) -> bool:
+    """Tell whether a time is half an hour ago, in whatever zone a time without one may be."""
+    if time.tzinfo is not None and now.tzinfo is not None:
+        return now - time > _OVER_AT_COLLECTION
+    now = now.astimezone(UTC) if now.tzinfo else now
+    age = now.replace(tzinfo=None) - time.replace(tzinfo=None)
+    off_zone = _OVER_AFTER < age % _ZONE_STEP < _ZONE_STEP - _SLACK
+    return age > _WIDEST_ZONE or (age > _OVER_AT_COLLECTION and off_zone)
+
+
+def read_proxy_log(entries: Iterable[LogEntry], collected_at: datetime | None = None) -> ProxyLog:
+    """Sort the entries of kube-proxy.log by topic; `collected_at` is when the bundle was made."""
     found: dict[Topic, Occurrences] = {}
     last: LogEntry | None = None
-    slowest: LogEntry | None = None
-    slowest_seconds = 0.0
-    syncs = 0
+    writes = _Writes()
     for entry in entries:
         last = entry
-        text = entry.text[:_LONGEST]
-        if _ANY.search(text) is None:
-            continue
-        for topic, pattern in _PATTERNS.items():
-            if pattern.search(text) is None:
-                continue
+        topics = topics_of(entry)
+        for topic in topics:
             known = found.get(topic)
             found[topic] = (
                 Occurrences(known.count + 1, known.first, entry)
                 if known
                 else Occurrences(1, entry, entry)
             )
-            if topic in _SYNC_TROUBLE:
-                syncs = 0
-            elif topic is Topic.SYNC_COMPLETE:
-                syncs += 1
-                seconds = _seconds(text)
-                if seconds > slowest_seconds:
-                    slowest, slowest_seconds = entry, seconds
-    return ProxyLog(found, last, slowest, slowest_seconds, syncs)
+        if any(topic in SYNC_TROUBLE for topic in topics):
+            writes.failed(entry)
+        elif Topic.SYNC_COMPLETE in topics:
+            writes.finished(entry)
+    return ProxyLog(found, last, writes.history, collected_at)
+
+
+class _Writes:
+    """Counts the writes of rules as the log is read."""
+
+    def __init__(self) -> None:
+        self._pending: set[str] = set()
+        self._good: dict[str, int] = {}
+        self._good_since_first = 0
+        self._slow = 0
+        self._slowest: LogEntry | None = None
+        self._slowest_seconds = 0.0
+        self._since_slow = 0
+
+    @property
+    def history(self) -> SyncHistory:
+        """What was counted so far."""
+        return SyncHistory(
+            good_after_failure=self._good,
+            good_since_first_failure=self._good_since_first,
+            slow=self._slow,
+            slowest=self._slowest,
+            slowest_seconds=self._slowest_seconds,
+            finished_since_slow=self._since_slow,
+        )
+
+    def failed(self, entry: LogEntry) -> None:
+        """Take in the failure of a write that is not finished yet."""
+        family = entry.values.get("ipFamily", "")
+        self._pending.add(family)
+        self._good[family] = 0
+
+    def finished(self, entry: LogEntry) -> None:
+        """Take in the end of a write, good or not."""
+        family = entry.values.get("ipFamily", "")
+        failed = self._pending & {family, ""}
+        self._pending -= failed
+        if not failed:
+            self._good_since_first += bool(self._good)
+            for known in self._good.keys() & {family, ""}:
+                self._good[known] += 1
+        seconds = _seconds(entry.text)
+        if seconds > self._slowest_seconds:
+            self._slowest, self._slowest_seconds = entry, seconds
+        slow = seconds >= _SLOW_SECONDS
+        self._slow += slow
+        self._since_slow = 0 if slow else self._since_slow + 1
 
 
 _DURATION = re.compile(r"(?:elapsed=|took )\"?(?P<text>(?:[\d.]+(?:h|ms|m|µs|us|ns|s))+)")

@@ -5,34 +5,63 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from analyzer.model.kube_proxy import ProxyMode, Sign
-from analyzer.model.ruleset import Rule, Ruleset
+from analyzer.model.node import Document, InterfaceAddress
+from analyzer.model.ruleset import Ruleset
+from analyzer.observe.kernel_state import ModeState, nftables_state
+
+_IPVS_DUMMY = "kube-ipvs0"
+"""Interface on which ipvs mode makes every address of a Service one of the node's own."""
+
+_NOT_KUBE_PROXY = {ProxyMode.UNKNOWN, ProxyMode.WINDOWS}
 
 
-def other_mode_state(mode: ProxyMode, rulesets: Iterable[Ruleset]) -> tuple[Sign, ...]:
-    """Return a sign for each other mode whose rules are reached from PREROUTING and name Services.
+def other_mode_state(
+    mode: ProxyMode,
+    rulesets: Iterable[Ruleset],
+    nft: Document | None,
+    addresses: Iterable[InterfaceAddress],
+) -> tuple[Sign, ...]:
+    """Return a sign for each other mode whose state decides about packets to Services.
 
-    Chains that nothing jumps to are harmless and not reported (facts A.4, upgrade residue).
+    Chains that nothing jumps to are harmless and not reported (facts A.4, upgrade residue). Where another
+    program serves Services, any state of kube-proxy counts (facts F1).
     """
+    if mode in _NOT_KUBE_PROXY:
+        return ()
     signs: dict[ProxyMode, Sign] = {}
+    for state, claim, reason in _states(rulesets, nft, addresses):
+        if state.mode is not mode and state.mode not in signs:
+            signs[state.mode] = Sign(claim, reason, state.source)
+    return tuple(signs.values())
+
+
+def _states(
+    rulesets: Iterable[Ruleset], nft: Document | None, addresses: Iterable[InterfaceAddress]
+) -> Iterator[tuple[ModeState, str, str]]:
     for ruleset in rulesets:
-        for found, rule, told in _in_force(ruleset):
-            if found is not mode and found not in signs:
-                claim = f"rules of {found.value} mode are in force"
-                signs[found] = Sign(claim, told, ruleset.ref(rule))
-    known = mode not in {ProxyMode.UNKNOWN, ProxyMode.REPLACED, ProxyMode.WINDOWS}
-    return tuple(signs.values()) if known else ()
+        for state in _in_force(ruleset):
+            name = state.mode.value
+            yield state, f"rules of {name} mode are in force", f"a Service's rule of {name} mode"
+    for state in nftables_state(nft):
+        yield state, "the table of nftables mode is in force", "a chain of nftables mode"
+    for address in addresses:
+        if address.interface == _IPVS_DUMMY:
+            state = ModeState(ProxyMode.IPVS, address.source)
+            claim = f"ipvs mode's interface {_IPVS_DUMMY} still holds addresses of Services"
+            yield state, claim, f"{address.address} on {_IPVS_DUMMY}"
 
 
-def _in_force(ruleset: Ruleset) -> Iterator[tuple[ProxyMode, Rule, str]]:
-    hooks = {r.target for r in ruleset.rules("nat", "PREROUTING")}
-    for rule in ruleset.rules("nat", "KUBE-PORTALS-CONTAINER"):
-        if "KUBE-PORTALS-CONTAINER" in hooks and rule.target in {"REDIRECT", "DNAT"}:
-            yield ProxyMode.USERSPACE, rule, "a Service's rule of userspace mode"
-            break
+def _in_force(ruleset: Ruleset) -> Iterator[ModeState]:
+    hooks = {r.target for hook in ("PREROUTING", "OUTPUT") for r in ruleset.rules("nat", hook)}
+    for name in ("KUBE-PORTALS-CONTAINER", "KUBE-PORTALS-HOST"):
+        for rule in ruleset.rules("nat", name):
+            if name in hooks and rule.target in {"REDIRECT", "DNAT"}:
+                yield ModeState(ProxyMode.USERSPACE, ruleset.ref(rule))
+                break
     if "KUBE-SERVICES" not in hooks:
         return
     for rule in ruleset.rules("nat", "KUBE-SERVICES"):
         target = rule.target or ""
         if target.startswith(("KUBE-SVC-", "KUBE-SVL-")) and ruleset.rules("nat", target):
-            yield ProxyMode.IPTABLES, rule, "a Service's rule of iptables mode"
-            break
+            yield ModeState(ProxyMode.IPTABLES, ruleset.ref(rule))
+            return

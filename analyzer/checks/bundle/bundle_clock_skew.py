@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import timedelta
 
-from analyzer.findings import Evidence, Problem, Severity, Station, check
+from analyzer.findings import Evidence, Outcome, Problem, Severity, Station, Undecided, check
+from analyzer.model.inputs import Input
 from analyzer.snapshot import NodeView
 
 _TOLERATED = timedelta(minutes=5)
@@ -18,12 +19,13 @@ _ZONE_SLACK = timedelta(seconds=90)
 @check(
     station=Station.BUNDLE,
     severity=Severity.WARNING,
+    needs=(Input.PROXY_LOG,),
     advisory=True,
     references=("https://kubernetes.io/docs/setup/best-practices/certificates/",),
 )
-def bundle_clock_skew(node: NodeView) -> Iterator[Problem]:
+def bundle_clock_skew(node: NodeView) -> Iterator[Outcome]:
     """
-    A node's log is ahead of the time at which the bundle was made.
+    kube-proxy's log on a node is ahead of the time at which the bundle was made.
 
     ## Why it matters
     A clock that is wrong breaks certificates and tokens, and makes every comparison of times between
@@ -35,18 +37,30 @@ def bundle_clock_skew(node: NodeView) -> Iterator[Problem]:
     ## Where it is silent
     For logs in local time: a difference of whole quarters of an hour is a time zone.
     """
-    made = node.cluster.identity.created_at
+    identity = node.cluster.identity
+    made = identity.finished_at or identity.created_at
     last = node.proxy_log[-1] if node.proxy_log else None
     if made is None or last is None or last.time is None:
+        yield Undecided(
+            reason="it is not known when the bundle was made"
+            if made is None
+            else "the log does not tell the time",
+            missing=("manifest.json",) if made is None else (),
+        )
         return
     ahead = last.time.replace(tzinfo=last.time.tzinfo or made.tzinfo) - made
     off_zone = min(ahead % _ZONE_STEP, _ZONE_STEP - ahead % _ZONE_STEP)
     if ahead <= _TOLERATED or off_zone <= _ZONE_SLACK:
         return
     yield Problem(
-        message=f"the clock of {node.name} is {ahead} ahead of the machine that made the bundle",
+        message=f"the clock of {node.name} is {_minutes(ahead)} ahead of the machine that made the bundle",
         evidence=(
             Evidence(last.source, f"logged after {made.isoformat()}, when the bundle was made"),
         ),
-        remedy=f"Check the time service of {node.name}: timedatectl; chronyc tracking",
+        remedy=f"See on {node.name} what its time service says, and put it right: timedatectl",
     )
+
+
+def _minutes(span: timedelta) -> str:
+    hours, minutes = divmod(round(span.total_seconds() / 60), 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min"

@@ -8,8 +8,15 @@ from analyzer.findings import Evidence, Problem, Severity, Station, check
 from analyzer.model.bundle import EntryTrouble
 from analyzer.snapshot import ClusterView
 
+_SHOWN = 3
 
-@check(station=Station.BUNDLE, severity=Severity.WARNING, advisory=True)
+
+@check(
+    station=Station.BUNDLE,
+    severity=Severity.WARNING,
+    advisory=True,
+    references=("https://www.rfc-editor.org/rfc/rfc6234",),
+)
 def bundle_entry_altered(cluster: ClusterView) -> Iterator[Problem]:
     """
     An entry is not what was collected: its size or checksum differs from the manifest.
@@ -21,9 +28,17 @@ def bundle_entry_altered(cluster: ClusterView) -> Iterator[Problem]:
     ## How to put it right
     Use the bundle as the collector wrote it. Where names were replaced on purpose, remove the manifest.
     """
-    for entry in cluster.entry_problems(EntryTrouble.ALTERED):
-        yield Problem(
-            message=entry.message,
-            evidence=(Evidence(entry.source, "altered entry"),),
-            remedy="Compare with the bundle as it was sent, or have it collected again.",
-        )
+    entries = cluster.entry_problems(EntryTrouble.ALTERED)
+    if not entries:
+        return
+    told = "; ".join(entry.message for entry in entries[:_SHOWN])
+    more = f"; and {len(entries) - _SHOWN:,} more" if len(entries) > _SHOWN else ""
+    what = "a file changed" if len(entries) == 1 else f"{len(entries):,} files changed"
+    yield Problem(
+        message=f"{what} since collection: {told}{more}",
+        evidence=tuple(
+            Evidence(entry.stated or entry.source, f"what {entry.source.path} was")
+            for entry in entries[:_SHOWN]
+        ),
+        remedy="Compare with the bundle as it was sent, or have it collected again.",
+    )

@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+import shlex
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from analyzer.findings import Evidence, Problem, Severity, Station, check
 from analyzer.model.bundle import EntryProblem, EntryTrouble
+from analyzer.model.inputs import Input, Scope
+from analyzer.phrases import counted, listed
 from analyzer.snapshot import ClusterView
 
-_SHOWN = 5
+_PLACES = 5
+_FILES = 20
+"""Files that get a finding each; the others are named together."""
 
 
-@check(station=Station.BUNDLE, severity=Severity.WARNING, advisory=True)
+@check(
+    station=Station.BUNDLE,
+    severity=Severity.WARNING,
+    advisory=True,
+    references=("https://kubernetes.io/docs/tasks/debug/",),
+)
 def bundle_entry_unreadable(cluster: ClusterView) -> Iterator[Problem]:
     """
     A file, or a place in it, could not be read as what it should hold.
@@ -27,10 +37,42 @@ def bundle_entry_unreadable(cluster: ClusterView) -> Iterator[Problem]:
     by_path: dict[str, list[EntryProblem]] = defaultdict(list)
     for entry in cluster.entry_problems(EntryTrouble.UNREADABLE):
         by_path[entry.source.path].append(entry)
-    for path, entries in sorted(by_path.items()):
-        more = f" and {len(entries) - 1} more places" if len(entries) > 1 else ""
+    paths = sorted(by_path)
+    for path in paths[:_FILES]:
+        yield _of_file(path, by_path[path])
+    if rest := paths[_FILES:]:
         yield Problem(
-            message=f"{entries[0].message}{more}",
-            evidence=tuple(Evidence(e.source, e.message) for e in entries[:_SHOWN]),
-            remedy=f"Collect {path} again.",
+            message=f"{counted(len(rest), 'more file')} could not be read as a whole: {listed(rest)}",
+            evidence=tuple(_evidence(by_path[path][0]) for path in rest[:_PLACES]),
+            remedy="Have the bundle collected again.",
         )
+
+
+def _of_file(path: str, entries: Sequence[EntryProblem]) -> Problem:
+    more = len(entries) - 1
+    told = f", and {counted(more, 'more place')} in it" if more else ""
+    return Problem(
+        message=f"{entries[0].message}{told}",
+        evidence=tuple(_evidence(entry) for entry in entries[:_PLACES]),
+        remedy=_remedy(path),
+    )
+
+
+def _evidence(entry: EntryProblem) -> Evidence:
+    return Evidence(entry.stated or entry.source, "not read")
+
+
+def _remedy(path: str) -> str:
+    """Return the command that makes the file anew, and where to type it."""
+    parts = path.split("/")
+    names = (parts[1], parts[1], parts[2]) if len(parts) > 2 else ("", "", "")  # noqa: PLR2004 - node, or namespace and pod
+    found = next((i for i in Input if i.path(*names) == path or _alternative(i, parts)), None)
+    if found is None:
+        return f"Have {path} collected again."
+    place = f" on {parts[1]}" if found.value.scope is Scope.NODE else ""
+    command = found.command(*(shlex.quote(name) for name in names))
+    return f"Collect {path} again{place}: {command}"
+
+
+def _alternative(found: Input, parts: Sequence[str]) -> bool:
+    return found.value.scope is Scope.NODE and parts[-1] in found.value.alternatives

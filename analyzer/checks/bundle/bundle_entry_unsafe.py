@@ -8,8 +8,15 @@ from analyzer.findings import Evidence, Problem, Severity, Station, check
 from analyzer.model.bundle import EntryTrouble
 from analyzer.snapshot import ClusterView
 
+_SHOWN = 3
 
-@check(station=Station.BUNDLE, severity=Severity.WARNING, advisory=True)
+
+@check(
+    station=Station.BUNDLE,
+    severity=Severity.WARNING,
+    advisory=True,
+    references=("https://cwe.mitre.org/data/definitions/22.html",),
+)
 def bundle_entry_unsafe(cluster: ClusterView) -> Iterator[Problem]:
     """
     The bundle holds an entry that is not read because its name, kind or size is not allowed.
@@ -22,9 +29,16 @@ def bundle_entry_unsafe(cluster: ClusterView) -> Iterator[Problem]:
     Ask who made the bundle how it was made. A file that is only large can be let in by the option that
     the message names.
     """
-    for entry in cluster.entry_problems(EntryTrouble.UNSAFE):
-        yield Problem(
-            message=entry.message,
-            evidence=(Evidence(entry.source, "refused entry"),),
-            remedy="Have the bundle collected again, or leave the entry out and repack it.",
-        )
+    entries = cluster.entry_problems(EntryTrouble.UNSAFE)
+    if not entries:
+        return
+    told = "; ".join(entry.message for entry in entries[:_SHOWN])
+    more = f"; and {len(entries) - _SHOWN:,} more" if len(entries) > _SHOWN else ""
+    what = "an entry was" if len(entries) == 1 else f"{len(entries):,} entries were"
+    yield Problem(
+        message=f"{what} not read: {told}{more}",
+        evidence=tuple(
+            Evidence(entry.stated or entry.source, "refused entry") for entry in entries[:_SHOWN]
+        ),
+        remedy="Have the bundle collected again, or leave these entries out and repack it.",
+    )

@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from analyzer.commands import shell
 from analyzer.findings import Evidence, Problem, Severity, Station, check
 from analyzer.model.inputs import Input
 from analyzer.model.log import LogEntry
 from analyzer.snapshot import NodeView
 
-_EFFECTIVE = re.compile(r"Hairpin mode set to \"(?P<mode>[\w-]+)\"$")
+_EFFECTIVE = re.compile(r"Hairpin mode set to \"(?P<mode>[\w-]+)\"\s*$")
+"""kubelet 1.2 to 1.23; lines that go on name the flag, not what is done."""
 
 
 @check(
@@ -32,6 +34,10 @@ def hairpin_bridge_not_promiscuous(node: NodeView) -> Iterator[Problem]:
 
     ## How to put it right
     `ip link set cbr0 promisc on`, or restart kubelet; find out what took the flag away.
+
+    ## Where it is silent
+    Where kubelet fell back to another mode after its flag, from 1.24 on, where hairpin is the CNI plugin's,
+    and where every port of the bridge has hairpin mode of its own.
     """
     effective = _effective(node)
     if effective is None:
@@ -41,6 +47,7 @@ def hairpin_bridge_not_promiscuous(node: NodeView) -> Iterator[Problem]:
             link.name in node.pod_bridges
             and link.kind in {"bridge", ""}
             and "PROMISC" not in link.flags
+            and not _every_port_hairpins(node, link.name)
         ):
             yield Problem(
                 message=f"kubelet on {node.name} relies on a promiscuous bridge, but {link.name} is not",
@@ -48,13 +55,18 @@ def hairpin_bridge_not_promiscuous(node: NodeView) -> Iterator[Problem]:
                     Evidence(effective.source, "effective hairpin mode"),
                     Evidence(link.source, f"{link.name} without PROMISC"),
                 ),
-                remedy=f"On {node.name}: ip link set {link.name} promisc on",
+                remedy=f"On {node.name}: " + shell("ip", "link", "set", link.name, "promisc", "on"),
             )
 
 
 def _effective(node: NodeView) -> LogEntry | None:
     """Return the entry that says promiscuous-bridge, if that is what kubelet said last."""
-    said = [(e, m) for e in node.kubelet_log if (m := _EFFECTIVE.search(e.message.strip()))]
+    said = [(e, m) for e in node.kubelet_log if (m := _EFFECTIVE.search(e.message))]
     if not said or said[-1][1]["mode"] != "promiscuous-bridge":
         return None
     return said[-1][0]
+
+
+def _every_port_hairpins(node: NodeView, bridge: str) -> bool:
+    modes = [p.hairpin for p in node.bridge_ports if p.bridge == bridge]
+    return bool(modes) and all(modes)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from analyzer.commands import shell
 from analyzer.findings import Evidence, Outcome, Problem, Severity, Station, Undecided, check
 from analyzer.model.inputs import Input
 from analyzer.model.source import Ref
+from analyzer.phrases import listed
 from analyzer.snapshot import Availability, NodeView
 
 
@@ -40,47 +41,47 @@ def hairpin_disabled(node: NodeView) -> Iterator[Outcome]:
 
     ## How to put it right
     Set `hairpinMode: true` in the bridge plugin's CNI configuration (`/etc/cni/net.d/`) and restart the
-    pods; at once, on the node: `echo 1 > /sys/class/net/<port>/brport/hairpin_mode`.
+    pods; at once, on the node: `bridge link set dev <port> hairpin on`.
 
     ## Where it is silent
-    For bridges that no pod hangs on (docker0, libvirt's), for a promiscuous bridge (kubenet's other way),
-    and on nodes without a Linux bridge.
+    For bridges that no pod hangs on (docker0, libvirt's), for ports that lead to no pod (a VXLAN device,
+    the node's own interface), for a promiscuous bridge (kubenet's other way), and on nodes without a Linux
+    bridge, where the CNI plugin routes to each pod.
     """
-    if (
-        not node.has(Input.HAIRPIN)
-        and node.availability(Input.LINKS).availability is Availability.ABSENT
-    ):
-        yield Undecided(
-            reason=f"neither {Input.HAIRPIN.path(node.name)} nor {Input.LINKS.path(node.name)} is in the bundle",
-            missing=(Input.HAIRPIN.path(node.name),),
-            command=Input.HAIRPIN.command(node.name),
-        )
-        return
-    if (
-        not node.has(Input.HAIRPIN)
-        and node.pod_bridges
-        and not any(link.hairpin is not None for link in node.links)
-    ):
-        yield Undecided(
-            reason=f"{Input.HAIRPIN.path(node.name)} is not in the bundle, and pods hang on "
-            f"{', '.join(sorted(node.pod_bridges))}",
-            missing=(Input.HAIRPIN.path(node.name),),
-            command=Input.HAIRPIN.command(node.name),
-        )
+    ports = [p for p in _ports(node) if p.bridge in node.pod_bridges]
+    unknown = sorted(node.pod_bridges - {p.bridge for p in ports})
+    if not node.has(Input.HAIRPIN) and (unknown or _links_absent(node)):
+        yield _undecided(node, unknown)
         return
     for bridge in sorted(node.pod_bridges):
-        ports = [p for p in _ports(node) if p.bridge == bridge]
-        off = [p for p in ports if not p.hairpin]
+        own = [p for p in ports if p.bridge == bridge]
+        off = [p for p in own if not p.hairpin]
         if off and not _promiscuous(node, bridge):
-            yield _problem(node, bridge, off, len(ports))
+            yield _problem(node, bridge, off, len(own))
+
+
+def _links_absent(node: NodeView) -> bool:
+    return node.availability(Input.LINKS).availability is Availability.ABSENT
+
+
+def _undecided(node: NodeView, unknown: Sequence[str]) -> Undecided:
+    state = node.availability(Input.HAIRPIN)
+    return Undecided(
+        reason=state.reason + (f", and pods hang on {listed(unknown)}" if unknown else ""),
+        missing=(state.path,),
+        command=Input.HAIRPIN.command(node.name),
+    )
 
 
 def _ports(node: NodeView) -> Iterator[_Port]:
-    kinds = {link.name: link.kind for link in node.links}
+    """Yield the ports that may lead to a pod: by hairpin.txt, else by `ip -d link`."""
+    links = {link.name: link for link in node.links}
     if node.bridge_ports:
         for port in node.bridge_ports:
-            if kinds.get(port.port, "veth") in {"veth", ""}:
-                yield _Port(port.bridge, port.port, port.hairpin, port.source)
+            link = links.get(port.port)
+            bridge = port.bridge or (link.master if link else "")
+            if link is None or link.kind in {"veth", ""}:
+                yield _Port(bridge, port.port, port.hairpin, port.source)
         return
     for link in node.links:
         if link.master and link.hairpin is not None and link.kind in {"veth", ""}:
@@ -91,12 +92,12 @@ def _promiscuous(node: NodeView, bridge: str) -> bool:
     return any(link.name == bridge and "PROMISC" in link.flags for link in node.links)
 
 
-def _problem(node: NodeView, bridge: str, off: list[_Port], count: int) -> Problem:
-    quoted = shell(f"/sys/class/net/{off[0].name}/brport/hairpin_mode")
+def _problem(node: NodeView, bridge: str, off: Sequence[_Port], count: int) -> Problem:
     return Problem(
         message=f"hairpin mode is off on {len(off)} of {count} ports of {bridge} on {node.name}: a pod there "
         "does not reach itself through its Service",
         evidence=tuple(Evidence(p.source, f"port {p.name}: off") for p in off[:3]),
-        remedy=f"On {node.name}, at once: echo 1 > {quoted} (each port); for good: hairpinMode: true in the "
-        "CNI configuration of the bridge plugin.",
+        remedy="For good, set hairpinMode: true in the CNI configuration of the bridge plugin. At once, on "
+        f"{node.name}, for each port: "
+        + shell("bridge", "link", "set", "dev", off[0].name, "hairpin", "on"),
     )

@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from analyzer.findings import Evidence, Outcome, Problem, Severity, Station, Undecided, check
 from analyzer.model.inputs import Input
 from analyzer.model.ruleset import Backend, Family, Rule, Ruleset
 from analyzer.snapshot import NodeView
+
+
+@dataclass(frozen=True, slots=True)
+class _Holder:
+    """A backend that sends connections to Services."""
+
+    backend: Backend
+    ruleset: Ruleset
+    rule: Rule
+    """Its first rule of a Service."""
+
+    fitting: int
+    """How many of the endpoints that should be behind Services are in it."""
 
 
 @check(
@@ -32,18 +46,20 @@ def kube_proxy_backend_split(node: NodeView) -> Iterator[Outcome]:
     Decide for one backend for everything on the node, and flush the other: restart kube-proxy afterwards.
 
     ## Where it is silent
-    When the other backend has empty tables, or only chains of kubelet.
+    When the other backend has empty tables, only chains of kubelet, or chains that no hook leads to.
     """
     for family in (Family.IPV4, Family.IPV6):
-        holders = _holders(node.rulesets(family))
+        holders = _holders(node, family)
         if len(holders) > 1:
             yield _problem(node, holders)
             return
     dumps = node.rulesets()
-    if len({r.backend for r in dumps}) > 1:
-        return
     warning = next((w for r in dumps for w in r.warnings), None)
-    if warning is not None and not node.has(Input.RULESET_LEGACY):
+    if (
+        warning is not None
+        and len({r.backend for r in dumps}) == 1
+        and not node.has(Input.RULESET_LEGACY)
+    ):
         yield Undecided(
             reason=f"{warning.path} says that legacy tables exist, but they were not collected",
             missing=(Input.RULESET_LEGACY.path(node.name),),
@@ -51,31 +67,55 @@ def kube_proxy_backend_split(node: NodeView) -> Iterator[Outcome]:
         )
 
 
-def _holders(dumps: tuple[Ruleset, ...]) -> dict[Backend, tuple[Ruleset, Rule]]:
-    """Return for each known backend a dump of it that has rules of Services, with the first of them."""
-    found: dict[Backend, tuple[Ruleset, Rule]] = {}
-    for ruleset in dumps:
-        rules = ruleset.rules("nat", "KUBE-SERVICES")
-        first = next((r for r in rules if r.target and r.has("-d")), None)
-        if first is not None and ruleset.backend is not Backend.UNKNOWN:
-            found.setdefault(ruleset.backend, (ruleset, first))
-    return found
+def _holders(node: NodeView, family: Family) -> list[_Holder]:
+    """Return each known backend with rules of Services in force, the best fitting one first."""
+    expected = {str(t.endpoint) for e in node.expected(family).entries for t in e.targets}
+    found: dict[Backend, _Holder] = {}
+    for ruleset in node.rulesets(family):
+        first = _first_rule(ruleset)
+        if first is None or ruleset.backend is Backend.UNKNOWN or ruleset.backend in found:
+            continue
+        fitting = len(expected & set(_destinations(ruleset)))
+        found[ruleset.backend] = _Holder(ruleset.backend, ruleset, first, fitting)
+    return sorted(found.values(), key=lambda h: h.fitting, reverse=True)
 
 
-def _problem(node: NodeView, holders: dict[Backend, tuple[Ruleset, Rule]]) -> Problem:
-    used = node.ruleset()
-    current = used.backend if used is not None and used.backend in holders else Backend.NFT
-    other = next(b for b in holders if b is not current)
-    tool = f"iptables-{other.value}"
+def _first_rule(ruleset: Ruleset) -> Rule | None:
+    hooks = {r.target for hook in ("PREROUTING", "OUTPUT") for r in ruleset.rules("nat", hook)}
+    rules = ruleset.rules("nat", "KUBE-SERVICES") if "KUBE-SERVICES" in hooks else ()
+    return next((r for r in rules if r.target and r.has("-d")), None)
+
+
+def _destinations(ruleset: Ruleset) -> Iterator[str]:
+    nat = ruleset.tables.get("nat")
+    for rule in nat.rules() if nat is not None else ():
+        if rule.target == "DNAT":
+            yield rule.value("--to-destination") or ""
+
+
+def _problem(node: NodeView, holders: Sequence[_Holder]) -> Problem:
+    best, other = holders[:2]
+    stale = best.fitting > other.fitting
+    told = f"; those in {other.backend.value} are out of date" if stale else ""
+    which = (
+        f"Keep {best.backend.value}, which holds the current endpoints, and empty {other.backend.value}"
+        if stale
+        else "Find out which of the two kube-proxy writes (its image's iptables --version) and empty the "
+        f"other; if that is {other.backend.value}"
+    )
+    tool = ("ip6tables" if best.ruleset.family is Family.IPV6 else "iptables") + "-"
+    empty = " && ".join(
+        f"{tool}{other.backend.value} -t {table} -{flag}"
+        for table in ("nat", "filter", "mangle")
+        for flag in ("F", "X")
+    )
     return Problem(
-        message=f"{node.name} has rules of Services in both iptables backends, "
-        f"{current.value} (in use) and {other.value}",
+        message=f"{node.name} has rules of Services in both iptables backends, nft and legacy{told}",
         evidence=tuple(
-            Evidence(ruleset.ref(rule), f"a Service's rule in the {backend.value} tables")
-            for backend, (ruleset, rule) in sorted(holders.items(), key=lambda h: h[0].value)
+            Evidence(h.ruleset.ref(h.rule), f"a Service's rule in the {h.backend.value} tables")
+            for h in holders
         ),
-        remedy=f"If kube-proxy writes {current.value}, empty the other backend on {node.name}: "
-        f"{tool} -t nat -F && {tool} -t nat -X && {tool} -F && {tool} -X (other programs' {other.value} rules "
-        "go with it: restart those programs), then restart kube-proxy. Or reboot the node.",
+        remedy=f"{which}, on {node.name} (rules that other programs have there go with it: restart those "
+        f"programs and kube-proxy afterwards, or reboot the node):\n{empty}",
         partial=True,
     )

@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from analyzer.commands import restart_kube_proxy
 from analyzer.findings import Evidence, Problem, Severity, Station, check
 from analyzer.model.inputs import Input
-from analyzer.observe.proxy_log import Topic
+from analyzer.observe.proxy_log import Occurrences, Topic, details
+from analyzer.phrases import counted, shortened
 from analyzer.snapshot import NodeView
 
 
@@ -15,9 +17,9 @@ from analyzer.snapshot import NodeView
     station=Station.KUBE_PROXY,
     severity=Severity.ERROR,
     needs=(Input.PROXY_LOG,),
-    consequence_of=("kube-proxy-not-running",),
     references=(
         "https://kubernetes.io/docs/tasks/debug/debug-application/debug-service/#is-kube-proxy-running",
+        "https://kubernetes.io/releases/version-skew-policy/#kube-proxy",
     ),
 )
 def kube_proxy_cannot_reach_api(node: NodeView) -> Iterator[Problem]:
@@ -30,40 +32,75 @@ def kube_proxy_cannot_reach_api(node: NodeView) -> Iterator[Problem]:
     ## How to put it right
     From the node, connect to the address in the log line: a refused connection means a wrong port or a
     stopped API server, a time-out means a route or firewall, an unknown host means the node's DNS. The
-    address comes from the kubeconfig that kube-proxy's configuration names.
+    address comes from the kubeconfig that kube-proxy's configuration names. Where the API server answers
+    that it could not find the resource, kube-proxy asks for a version of the API that is gone.
 
     ## Where it is silent
-    When a list came after the last such error, or the errors ended ten minutes before the log.
+    When a list came after the last such error, and when the errors were not repeated: kube-proxy tries
+    again within a minute.
     """
     log = node.proxy_log_topics
     found = log.current(Topic.API_UNREACHABLE)
     if found is not None:
-        reason = _reason(found.last.text)
-        waiting = log.last(Topic.WAITING_FOR_API)
-        evidence = [Evidence(found.last.source, f"the last of {found.count} such lines")]
-        if waiting is not None and log.last(Topic.API_ANSWERED) is None:
-            evidence.append(Evidence(waiting.source, "no rule is written before the lists came"))
-        yield Problem(
-            message=f"kube-proxy on {node.name} cannot reach the API server: {reason}",
-            evidence=tuple(evidence),
-            remedy=f"Put right the server address or the way to it ({reason}), then restart kube-proxy on "
-            f"{node.name}. The address stands in the kubeconfig that clientConnection.kubeconfig names.",
-        )
+        yield _unreachable(node, found)
     gone = log.current(Topic.API_VERSION_GONE)
     if gone is not None:
-        yield Problem(
-            message=f"kube-proxy on {node.name} asks the API server for a resource version that it no "
-            "longer serves, and so never learns the endpoints",
-            evidence=(Evidence(gone.last.source, f"the last of {gone.count} such lines"),),
-            remedy="Upgrade kube-proxy to a version within the skew that the API server supports "
-            "(https://kubernetes.io/releases/version-skew-policy/).",
-        )
+        yield _version_gone(node, gone)
 
 
-_DIAL = re.compile(r"(dial (?:tcp|udp) \S+: .*|lookup \S+.*|Get .*)", re.DOTALL)
+def _unreachable(node: NodeView, found: Occurrences) -> Problem:
+    reason = _reason(found.last.text)
+    server = _SERVER.search(found.last.text)
+    probe = f"\non the node, see whether it answers: curl -k {server[1]}/healthz" if server else ""
+    return Problem(
+        message=f"kube-proxy on {node.name} cannot reach the API server{_effect(node)}: {reason}",
+        evidence=_evidence(node, found),
+        remedy="Put right the way to the API server, or its address in the kubeconfig of kube-proxy "
+        f"(clientConnection.kubeconfig in its configuration, or --kubeconfig).{probe}\n"
+        "After a change of the configuration restart kube-proxy: "
+        + restart_kube_proxy(node.proxy_pods, node.proxy_processes),
+    )
+
+
+def _version_gone(node: NodeView, gone: Occurrences) -> Problem:
+    kind = details(Topic.API_VERSION_GONE, gone.last).get("kind", "a resource")
+    versions = f" (kube-proxy {node.kube_proxy.version}, API server {node.cluster.kubernetes})"
+    known = node.kube_proxy.version.exact and node.cluster.kubernetes
+    return Problem(
+        message=f"kube-proxy on {node.name} asks for {kind}, which the API server does not serve"
+        f"{versions if known else ''}{_effect(node)}",
+        evidence=_evidence(node, gone),
+        remedy="Bring kube-proxy to a version that fits the API server: not newer than it, and not older "
+        "by more than three minor versions (https://kubernetes.io/releases/version-skew-policy/).",
+    )
+
+
+def _effect(node: NodeView) -> str:
+    """Return what follows for the rules, where the log shows whether any were written."""
+    log = node.proxy_log_topics
+    if log.last(Topic.SYNC_COMPLETE) is not None:
+        return ", its rules are no longer brought up to date"
+    return ", it writes no rules" if log.last(Topic.WAITING_FOR_API) is not None else ""
+
+
+def _evidence(node: NodeView, found: Occurrences) -> tuple[Evidence, ...]:
+    log = node.proxy_log_topics
+    waiting = log.last(Topic.WAITING_FOR_API)
+    lines = [Evidence(found.last.source, f"the last of {counted(found.count, 'such line')}")]
+    if found.count > 1:
+        lines.append(Evidence(found.first.source, "the first one"))
+    if waiting is not None and log.last(Topic.SYNC_COMPLETE) is None:
+        lines.append(Evidence(waiting.source, "no rule is written before the lists came"))
+    return tuple(lines)
+
+
+_SERVER = re.compile(r"(https?://[\w.:\[\]-]+)/")
+_REASON = re.compile(r"(?:dial (?:tcp|udp)|lookup|net/http:|read tcp|http: server)[^\n]*")
 
 
 def _reason(text: str) -> str:
-    found = _DIAL.search(text)
-    told = found[1] if found else text
-    return told.strip().strip('"').splitlines()[0][:200]
+    found = _REASON.search(text)
+    told = found[0] if found else text.rpartition("err=")[2].rpartition('": ')[2]
+    return shortened(
+        re.split(r"\"? (?:logger|reflector|type|ipFamily|resyncPeriod)=", told)[0].strip('" ')
+    )

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from analyzer.commands import shell
 from analyzer.findings import Evidence, Problem, Severity, Station, check
 from analyzer.model.inputs import Input
 from analyzer.observe.proxy_log import Topic
+from analyzer.phrases import counted
 from analyzer.snapshot import NodeView
 
 
@@ -30,14 +32,23 @@ def kube_proxy_conntrack_missing(node: NodeView) -> Iterator[Problem]:
     ## How to put it right
     Install conntrack-tools on the node or in the image, or upgrade kube-proxy to 1.32 or later, which
     talks to the kernel itself.
+
+    ## Where it is silent
+    kube-proxy looks for the program only when a UDP endpoint goes: without such a line in the log the
+    program may still be missing. 1.32 and later never look.
     """
     found = node.proxy_log_topics.occurrences.get(Topic.CONNTRACK_MISSING)
     if found is None:
         return
     yield Problem(
-        message=f"kube-proxy on {node.name} has no conntrack program: stale UDP connections stay",
-        evidence=(Evidence(found.last.source, f"the last of {found.count} such lines"),),
-        remedy=f"Install the package conntrack (conntrack-tools) where kube-proxy runs on {node.name} and "
-        "restart it; until then clear a Service's stale entries with "
-        "`conntrack -D -p udp --orig-dst <cluster IP>`.",
+        message=f"kube-proxy on {node.name} finds no conntrack program: stale UDP connections stay",
+        evidence=(Evidence(found.last.source, f"the last of {counted(found.count, 'such line')}"),),
+        remedy=f"Install the package conntrack (conntrack-tools) where kube-proxy runs on {node.name}, in its "
+        "image if it is a pod, and restart it.\n"
+        "Until then clear a UDP Service's stale entries on the node; for that of DNS: "
+        + shell("conntrack", "-D", "-p", "udp", "--orig-dst", _dns_address(node)),
     )
+
+
+def _dns_address(node: NodeView) -> str:
+    return next(iter(node.cluster.dns_addresses), "CLUSTER-IP")

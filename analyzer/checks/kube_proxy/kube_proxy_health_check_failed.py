@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from analyzer.findings import Evidence, Problem, Severity, Station, check
+from analyzer.model.forwarding import ServiceKey
 from analyzer.model.inputs import Input
-from analyzer.observe.proxy_log import Topic
+from analyzer.model.kubernetes import Service
+from analyzer.observe.proxy_log import Occurrences, Topic, details
+from analyzer.phrases import counted, shortened
 from analyzer.snapshot import NodeView
 
 
@@ -14,6 +17,7 @@ from analyzer.snapshot import NodeView
     station=Station.KUBE_PROXY,
     severity=Severity.WARNING,
     needs=(Input.PROXY_LOG,),
+    consequence_of=("node-port-conflict",),
     references=(
         "https://kubernetes.io/docs/tasks/access-application-cluster/create-external-load-balancer/#preserving-the-client-source-ip",
     ),
@@ -29,24 +33,48 @@ def kube_proxy_health_check_failed(node: NodeView) -> Iterator[Problem]:
 
     ## How to put it right
     Find what has the port (`ss -lntp`): a second kube-proxy, or a host process in the node port range.
+
+    ## Where it is silent
+    For a Service that no longer exists, or that has another health check port by now. `can't open port,
+    skipping it` about a node port is another matter: kube-proxy 1.23 prints it about its own sockets.
     """
     log = node.proxy_log_topics
     failed = log.occurrences.get(Topic.HEALTH_CHECK_FAILED)
     if failed is not None:
-        entry = failed.last
-        service = entry.values.get("service", "")
-        yield Problem(
-            message=f"kube-proxy on {node.name} cannot open the health check port"
-            + (f" of {service}" if service else ""),
-            evidence=(Evidence(entry.source, entry.values.get("err", "why it failed")),),
-            remedy=f"On {node.name}: ss -lntp shows what has the port"
-            + (f" {entry.values['port']}" if entry.values.get("port") else "")
-            + "; stop it, or give the Service another healthCheckNodePort.",
-        )
+        yield from _service_port(node, failed)
     server = log.current(Topic.HEALTH_SERVER_FAILED)
     if server is not None:
         yield Problem(
-            message=f"kube-proxy on {node.name} cannot serve its health port",
-            evidence=(Evidence(server.last.source, f"the last of {server.count} such lines"),),
-            remedy=f"On {node.name}: ss -lntp | grep 10256 shows what has the port; often a second kube-proxy.",
+            message=f"kube-proxy on {node.name} cannot serve its health port: "
+            + shortened(server.last.values.get("err", server.last.message)),
+            evidence=(
+                Evidence(server.last.source, f"the last of {counted(server.count, 'such line')}"),
+            ),
+            remedy=f"See on {node.name} what has the port, often a second kube-proxy, and stop it: "
+            "ss -lntp 'sport = :10256'",
         )
+
+
+def _service_port(node: NodeView, failed: Occurrences) -> Iterator[Problem]:
+    entry = failed.last
+    told = {**details(Topic.HEALTH_CHECK_FAILED, entry), **entry.values}
+    name, port = told.get("service", ""), told.get("port", "")
+    namespace, _, bare = name.partition("/")
+    key = ServiceKey(namespace, bare) if bare else None
+    service = node.cluster.services.get(key) if key else None
+    if node.cluster.has(Input.SERVICES) and key and not _asks_for(service, port):
+        return
+    yield Problem(
+        message=f"kube-proxy on {node.name} cannot open the health check port"
+        + (f" {port}" if port else "")
+        + (f" of {name}" if name else "")
+        + ": load balancers take the node for one without endpoints",
+        evidence=(Evidence(entry.source, "why it failed"),),
+        remedy=f"See on {node.name} what has the port and stop it, or give the Service another "
+        "healthCheckNodePort: " + (f"ss -lntp 'sport = :{port}'" if port.isdigit() else "ss -lntp"),
+        affects=frozenset({key} if key else ()),
+    )
+
+
+def _asks_for(service: Service | None, port: str) -> bool:
+    return service is not None and str(service.spec.health_check_node_port or "") in {port, ""}

@@ -3,12 +3,28 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
+from analyzer.commands import restart_kube_proxy
 from analyzer.findings import Evidence, Problem, Severity, Station, check
 from analyzer.model.inputs import Input
 from analyzer.model.ruleset import Backend, Chain, Family, Rule, Ruleset
 from analyzer.snapshot import NodeView
+
+_KEPT_RULE_BY_RULE = (
+    ("filter", "KUBE-FIREWALL"),
+    ("filter", "INPUT"),
+    ("filter", "FORWARD"),
+    ("filter", "OUTPUT"),
+    ("nat", "PREROUTING"),
+    ("nat", "OUTPUT"),
+    ("nat", "POSTROUTING"),
+    ("nat", "KUBE-MARK-DROP"),
+)
+"""Chains in which kubelet and kube-proxy add a rule if they do not see it; all others are written as a whole."""
+
+_ONE_EACH = 2
+"""kubelet and kube-proxy may each have written the same rule once."""
 
 
 @check(
@@ -30,37 +46,41 @@ def kube_proxy_iptables_skew(node: NodeView) -> Iterator[Problem]:
     ## How to put it right
     Use an image of kube-proxy (and kubelet's host) whose iptables is at least as new as the host's; then
     restart both.
+
+    ## Where it is silent
+    In the legacy backend, and for a rule that stands there twice: kubelet and kube-proxy both write it.
     """
     for family in Family:
         for ruleset in node.rulesets(family):
             if ruleset.backend is Backend.NFT:
-                yield from _signs(node, ruleset)
+                problem = _sign(node, ruleset)
+                if problem is not None:
+                    yield problem
+                    return
 
 
-def _signs(node: NodeView, ruleset: Ruleset) -> Iterator[Problem]:
+def _sign(node: NodeView, ruleset: Ruleset) -> Problem | None:
     firewall = ruleset.chain("filter", "KUBE-FIREWALL")
     naked = _drop_of_everything(firewall) if firewall else None
     if naked is not None:
-        yield Problem(
-            message=f"KUBE-FIREWALL on {node.name} drops every packet: the rule has lost its match",
+        return Problem(
+            message=f"KUBE-FIREWALL on {node.name} drops every packet: the rule has no match",
             evidence=(Evidence(ruleset.ref(naked), "a DROP without condition"),),
-            remedy=_REMEDY,
+            remedy=_remedy(node, "the chain", "iptables -F KUBE-FIREWALL"),
             severity=Severity.ERROR,
         )
-        return
-    repeated = _repeated(firewall) if firewall else []
-    if repeated:
-        yield Problem(
-            message=f"KUBE-FIREWALL on {node.name} holds the same rule {len(repeated)} times",
-            evidence=tuple(Evidence(ruleset.ref(rule), "the same rule") for rule in repeated[:3]),
-            remedy=_REMEDY,
-        )
-
-
-_REMEDY = (
-    "Compare `iptables --version` on the host with the one in kube-proxy's image, bring both to 1.8.8 or "
-    "later (or both to 1.8.7), flush KUBE-FIREWALL and restart kubelet and kube-proxy."
-)
+    for table, name in _KEPT_RULE_BY_RULE:
+        copies = _repeated(ruleset.rules(table, name))
+        if copies:
+            return Problem(
+                message=f"{name} of table {table} on {node.name} holds the same rule of Kubernetes "
+                f"{len(copies)} times",
+                evidence=tuple(Evidence(ruleset.ref(rule), "the same rule") for rule in copies[:3]),
+                remedy=_remedy(
+                    node, "what is too many", f"iptables -t {table} -L {name} -n --line-numbers"
+                ),
+            )
+    return None
 
 
 def _drop_of_everything(chain: Chain) -> Rule | None:
@@ -74,9 +94,19 @@ def _drop_of_everything(chain: Chain) -> Rule | None:
     )
 
 
-def _repeated(chain: Chain) -> list[Rule]:
-    """Return the copies of a rule that stands in the chain three times or more."""
+def _repeated(rules: Sequence[Rule]) -> list[Rule]:
+    """Return the copies of a rule of Kubernetes that is there more often than two programs write it."""
     copies: dict[str, list[Rule]] = defaultdict(list)
-    for rule in chain.rules:
-        copies[rule.text].append(rule)
-    return next((same for same in copies.values() if len(same) > 2), [])  # noqa: PLR2004 - kubelet and kube-proxy each write one
+    for rule in rules:
+        if rule.chain.startswith("KUBE-") or (rule.target or "").startswith("KUBE-"):
+            copies[rule.text].append(rule)
+    return next((same for same in copies.values() if len(same) > _ONE_EACH), [])
+
+
+def _remedy(node: NodeView, what: str, command: str) -> str:
+    return (
+        "Compare iptables --version on the host with the one in kube-proxy's image, and bring both to 1.8.8 "
+        f"or later. Then see to {what} on {node.name}:\n{command}\n"
+        "and restart kubelet and kube-proxy: "
+        + restart_kube_proxy(node.proxy_pods, node.proxy_processes)
+    )

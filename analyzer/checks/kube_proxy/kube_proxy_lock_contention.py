@@ -4,17 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from analyzer.commands import restart_kube_proxy
 from analyzer.findings import Evidence, Problem, Severity, Station, check
 from analyzer.model.inputs import Input
-from analyzer.observe.proxy_log import Topic
+from analyzer.model.log import LogEntry
+from analyzer.observe.proxy_log import Occurrences, Topic
+from analyzer.phrases import counted
 from analyzer.snapshot import NodeView
+
+_PERSISTENT = 3
+"""Failures without one good write from which on it is no passing quarrel."""
 
 
 @check(
     station=Station.KUBE_PROXY,
     severity=Severity.WARNING,
     needs=(Input.PROXY_LOG,),
-    references=("https://github.com/kubernetes/kubernetes/issues/57428",),
+    references=(
+        "https://github.com/kubernetes/kubernetes/issues/57428",
+        "https://man7.org/linux/man-pages/man8/iptables.8.html",
+    ),
 )
 def kube_proxy_lock_contention(node: NodeView) -> Iterator[Problem]:
     """
@@ -22,27 +31,52 @@ def kube_proxy_lock_contention(node: NodeView) -> Iterator[Problem]:
 
     ## Why it matters
     Every write to iptables takes that lock. As long as another program keeps it, no change of a Service
-    reaches the node.
+    reaches the node. Where not one write went well since, this is an error.
 
     ## How to put it right
-    Find the program that holds it (`lsof /run/xtables.lock`, or `fuser -v /run/xtables.lock`): often
-    another agent that writes rules in a loop. Mount `/run/xtables.lock` from the host into kube-proxy's pod.
+    Find the program that holds it (`fuser -v /run/xtables.lock`): often another agent that writes rules in
+    a loop. Where the file cannot be opened, mount `/run/xtables.lock` from the host into kube-proxy's pod
+    (hostPath of type FileOrCreate: without it, a directory may have been made in its place).
+
+    ## Where it is silent
+    When several writes went well after the last failure.
     """
     found = node.proxy_log_topics.current(Topic.LOCK)
     if found is None:
         return
-    severity = Severity.ERROR if _nothing_synced(node) else Severity.WARNING
+    good = node.proxy_log_topics.syncs.good_since_first_failure
     yield Problem(
-        message=f"kube-proxy on {node.name} does not get the xtables lock ({found.count} times)",
-        evidence=(
-            Evidence(found.last.source, "the last failure"),
-            Evidence(found.first.source, "the first one"),
-        ),
-        remedy=f"On {node.name}: fuser -v /run/xtables.lock shows who holds it; stop or slow that program.",
-        severity=severity,
+        message=_message(node, found),
+        evidence=_evidence(found),
+        remedy=_remedy(node, found.last),
+        severity=Severity.ERROR if found.count >= _PERSISTENT and not good else None,
     )
 
 
-def _nothing_synced(node: NodeView) -> bool:
-    """Tell whether not one sync is known to have gone well since the first failure."""
-    return node.proxy_log_topics.syncs_after_trouble <= 1
+def _cannot_be_opened(entry: LogEntry) -> bool:
+    return "open" in entry.text and "lock" in entry.text and "holding" not in entry.text
+
+
+def _message(node: NodeView, found: Occurrences) -> str:
+    times = counted(found.count, "time")
+    if _cannot_be_opened(found.last):
+        return f"kube-proxy on {node.name} cannot open the xtables lock ({times})"
+    return f"kube-proxy on {node.name} does not get the xtables lock, another program holds it ({times})"
+
+
+def _evidence(found: Occurrences) -> tuple[Evidence, ...]:
+    last = Evidence(found.last.source, "the last failure")
+    return (last,) if found.count == 1 else (last, Evidence(found.first.source, "the first one"))
+
+
+def _remedy(node: NodeView, entry: LogEntry) -> str:
+    if _cannot_be_opened(entry):
+        return (
+            f"Make /run/xtables.lock of {node.name} a file that kube-proxy can write: mount it from the host "
+            "(hostPath, type FileOrCreate), remove a directory of that name, and restart kube-proxy: "
+            + restart_kube_proxy(node.proxy_pods, node.proxy_processes)
+        )
+    return (
+        f"See on {node.name} who holds the lock, then stop that program or make it slower: "
+        "fuser -v /run/xtables.lock"
+    )

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from analyzer.findings import Evidence, Problem, Severity, Station, check
+from analyzer.commands import restart_kube_proxy
+from analyzer.findings import Evidence, Outcome, Problem, Severity, Station, Undecided, check
+from analyzer.model.inputs import Input
 from analyzer.model.kube_proxy import ProxyMode
+from analyzer.model.source import Ref
+from analyzer.observe.evidence import CONFIGZ
 from analyzer.observe.proxy_log import Topic
 from analyzer.snapshot import NodeView
 
@@ -13,12 +17,13 @@ from analyzer.snapshot import NodeView
 @check(
     station=Station.KUBE_PROXY,
     severity=Severity.WARNING,
+    consequence_of=("kube-proxy-not-running",),
     references=(
         "https://kubernetes.io/docs/reference/networking/virtual-ips/#proxy-modes",
         "https://github.com/kubernetes/kubernetes/issues/60169",
     ),
 )
-def kube_proxy_mode_mixed(node: NodeView) -> Iterator[Problem]:
+def kube_proxy_mode_mixed(node: NodeView) -> Iterator[Outcome]:
     """
     kube-proxy does not run in the mode it was given, or another mode's rules are still in force.
 
@@ -29,20 +34,72 @@ def kube_proxy_mode_mixed(node: NodeView) -> Iterator[Problem]:
     ## How to put it right
     Load the modules the mode needs (ip_vs, ip_vs_rr, nf_conntrack), or ask for the mode that runs. Clear
     an earlier mode's state with `kube-proxy --cleanup` on the node, or by a reboot.
+
+    ## Where it is silent
+    For chains of an earlier mode or version that nothing jumps to any more.
     """
-    fallback = node.proxy_log_topics.last(Topic.FALLBACK)
     mode = node.kube_proxy.mode
-    if fallback is not None and mode is ProxyMode.IPTABLES:
-        yield Problem(
-            message=f"kube-proxy on {node.name} was to run in ipvs mode and fell back to iptables",
-            evidence=(Evidence(fallback.source, "why it fell back"),),
-            remedy="Load the kernel modules ip_vs, ip_vs_rr, ip_vs_wrr, ip_vs_sh and nf_conntrack and restart "
-            "kube-proxy, or set its mode to iptables.",
+    lacking = Input.PROXY_MODE if mode is ProxyMode.UNKNOWN else Input.RULESET
+    if mode is ProxyMode.UNKNOWN or not node.has(Input.RULESET):
+        yield Undecided(
+            reason=f"it is not known in which mode kube-proxy runs on {node.name}"
+            if mode is ProxyMode.UNKNOWN
+            else node.availability(Input.RULESET).reason,
+            missing=(lacking.path(node.name),),
+            command=lacking.command(node.name),
         )
+    yield from _other_than_asked(node, mode)
+    serving = (
+        "another program serves Services"
+        if mode is ProxyMode.REPLACED
+        else f"kube-proxy runs in {mode.value} mode"
+    )
     for sign in node.other_mode_state:
         yield Problem(
-            message=f"kube-proxy on {node.name} runs in {mode.value} mode, but {sign.claim}",
+            message=f"on {node.name} {serving}, but {sign.claim}",
             evidence=(Evidence(sign.source, sign.reason),),
-            remedy=f"On {node.name}, remove what the earlier mode left: run `kube-proxy --cleanup` once "
-            "(its image has it), then restart kube-proxy; or reboot the node.",
+            remedy=f"Remove what the earlier mode left on {node.name}: run kube-proxy --cleanup there once "
+            "(its image has it), then restart what serves Services; or reboot the node.",
         )
+
+
+def _other_than_asked(node: NodeView, mode: ProxyMode) -> Iterator[Problem]:
+    """Tell of a fallback, by kube-proxy's own words or by its configuration."""
+    fallback = node.proxy_log_topics.last(Topic.FALLBACK)
+    asked, source = _asked(node)
+    if fallback is not None and mode is ProxyMode.IPTABLES:
+        asked, source = "ipvs", fallback.source
+    known = mode not in {ProxyMode.UNKNOWN, ProxyMode.REPLACED} and node.kube_proxy.mode_source
+    if source is None or not known or asked in {"", mode.value}:
+        return
+    evidence = [Evidence(source, "why it fell back" if fallback else f"mode {asked} is asked for")]
+    if node.kube_proxy.mode_source is not None:
+        evidence.append(Evidence(node.kube_proxy.mode_source, f"it runs in {mode.value} mode"))
+    yield Problem(
+        message=f"kube-proxy on {node.name} was to run in {asked} mode, but runs in {mode.value} mode",
+        evidence=tuple(evidence),
+        remedy=_remedy(node, asked, mode),
+    )
+
+
+def _asked(node: NodeView) -> tuple[str, Ref | None]:
+    """Return the mode in the running configuration, else in the configuration file, with its place."""
+    for source, path in ((Input.PROXY_CONFIGZ, (CONFIGZ,)), (Input.PROXY_CONFIG, ())):
+        document = node.document(source)
+        asked = document.find(*path, "mode") if document is not None else None
+        if document is not None and isinstance(asked, str) and asked.strip():
+            return asked.strip().lower(), document.ref.at(*path, "mode")
+    return "", None
+
+
+def _remedy(node: NodeView, asked: str, mode: ProxyMode) -> str:
+    restart = restart_kube_proxy(node.proxy_pods, node.proxy_processes)
+    if asked == ProxyMode.IPVS.value:
+        return (
+            f"Load the kernel modules of ipvs mode on {node.name}, or set the mode to {mode.value}:\n"
+            "modprobe -a ip_vs ip_vs_rr ip_vs_wrr ip_vs_sh nf_conntrack\n"
+            f"then restart kube-proxy: {restart}"
+        )
+    return (
+        f"Restart kube-proxy, so that it takes its configuration, and read how it starts: {restart}"
+    )

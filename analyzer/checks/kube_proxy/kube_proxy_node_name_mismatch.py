@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from analyzer.commands import restart_kube_proxy
 from analyzer.findings import Evidence, Problem, Severity, Station, check
 from analyzer.model.inputs import Input
-from analyzer.observe.proxy_log import Topic
+from analyzer.observe.proxy_log import Occurrences, Topic, details
+from analyzer.phrases import counted
 from analyzer.snapshot import NodeView
 
 
@@ -27,42 +29,62 @@ def kube_proxy_node_name_mismatch(node: NodeView) -> Iterator[Problem]:
     ## How to put it right
     Start kube-proxy with `--hostname-override` set to the Node object's name (kubeadm does so from
     `spec.nodeName`).
+
+    ## Where it is silent
+    When kube-proxy found its node later: one that starts before its node is registered tries several times.
     """
-    log = node.proxy_log_topics
-    found = log.current(Topic.NODE_UNKNOWN)
-    if found is None and (override := node.kube_proxy.options.hostname_override):
+    found = node.proxy_log_topics.current(Topic.NODE_UNKNOWN)
+    if found is not None:
+        yield _from_log(node, found)
+    elif override := node.kube_proxy.options.hostname_override:
         yield from _from_configuration(node, override)
-        return
-    if found is None:
-        return
-    evidence = [Evidence(found.last.source, f"the last of {found.count} such lines")]
-    assumed = log.last(Topic.NODE_ADDRESS_ASSUMED)
+
+
+def _from_log(node: NodeView, found: Occurrences) -> Problem:
+    told = details(Topic.NODE_UNKNOWN, found.last)
+    used = told.get("name") or told.get("current") or told.get("host") or ""
+    evidence = [Evidence(found.last.source, f"the last of {counted(found.count, 'such line')}")]
+    assumed = node.proxy_log_topics.last(Topic.NODE_ADDRESS_ASSUMED)
     if assumed is not None:
         evidence.append(Evidence(assumed.source, "and so it guesses its address"))
     if node.api_object is not None:
         evidence.append(Evidence(node.api_object.ref.at("metadata", "name"), "the node's name"))
-    yield Problem(
-        message=f"kube-proxy on {node.name} does not find its own node in the API under the name it uses",
+    if used == node.name:
+        return Problem(
+            message=f"kube-proxy on {node.name} started before its Node object was there, and did not find it",
+            evidence=tuple(evidence),
+            remedy="Restart kube-proxy, now that the node is registered: "
+            + restart_kube_proxy(node.proxy_pods, node.proxy_processes),
+        )
+    return Problem(
+        message=f"kube-proxy on {node.name} takes {used or 'another name'} for its node's name, "
+        "which no node of the cluster has",
         evidence=tuple(evidence),
-        remedy=f"Set --hostname-override (or hostnameOverride in its configuration) to {node.name} and "
-        "restart it.",
+        remedy=_remedy(node),
     )
 
 
 def _from_configuration(node: NodeView, override: str) -> Iterator[Problem]:
     source = node.kube_proxy.options.source
-    known = node.cluster.nodes
-    api = known.get(override)
-    if source is None or node.api_object is None or override == node.name or "$(" in override:
+    if source is None or node.api_object is None or override == node.name or "$" in override:
         return
-    told = (
-        "is no node of the cluster" if api is None or api.api_object is None else "is another node"
-    )
+    known = node.cluster.nodes.get(override)
+    other = known is not None and known.api_object is not None
+    if not other and node.cluster.known_nodes is None:
+        return
+    told = "another node" if other else "no node of the cluster"
     yield Problem(
-        message=f"kube-proxy on {node.name} is told that its node is {override}, which {told}",
+        message=f"kube-proxy on {node.name} is told that its node is {override}, which is {told}",
         evidence=(
             Evidence(source, f"hostname override {override}"),
             Evidence(node.api_object.ref.at("metadata", "name"), "the node's name"),
         ),
-        remedy=f"Set --hostname-override (or hostnameOverride) to {node.name} and restart kube-proxy.",
+        remedy=_remedy(node),
+    )
+
+
+def _remedy(node: NodeView) -> str:
+    return (
+        f"Set --hostname-override (or hostnameOverride in its configuration) to {node.name}, "
+        "then restart kube-proxy: " + restart_kube_proxy(node.proxy_pods, node.proxy_processes)
     )

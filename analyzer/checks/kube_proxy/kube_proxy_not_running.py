@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from analyzer.commands import shell
+from analyzer.expect.daemon_scheduling import Decision, Placement, daemon_placement
 from analyzer.findings import Evidence, Outcome, Problem, Severity, Station, Undecided, check
 from analyzer.model.inputs import Input
 from analyzer.model.kube_proxy import ProxyMode
-from analyzer.model.kubernetes import ContainerStatus, Pod, Workload
+from analyzer.model.kubernetes import ContainerStatus, Pod
 from analyzer.model.source import SourceRef
+from analyzer.observe.proxy_log import Topic
+from analyzer.observe.proxy_reason import reason_in
+from analyzer.phrases import counted
 from analyzer.snapshot import NodeView
 
 
 @check(
     station=Station.KUBE_PROXY,
     severity=Severity.ERROR,
-    consequence_of=("node-not-ready",),
+    consequence_of=("node-not-ready", "kube-proxy-unauthorized", "kube-proxy-cannot-reach-api"),
     references=(
         "https://kubernetes.io/docs/tasks/debug/debug-application/debug-service/#is-kube-proxy-running",
         "https://kubernetes.io/docs/reference/command-line-tools-reference/kube-proxy/",
@@ -35,98 +39,127 @@ def kube_proxy_not_running(node: NodeView) -> Iterator[Outcome]:
     the node against the tolerations of the DaemonSet, the log of the previous container.
 
     ## Where it is silent
-    Where a replacement for kube-proxy runs by design (Cilium, Calico eBPF, OVN-Kubernetes, …), and where
-    kube-proxy is part of another program (k3s, MicroK8s). Without processes.txt and without pods it is
-    not evaluated.
+    Where a replacement for kube-proxy runs by design (Cilium, Calico eBPF, OVN-Kubernetes, …), where
+    kube-proxy is part of another program (k3s, MicroK8s, OpenShift SDN), on AWS Fargate, and on nodes that
+    the DaemonSet's node selector or affinity leaves out. Without processes.txt and without pods it is not
+    evaluated.
     """
     if node.kube_proxy.mode in {ProxyMode.REPLACED, ProxyMode.WINDOWS} or node.embeds_kube_proxy:
         return
     pods = [p for p in node.proxy_pods if not p.finished]
-    if node.has(Input.PROCESSES):
-        yield from _from_processes(node, pods)
-    elif node.proxy_answered:
+    placement = _placement(node)
+    if node.proxy_processes or node.proxy_answered or placement.placement is Placement.ELSEWHERE:
         return
+    if node.has(Input.PROCESSES):
+        yield _no_process(node, pods, placement)
     elif pods:
         yield from _from_pods(node, pods)
-    elif node.cluster.has(Input.PODS) and node.api_object is not None:
-        yield from _from_other_nodes(node)
+    elif node.has(Input.PODS) and node.api_object is not None:
+        yield _no_pod(node, placement)
     else:
-        yield Undecided(
-            reason=f"neither processes of {node.name} nor pods are in the bundle",
-            missing=(Input.PROCESSES.path(node.name), Input.PODS.path()),
-            command=Input.PROCESSES.command(node.name),
-        )
+        yield _undecided(node, f"neither processes of {node.name} nor pods are in the bundle")
 
 
-def _from_processes(node: NodeView, pods: list[Pod]) -> Iterator[Outcome]:
-    if node.proxy_processes or node.proxy_answered:
-        return
-    if not node.cluster.runs_kube_proxy:
-        yield Undecided(
-            reason="no node shows a kube-proxy: it may be part of another program, or replaced",
-            missing=(Input.DAEMON_SETS.path(),),
-            command=Input.DAEMON_SETS.command(),
+def _placement(node: NodeView) -> Decision:
+    daemon_set = node.cluster.proxy_daemon_set
+    if daemon_set is None or node.api_object is None or node.proxy_pods:
+        return Decision(Placement.WANTED)
+    return daemon_placement(daemon_set, node.api_object)
+
+
+def _no_process(node: NodeView, pods: Sequence[Pod], placement: Decision) -> Outcome:
+    cluster = node.cluster
+    if not (cluster.runs_kube_proxy or cluster.proxy_daemon_set or node.proxy_log):
+        return _undecided(
+            node, "no node shows a kube-proxy: it may be part of another program, or replaced"
         )
-        return
+    listed_as_running = any(p.ready for p in pods)
     processes = Input.PROCESSES.path(node.name)
-    evidence = [
-        Evidence(SourceRef(processes, 1), "no line of kube-proxy in this list of processes")
-    ]
-    down = next((e for p in pods for e in [_state_of(p)] if e is not None), None)
-    if down is not None:
-        evidence.append(down)
-    yield Problem(
+    return Problem(
         message=f"kube-proxy is not running on {node.name}: no process of it"
-        + (", although its pod is listed as running" if pods and down is None else ""),
-        evidence=tuple(evidence),
+        + (", although its pod is listed as running" if listed_as_running else "")
+        + _last_words(node)
+        + _repelled(placement),
+        evidence=(
+            Evidence(SourceRef(processes, 1), "no line of kube-proxy in this list of processes"),
+            *_evidence(node, pods, placement),
+        ),
         remedy=_remedy(node, pods),
     )
 
 
-def _from_pods(node: NodeView, pods: list[Pod]) -> Iterator[Outcome]:
+def _from_pods(node: NodeView, pods: Sequence[Pod]) -> Iterator[Outcome]:
     if any(p.ready for p in pods):
         return
-    state = next((e for p in pods for e in [_state_of(p)] if e is not None), None)
-    if state is None:
-        return
+    evidence = _evidence(node, pods, Decision(Placement.WANTED))
+    pod = pods[0]
     yield Problem(
-        message=f"the kube-proxy pod {pods[0].full_name} of {node.name} is not up",
-        evidence=(state,),
+        message=f"the kube-proxy pod {pod.full_name} of {node.name} is not up{_last_words(node)}",
+        evidence=evidence or (Evidence(pod.ref.at("status", "conditions"), "it is not ready"),),
         remedy=_remedy(node, pods),
     )
 
 
-def _from_other_nodes(node: NodeView) -> Iterator[Outcome]:
-    """Other nodes have a pod of kube-proxy, this one has none."""
+def _no_pod(node: NodeView, placement: Decision) -> Outcome:
+    """No pod is known on the node, and its processes were not collected."""
     daemon_set = node.cluster.proxy_daemon_set
-    if node.api_object is None or daemon_set is None or not node.cluster.runs_kube_proxy:
-        return
-    if not _wanted_on(daemon_set, node):
-        return
-    yield Problem(
-        message=f"no kube-proxy pod on {node.name}: DaemonSet {daemon_set.full_name} has none there",
+    if daemon_set is None or node.api_object is None:
+        return _undecided(
+            node, f"kube-proxy has no pod on {node.name}: it may run there outside of a pod"
+        )
+    return Problem(
+        message=f"no kube-proxy pod on {node.name}: DaemonSet {daemon_set.full_name} has none there"
+        + _repelled(placement),
         evidence=(
             Evidence(node.api_object.ref.at("metadata", "name"), "the node without kube-proxy"),
             Evidence(daemon_set.ref.at("status"), "what the DaemonSet scheduled"),
+            *_evidence(node, (), placement),
         ),
-        remedy=_remedy(node, []),
+        remedy=_remedy(node, ()),
     )
 
 
-def _wanted_on(daemon_set: Workload, node: NodeView) -> bool:
-    selector = daemon_set.spec.template.spec.node_selector or {}
-    labels = node.api_object.labels if node.api_object else {}
-    return all(labels.get(key, value) == value for key, value in selector.items())
+def _undecided(node: NodeView, reason: str) -> Undecided:
+    wanted = Input.DAEMON_SETS if node.has(Input.PROCESSES) else Input.PROCESSES
+    also = () if node.has(Input.PROCESSES) or node.has(Input.PODS) else (Input.PODS.path(),)
+    return Undecided(
+        reason=reason,
+        missing=(wanted.path(node.name), *also),
+        command=wanted.command(node.name),
+    )
+
+
+# --- what shows why ---
+
+
+def _last_words(node: NodeView) -> str:
+    failed = node.proxy_log_topics.current(Topic.START_FAILED)
+    return "" if failed is None else f"; its log ends with: {reason_in(failed.last.text)}"
+
+
+def _repelled(placement: Decision) -> str:
+    taint = placement.taint
+    return "" if taint is None else f", which does not tolerate the taint {taint.key}"
+
+
+def _evidence(node: NodeView, pods: Sequence[Pod], placement: Decision) -> tuple[Evidence, ...]:
+    failed = node.proxy_log_topics.current(Topic.START_FAILED)
+    lines = [e for p in pods if not p.ready for e in [_state_of(p)] if e is not None][:1]
+    if failed is not None:
+        lines.append(Evidence(failed.last.source, "the last thing that it says"))
+    if placement.taint is not None and node.api_object is not None:
+        lines.append(Evidence(node.api_object.ref.at("spec", "taints"), "taints of the node"))
+    return tuple(lines)
 
 
 def _state_of(pod: Pod) -> Evidence | None:
-    """Return the line that says why the pod is not up, or None where it looks fine."""
+    """Return the line that says why the pod is not up, or None where nothing does."""
     for position, status in enumerate(pod.status.container_statuses or ()):
         reason = _reason(status)
         if reason:
             return Evidence(
-                pod.ref.at("status", "containerStatuses", position, "state"),
-                f"{status.name}: {reason}, {status.restart_count} restarts",
+                pod.ref.at("status", "containerStatuses", position, *_reason_field(status)),
+                f"{status.name}: {reason}, {counted(status.restart_count, 'restart')}",
             )
     if pod.status.phase not in {"Running", ""}:
         return Evidence(pod.ref.at("status", "phase"), f"pod {pod.name} is {pod.status.phase}")
@@ -138,14 +171,28 @@ def _reason(status: ContainerStatus) -> str:
     if state is None or status.ready:
         return ""
     detail = state.waiting or state.terminated
-    return (detail.reason or "not running") if detail else ""
+    return (detail.reason or "not running") if detail else "not ready"
 
 
-def _remedy(node: NodeView, pods: list[Pod]) -> str:
+def _reason_field(status: ContainerStatus) -> tuple[str, ...]:
+    state = status.state
+    if state is None or (detail := state.waiting or state.terminated) is None:
+        return ("ready",)
+    kind = "waiting" if state.waiting else "terminated"
+    return ("state", kind, "reason") if detail.reason else ("state", kind)
+
+
+def _remedy(node: NodeView, pods: Sequence[Pod]) -> str:
     if pods:
         pod = pods[0]
-        return shell("kubectl", "-n", pod.namespace, "logs", pod.name, "--previous") + (
-            "\nthen, once the reason is put right: "
+        return (
+            "Read why it ended, put that right, then have the pod made anew:\n"
+            + shell("kubectl", "-n", pod.namespace, "logs", pod.name, "--previous")
+            + "\n"
             + shell("kubectl", "-n", pod.namespace, "delete", "pod", pod.name)
         )
-    return f"See why no pod is scheduled there: {shell('kubectl', 'describe', 'node', node.name)}"
+    if node.cluster.proxy_daemon_set is not None:
+        return "See why no pod is scheduled there: " + shell(
+            "kubectl", "describe", "node", node.name
+        )
+    return f"See on {node.name} why it does not run, and start it: systemctl status kube-proxy"

@@ -5,16 +5,19 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from analyzer.commands import restart_kube_proxy
 from analyzer.findings import Evidence, Problem, Severity, Station, check
 from analyzer.model.inputs import Input
-from analyzer.observe.proxy_log import Occurrences, ProxyLog, Topic
+from analyzer.observe.proxy_log import Occurrences, Topic
+from analyzer.observe.proxy_reason import reason_in
+from analyzer.phrases import counted
 from analyzer.snapshot import NodeView
 
-_TOPICS = (
+_FAILED_WRITES = (
     Topic.RESTORE_FAILED,
     Topic.CHAIN_FAILED,
     Topic.NFT_SYNC_FAILED,
-    Topic.PROXIER_FATAL,
+    Topic.IPVS_STATE_FAILED,
 )
 
 
@@ -34,7 +37,7 @@ _TOPICS = (
 )
 def kube_proxy_sync_failing(node: NodeView) -> Iterator[Problem]:
     """
-    kube-proxy knows what to write, but the kernel or iptables refuses it.
+    kube-proxy knows what to write, but the kernel or iptables refuses it; or it cannot start at all.
 
     ## Why it matters
     iptables-restore applies a table whole or not at all: from the first failure on, no change of any
@@ -46,61 +49,74 @@ def kube_proxy_sync_failing(node: NodeView) -> Iterator[Problem]:
     modules), another program's rule that the iptables version of kube-proxy's image cannot read.
 
     ## Where it is silent
-    When syncs went well after the last failure. `SyncProxyRules complete` alone does not show that: it
-    is logged after a failed sync too.
+    When writes went well after the last failure. `SyncProxyRules complete` alone does not show that: it
+    is logged after a failed write too. `Failed to list existing nftables objects` at a first start, and
+    kube-proxy 1.23's `can't open port, skipping it` about its own sockets, are no failures of a write.
     """
     log = node.proxy_log_topics
-    for topic in _TOPICS:
-        found = log.current(topic)
-        if found is not None:
-            yield _problem(node, log, topic, found)
-            return
+    found = [(topic, known) for topic in _FAILED_WRITES if (known := log.current(topic))]
+    if found:
+        topic, last = max(found, key=lambda item: item[1].last.source)
+        yield _cannot_write(node, topic, last)
+        return
+    start = log.current(Topic.START_FAILED)
+    if start is not None and not node.proxy_down and not log.about_api(start.last):
+        yield _cannot_start(node, start)
 
 
-def _problem(node: NodeView, log: ProxyLog, topic: Topic, found: Occurrences) -> Problem:
-    reason = _reason(found.last.text)
-    evidence = [Evidence(found.last.source, f"the last of {found.count} such lines")]
+def _cannot_write(node: NodeView, topic: Topic, found: Occurrences) -> Problem:
+    reason = reason_in(found.last.text)
+    evidence = [Evidence(found.last.source, f"the last of {counted(found.count, 'such line')}")]
     if found.count > 1:
         evidence.append(Evidence(found.first.source, "the first one"))
-    retry = log.last(Topic.SYNC_FAILED)
-    if retry is not None and topic is not Topic.PROXIER_FATAL:
+    retry = node.proxy_log_topics.last(Topic.SYNC_FAILED)
+    if retry is not None and topic is not Topic.IPVS_STATE_FAILED:
         evidence.append(Evidence(retry.source, "kube-proxy tries again and again"))
-    told = "cannot start in its mode" if topic is Topic.PROXIER_FATAL else "cannot write its rules"
     return Problem(
-        message=f"kube-proxy on {node.name} {told}: {reason}",
+        message=f"kube-proxy on {node.name} cannot write its rules: {reason}",
         evidence=tuple(evidence),
-        remedy=_remedy(node, reason),
+        remedy=_remedy(node, found.last.text),
     )
 
 
-_INNER = re.compile(
-    r"(Couldn't load (?:target|match) [`'\"][^'\"]*'?[^\n]*|Chain '[^']*' does not exist"
-    r"|line:? \d+[^\n]*failed[^\n]*|can't initialize ip6?tables table [^\n]*|can't use the IPVS proxier[^\n]*"
-    r"|[Nn]o such file or directory[^\n]*|not supported for primary IP family[^\n]*|Error: [^\n]*"
-    r"|exit status \d+[^\n]*)"
-)
+def _cannot_start(node: NodeView, found: Occurrences) -> Problem:
+    return Problem(
+        message=f"kube-proxy on {node.name} cannot start: {reason_in(found.last.text)}",
+        evidence=(Evidence(found.last.source, "the last thing that it says"),),
+        remedy=_remedy(node, found.last.text),
+    )
 
 
-def _reason(text: str) -> str:
-    found = _INNER.search(text)
-    told = found[1] if found else text.split("err=", 1)[-1]
-    return (told.strip().splitlines() or [""])[0][:200]
-
-
-def _remedy(node: NodeView, reason: str) -> str:
-    if "KUBE-MARK-DROP" in reason:
+def _remedy(node: NodeView, text: str) -> str:
+    restart = restart_kube_proxy(node.proxy_pods, node.proxy_processes)
+    if "KUBE-MARK-DROP" in text:
         return (
-            "Bring kube-proxy and kubelet to the same version: kubelet 1.28 and later no longer makes the chain "
-            "KUBE-MARK-DROP that kube-proxy 1.24 and earlier jumps to. Until then, on the node: "
-            "`iptables -t nat -N KUBE-MARK-DROP && iptables -t nat -A KUBE-MARK-DROP -j MARK --or-mark 0x8000`."
+            "Bring kube-proxy to the version of kubelet: kubelet 1.28 and later no longer makes the chain "
+            f"KUBE-MARK-DROP that kube-proxy 1.24 and earlier jumps to. Until then, on {node.name}:\n"
+            "iptables -t nat -N KUBE-MARK-DROP && "
+            "iptables -t nat -A KUBE-MARK-DROP -j MARK --or-mark 0x8000"
         )
-    if "does not exist" in reason or "Couldn't load target" in reason:
-        return f"Restart kube-proxy on {node.name}: it then writes every chain anew."
-    if "initialize" in reason:
+    if "initialize" in text:
         return (
-            f"Load the missing kernel modules on {node.name} (`modprobe iptable_nat ip6table_nat`), or run "
-            "kube-proxy in nftables mode where the kernel has no legacy iptables."
+            "Load the missing kernel modules, or use nftables mode where the kernel has no iptables; on "
+            f"{node.name}:\nmodprobe -a ip_tables iptable_nat iptable_filter ip6_tables ip6table_nat"
         )
-    if "IPVS" in reason or "ipvs" in reason:
-        return f"Load ip_vs and its schedulers on {node.name}, or set kube-proxy's mode to iptables or nftables."
-    return f"Put right what the message names, then restart kube-proxy on {node.name}."
+    if re.search(r"can't use the IPVS|ip_?set|kube-ipvs0", text, re.IGNORECASE):
+        return (
+            f"Load the kernel modules of ipvs mode on {node.name}, or set another mode:\n"
+            "modprobe -a ip_vs ip_vs_rr ip_vs_wrr ip_vs_sh nf_conntrack ip_set\n"
+            f"then restart kube-proxy: {restart}"
+        )
+    if "primary IP family" in text:
+        return (
+            f"See on {node.name} whether iptables works where kube-proxy runs; it needs /run/xtables.lock to "
+            "be writable and the kernel's tables: iptables -w 5 -t nat -S"
+        )
+    if "nftables sync failed" in text:
+        return (
+            "nftables mode needs Linux 5.13 or later with its nf_tables modules, and nft 1.0.1 or later in "
+            f"kube-proxy's image; else set mode iptables. See what {node.name} has: nft list tables"
+        )
+    if "does not exist" in text or "Couldn't load target" in text:
+        return f"Restart kube-proxy, so that it writes every chain anew: {restart}"
+    return f"Put right what the message names, then restart kube-proxy: {restart}"

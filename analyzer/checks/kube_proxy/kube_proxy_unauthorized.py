@@ -2,47 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
+from analyzer.commands import restart_kube_proxy, shell
 from analyzer.findings import Evidence, Problem, Severity, Station, check
 from analyzer.model.inputs import Input
-from analyzer.observe.proxy_log import Topic
+from analyzer.observe.proxy_log import Occurrences, Topic, details
+from analyzer.phrases import counted, shortened
 from analyzer.snapshot import NodeView
-
-_CASES = (
-    (
-        Topic.API_FORBIDDEN,
-        "may not read what it needs (403)",
-        (
-            "Bind kube-proxy's user to ClusterRole system:node-proxier: kubectl create clusterrolebinding "
-            "kube-proxy --clusterrole=system:node-proxier --serviceaccount=kube-system:kube-proxy "
-            "(take the user from the log line)."
-        ),
-    ),
-    (
-        Topic.API_UNAUTHORIZED,
-        "is not known to the API server (401)",
-        (
-            "Renew the credentials in its kubeconfig: a service account's token comes anew when the pod is "
-            "deleted; a client certificate has to be issued again."
-        ),
-    ),
-    (
-        Topic.API_CERTIFICATE,
-        "does not trust the API server's certificate, or the server not its own (x509)",
-        (
-            "Compare the CA in its kubeconfig with the API server's, the certificate's names with the "
-            "address used, and the node's clock with the certificate's dates."
-        ),
-    ),
-)
 
 
 @check(
     station=Station.KUBE_PROXY,
     severity=Severity.ERROR,
     needs=(Input.PROXY_LOG,),
-    consequence_of=("kube-proxy-not-running",),
     references=(
         "https://kubernetes.io/docs/reference/access-authn-authz/rbac/#other-component-roles",
         "https://github.com/kubernetes/kubernetes/issues/77651",
@@ -56,15 +30,88 @@ def kube_proxy_unauthorized(node: NodeView) -> Iterator[Problem]:
     kube-proxy gets no Services and endpoints: it goes on with what it knew last, or writes no rule.
 
     ## How to put it right
-    403: the binding to ClusterRole system:node-proxier is missing. 401: the token or client certificate
-    is invalid or has expired. x509: the CA, the server's names or the node's clock are wrong.
+    403: the binding to ClusterRole system:node-proxier is missing; for User system:anonymous the request
+    carried no credentials. 401: the token or client certificate is invalid or has expired. x509: the CA,
+    the server's names or the node's clock are wrong.
+
+    ## Where it is silent
+    When a list came after the last refusal, and for what kube-proxy can do without, such as writing events.
     """
-    for topic, told, remedy in _CASES:
-        found = node.proxy_log_topics.current(topic)
+    log = node.proxy_log_topics
+    for topic, describe in (
+        (Topic.API_FORBIDDEN, _forbidden),
+        (Topic.API_UNAUTHORIZED, _unauthorized),
+        (Topic.API_CERTIFICATE, _untrusted),
+    ):
+        found = log.current(topic)
         if found is not None:
-            yield Problem(
-                message=f"kube-proxy on {node.name} {told}",
-                evidence=(Evidence(found.last.source, f"the last of {found.count} such lines"),),
-                remedy=remedy,
-            )
+            yield describe(node, found)
             return
+
+
+def _forbidden(node: NodeView, found: Occurrences) -> Problem:
+    told = details(Topic.API_FORBIDDEN, found.last)
+    user = told.get("user", "")
+    resource = told.get("resource", "what it needs")
+    by_user = f" as {user}" if user else ""
+    works = resource == "nodes" and node.proxy_log_topics.last(Topic.SYNC_COMPLETE) is not None
+    return Problem(
+        message=f"kube-proxy on {node.name} may not read {resource}{by_user} (403)",
+        evidence=_evidence(found),
+        remedy=_grant(node, user),
+        severity=Severity.WARNING if works else None,
+    )
+
+
+def _grant(node: NodeView, user: str) -> str:
+    if user == "system:anonymous":
+        return (
+            "The request carried no credentials: put a token or client certificate into the kubeconfig of "
+            f"kube-proxy, then restart it: {_restart(node)}"
+        )
+    account = re.fullmatch(r"system:serviceaccount:([^:]+):([^:]+)", user)
+    subject = (
+        f"--serviceaccount={account[1]}:{account[2]}"
+        if account
+        else f"--user={user or 'system:kube-proxy'}"
+    )
+    return "Bind its user to the role that kube-proxy needs: " + shell(
+        "kubectl",
+        "create",
+        "clusterrolebinding",
+        "kube-proxy-node-proxier",
+        "--clusterrole=system:node-proxier",
+        subject,
+    )
+
+
+def _unauthorized(node: NodeView, found: Occurrences) -> Problem:
+    return Problem(
+        message=f"kube-proxy on {node.name} is not known to the API server (401)",
+        evidence=_evidence(found),
+        remedy="Renew the token or client certificate in the kubeconfig of kube-proxy; a pod gets a new "
+        f"token when it is made anew: {_restart(node)}",
+    )
+
+
+_X509 = re.compile(r"(?:x509: |tls: )[^\n]*")
+
+
+def _untrusted(node: NodeView, found: Occurrences) -> Problem:
+    reason = _X509.search(found.last.text)
+    told = shortened(reason[0].strip('" ')) if reason else "its certificate is refused"
+    return Problem(
+        message=f"kube-proxy on {node.name} and the API server do not trust each other: {told}",
+        evidence=_evidence(found),
+        remedy="Compare the CA in the kubeconfig of kube-proxy with the API server's, the names in its "
+        "certificate with the address used, and the node's clock with its dates; then restart kube-proxy: "
+        + _restart(node),
+    )
+
+
+def _evidence(found: Occurrences) -> tuple[Evidence, ...]:
+    return (Evidence(found.last.source, f"the last of {counted(found.count, 'such line')}"),)
+
+
+def _restart(node: NodeView) -> str:
+    return restart_kube_proxy(node.proxy_pods, node.proxy_processes)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from analyzer.findings import Evidence, Problem, Severity, Station, check
+from analyzer.commands import restart_kube_proxy
+from analyzer.findings import Evidence, Outcome, Problem, Severity, Station, Undecided, check
+from analyzer.model.inputs import Input
 from analyzer.model.kube_proxy import ProxyMode
 from analyzer.snapshot import NodeView
 
@@ -17,7 +19,7 @@ from analyzer.snapshot import NodeView
     ),
     advisory=True,
 )
-def kube_proxy_userspace_mode(node: NodeView) -> Iterator[Problem]:
+def kube_proxy_userspace_mode(node: NodeView) -> Iterator[Outcome]:
     """
     kube-proxy runs in userspace mode, which 1.26 removed.
 
@@ -27,11 +29,21 @@ def kube_proxy_userspace_mode(node: NodeView) -> Iterator[Problem]:
 
     ## How to put it right
     Set `mode: iptables` (or nftables from 1.33) in kube-proxy's configuration, node by node.
+
+    ## Where it is silent
+    For KUBE-PORTALS chains that an earlier kube-proxy left and nothing jumps to.
     """
     proxy = node.kube_proxy
+    if proxy.mode is ProxyMode.UNKNOWN:
+        yield Undecided(
+            reason=f"it is not known in which mode kube-proxy runs on {node.name}",
+            missing=(Input.PROXY_MODE.path(node.name),),
+            command=Input.PROXY_MODE.command(node.name),
+        )
     if proxy.mode is ProxyMode.USERSPACE and proxy.mode_source is not None:
         yield Problem(
             message=f"kube-proxy on {node.name} runs in userspace mode",
             evidence=(Evidence(proxy.mode_source, "sign of userspace mode"),),
-            remedy="Set mode: iptables in kube-proxy's configuration and restart it.",
+            remedy="Set mode: iptables in kube-proxy's configuration (or --proxy-mode=iptables) and restart it: "
+            + restart_kube_proxy(node.proxy_pods, node.proxy_processes),
         )
