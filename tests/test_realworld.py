@@ -1,4 +1,4 @@
-"""Files that strangers published, each as the only file of a node: nothing fails, and a ruleset alone accuses nobody."""
+"""Files that strangers published, each as the only file of a node: nothing fails, a ruleset alone accuses nobody."""
 
 from __future__ import annotations
 
