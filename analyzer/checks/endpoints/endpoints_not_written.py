@@ -71,9 +71,11 @@ def _undecided(cluster: ClusterView, needed: Input) -> Undecided:
 
 
 def _is_old(view: ServiceView) -> bool:
+    """Tell whether there was time to write: an object since the Service is there, its content since a change."""
     at = view.cluster.identity.created_at
     created = parse_time(view.service.metadata.creation_timestamp)
-    return is_settled(created, at, 0) and is_settled(view.last_change, at, 0)
+    never = view.service.spec.selector and not view.slices
+    return is_settled(created if never else view.last_change, at, 0)
 
 
 def _has_something_to_write(view: ServiceView) -> bool:
