@@ -9,10 +9,12 @@ from analyzer.phrases import shortened
 _INNER = tuple(
     re.compile(pattern)
     for pattern in (
-        r"Couldn't load (?:target|match) [`'\"][^\n]*|Chain '[^']*' does not exist"
-        r"|[Ll]ine:? \d+[^\n]*failed[^\n]*|can't initialize ip6?tables table [^\n]*"
-        r"|can't use the IPVS proxier[^\n]*|(?:iptables is )?not supported for primary IP family[^\n]*"
-        r"|Another app is currently holding the xtables lock|can't open lock file [^\n]*",
+        (
+            r"Couldn't load (?:target|match) [`'\"][^\n]*|Chain '[^']*' does not exist"
+            r"|[Ll]ine:? \d+[^\n]*failed[^\n]*|can't initialize ip6?tables table [^\n]*"
+            r"|can't use the IPVS proxier[^\n]*|(?:iptables is )?not supported for primary IP family[^\n]*"
+            r"|Another app is currently holding the xtables lock|can't open lock file [^\n]*"
+        ),
         r"Error: [^\n]*",
         r"exit status \d+[^\n]*",
     )
