@@ -10,6 +10,9 @@ from enum import Enum
 _SHORTEST = 3
 """Characters from which on a value says something: flags and digits are everywhere."""
 
+_LONGEST = 63
+"""Characters that a label's value can have; comparing longer ones costs the square of their length."""
+
 _LIKENESS = 0.7
 _NAMES_OF_PROGRAMS = frozenset({"app", "k8s-app", "name", "run", "application"})
 
@@ -73,6 +76,8 @@ def _step(key: str, value: str, labels: Mapping[str, str]) -> LabelStep:
 
 def _alike(one: str, other: str) -> bool:
     """Tell whether two values differ like a slip, or like a longer and a shorter name."""
+    if max(len(one), len(other)) > _LONGEST:
+        return False
     shorter, longer = sorted((one, other), key=len)
     beginning = len(shorter) >= _SHORTEST and longer.startswith(shorter)
     return beginning or SequenceMatcher(None, one, other).ratio() >= _LIKENESS

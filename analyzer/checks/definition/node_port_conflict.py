@@ -19,6 +19,9 @@ from analyzer.snapshot import ClusterView, NodeView
 _OPENS_NO_SOCKETS = Minor(1, 24)
 """From here on kube-proxy does not listen on node ports itself: who does is another program."""
 
+_LONGEST = 1024
+"""Characters of a log entry that are searched: the search costs their square."""
+
 _IN_USE = re.compile(
     r"can't open .*listen (?P<protocol>tcp|udp)\d? \S*:(?P<port>\d{1,5}): bind: address already in use",
     re.DOTALL,
@@ -142,7 +145,7 @@ def _given_up(node: NodeView) -> Iterator[Outcome]:
     """Node ports for which an old kube-proxy wrote no rules, because it could not listen there."""
     comparison = node.comparison()
     if comparison is None:
-        if any(_IN_USE.search(log.text) for log in node.proxy_log):
+        if any(_IN_USE.search(log.text[:_LONGEST]) for log in node.proxy_log):
             yield _undecided(node, Input.RULESET, "whether kube-proxy gave a node port up")
         return
     missing = {
@@ -154,7 +157,7 @@ def _given_up(node: NodeView) -> Iterator[Outcome]:
     if missing and not opens_none and not node.proxy_log:
         yield _undecided(node, Input.PROXY_LOG, "whether kube-proxy gave a node port up")
     for log in node.proxy_log if missing else ():
-        found = _IN_USE.search(log.text)
+        found = _IN_USE.search(log.text[:_LONGEST])
         protocol = Protocol.parse(found["protocol"]) if found else None
         entry = missing.pop((protocol, int(found["port"])), None) if found and protocol else None
         if entry is None or entry.service_port is None:

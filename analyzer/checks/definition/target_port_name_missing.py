@@ -20,6 +20,9 @@ from analyzer.phrases import counted, listed
 from analyzer.service_groups import TargetPort, target_ports
 from analyzer.snapshot import ClusterView
 
+_LONGEST = 15
+"""Characters that the name of a port can have (RFC 6335)."""
+
 
 @check(
     station=Station.DEFINITION,
@@ -121,7 +124,7 @@ def _meant(port: ServicePort, declared: Sequence[DeclaredPort]) -> DeclaredPort 
     fitting = [d for d in declared if d.protocol is protocol]
     wanted = (str(port.effective_target_port), port.name)
     for name in wanted:
-        near = get_close_matches(name, [d.name for d in fitting], 1)
+        near = get_close_matches(name[:_LONGEST], [d.name[:_LONGEST] for d in fitting], 1)
         if name and near and near[0]:
-            return next(d for d in fitting if d.name == near[0])
+            return next(d for d in fitting if d.name.startswith(near[0]))
     return fitting[0] if len(fitting) == 1 else None

@@ -18,6 +18,7 @@ from analyzer.phrases import listed
 from analyzer.snapshot import Availability, ClusterView, ServiceView
 
 _SHOWN = 3
+_TOLERATE_UNREADY = "service.alpha.kubernetes.io/tolerate-unready-endpoints"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,9 +84,18 @@ def _undecided(cluster: ClusterView, needed: Input) -> Undecided:
 
 
 def _stale(view: ServiceView) -> Iterator[_Stale]:
-    felt = [] if view.unwritten else [d for d in view.differences if _is_felt(view, d)]
+    felt = (
+        []
+        if view.unwritten or _tolerates_unready(view)
+        else [d for d in view.differences if _is_felt(view, d)]
+    )
     if felt:
         yield _Stale(view, felt)
+
+
+def _tolerates_unready(view: ServiceView) -> bool:
+    """Tell whether the older form of `publishNotReadyAddresses` is set (1.5 to 1.23), which slices do not follow."""
+    return view.service.annotations.get(_TOLERATE_UNREADY) == "true"
 
 
 def _is_felt(view: ServiceView, difference: Difference) -> bool:
@@ -199,6 +209,8 @@ def _only_endpoints(cluster: ClusterView, told: Container[ServiceKey]) -> Iterat
     for view in cluster.service_views.values():
         settled = is_settled(view.last_change, cluster.identity.created_at, 0)
         if view.endpoints is None or view.unwritten or view.key in told or not settled:
+            continue
+        if _tolerates_unready(view):
             continue
         found = [
             d

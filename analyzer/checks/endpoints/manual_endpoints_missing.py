@@ -16,6 +16,9 @@ from analyzer.model.source import ObjectRef
 from analyzer.phrases import listed
 from analyzer.snapshot import ClusterView, ServiceView
 
+_LONGEST = 63
+"""Characters that the name of a Service can have (RFC 1035 label)."""
+
 _WRITTEN_BY_API_SERVER = ServiceKey("default", "kubernetes")
 
 
@@ -124,8 +127,9 @@ def _similar(cluster: ClusterView, key: ServiceKey) -> Endpoints | EndpointSlice
         for k, item in cluster.endpoints.items()
         if k.namespace == key.namespace and k not in cluster.services and not _elects_leader(item)
     )
-    near = get_close_matches(key.name, lonely, 1)
-    return lonely[near[0]] if near else None
+    short = {name[:_LONGEST]: item for name, item in lonely.items()}
+    near = get_close_matches(key.name[:_LONGEST], short, 1)
+    return short[near[0]] if near else None
 
 
 def _unjoined_ports(view: ServiceView) -> Iterator[Problem]:

@@ -14,6 +14,9 @@ from analyzer.model.source import SourceRef
 from analyzer.phrases import counted, listed
 from analyzer.snapshot import ClusterView
 
+_LONGEST = 63
+"""Characters that the name of a Service can have (RFC 1035 label)."""
+
 _LIKENESS = 0.75
 """From here on `SequenceMatcher` calls names similar that people confuse: hostname, hostnames, host-names."""
 
@@ -72,7 +75,8 @@ def _near(cluster: ClusterView, key: ServiceKey) -> tuple[Service, ...]:
 
 
 def _rating(key: ServiceKey, service: Service) -> float:
-    likeness = SequenceMatcher(None, key.name.lower(), service.name.lower()).ratio()
+    names = (key.name[:_LONGEST].lower(), service.name[:_LONGEST].lower())
+    likeness = SequenceMatcher(None, *names).ratio()
     if likeness < _LIKENESS:
         return 0
     same_namespace = service.namespace == key.namespace
