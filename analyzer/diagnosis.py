@@ -36,7 +36,7 @@ class Diagnosis:
 
 def diagnose(cluster: ClusterView, examination: Examination) -> Diagnosis:
     """Order the problems, tie consequences to their causes and judge each Service."""
-    findings = _tied(_ordered(examination.problems))
+    findings = _tied(_ordered(p for p in examination.problems if _is_asked(cluster, p[1])))
     views = [
         view
         for key, view in cluster.service_views.items()
@@ -44,6 +44,12 @@ def diagnose(cluster: ClusterView, examination: Examination) -> Diagnosis:
     ]
     judge = _Judge(cluster, findings, examination.not_evaluated)
     return Diagnosis(findings, tuple(judge.report(view) for view in views))
+
+
+def _is_asked(cluster: ClusterView, problem: Problem) -> bool:
+    """Tell whether the problem concerns a Service that the user asked about, or none in particular."""
+    named = problem.affects | ({problem.service} if problem.service else frozenset())
+    return not cluster.asked_services or not named or not named.isdisjoint(cluster.asked_services)
 
 
 def _ordered(problems: Iterable[tuple[Check, Problem]]) -> list[Finding]:
