@@ -101,6 +101,7 @@ def _run(check: Check, subject: Any) -> Iterator[Problem | NotEvaluated]:  # noq
     lacking = [s for s in (_lacking(subject, needed) for needed in check.needs) if s]
     if lacking:
         yield _not_evaluated(check, subject, lacking)
+        yield from _despite(check, subject, [state for state, _ in lacking])
         return
     for outcome in check.probe(subject):
         match outcome:
@@ -118,10 +119,27 @@ def _run(check: Check, subject: Any) -> Iterator[Problem | NotEvaluated]:  # noq
                 )
 
 
+def _despite(check: Check, subject: Any, lacking: Sequence[FileState]) -> Iterator[Problem]:  # noqa: ANN401 - a view
+    """Yield what is found although objects of certain namespaces are lost: problems of Services in others."""
+    if not all(state.namespaces for state in lacking):
+        return
+    lost = frozenset[str]().union(*(state.namespaces for state in lacking))
+    for outcome in check.probe(subject):
+        if isinstance(outcome, Problem):
+            problem = _placed(outcome, subject)
+            concerned = {s.namespace for s in (problem.service, *problem.affects) if s}
+            if concerned and not concerned & lost:
+                yield problem
+
+
 def _lacking(subject: Any, needed: Input) -> tuple[FileState, str] | None:  # noqa: ANN401 - a view
     view = subject.cluster if isinstance(subject, ServiceView) else subject
     state: FileState = view.availability(needed)
     if state.availability is Availability.PRESENT:
+        return None
+    if isinstance(subject, ServiceView) and subject.key.namespace not in (
+        state.namespaces or {subject.key.namespace}
+    ):
         return None
     if state.availability is Availability.PARTIAL and needed in _ALWAYS_CUT:
         return None

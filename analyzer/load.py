@@ -176,6 +176,8 @@ class BundleFiles:
     def _best_state(self, source: Input, node: str) -> FileState:
         candidates = (source, *_SUBSTITUTES.get(source, ()))
         states = [self._state(candidate, node) for candidate in candidates]
+        if source is Input.ENDPOINT_SLICES and states[0].availability is Availability.PARTIAL:
+            return states[0]  # where there are slices, Endpoints are not looked at instead
         return next((s for s in states if s.availability is Availability.PRESENT), states[0])
 
     def _state(self, source: Input, node: str) -> FileState:
@@ -188,7 +190,12 @@ class BundleFiles:
             return FileState(Availability.ABSENT, paths[0], f"{problems[0]}")
         cut = next((p for p in problems if p.truncation), None)
         if cut is not None:
-            return FileState(Availability.PARTIAL, paths[0], f"{cut}")
+            return FileState(Availability.PARTIAL, cut.path, f"{cut}")
+        lost = [p for p in problems if p.lost_from is not None]
+        if lost:
+            return FileState(
+                Availability.PARTIAL, lost[0].path, f"{lost[0]}", namespaces=_namespaces(lost)
+            )
         excerpt = self.node(node).excerpt(source) if node else ""
         if excerpt:
             return FileState(Availability.PARTIAL, paths[0], excerpt)
@@ -287,6 +294,12 @@ class BundleFiles:
     def text(self, path: str) -> str:
         """Return a text member."""
         return self._bundle.text(path)[0]
+
+
+def _namespaces(lost: Sequence[ParseProblem]) -> frozenset[str]:
+    """Return the namespaces that objects were lost from; none where that is not known of all."""
+    found = frozenset(p.lost_from or "" for p in lost)
+    return frozenset() if "" in found else found
 
 
 class _NodeReaders(dict[str, "NodeFiles"]):

@@ -188,7 +188,7 @@ class Availability(Enum):
 
     PRESENT = "present"
     PARTIAL = "partial"
-    """Cut off: what is absent from it may have been lost."""
+    """Cut off, or objects of it could not be read: what is absent from it may have been lost."""
 
     ABSENT = "absent"
 
@@ -201,6 +201,9 @@ class FileState:
     path: str
     reason: str = ""
     """Why it is absent or partial, in the user's words."""
+
+    namespaces: frozenset[str] = frozenset()
+    """Where nothing but objects of certain namespaces is lost, these namespaces."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -1011,9 +1014,11 @@ class NodeView:
     # --- pod network ---
 
     def route_to(self, address: str) -> RouteAnswer | None:
-        """Return where the node sends packets to an address, or None where its routes were not read."""
+        """Return where the node sends packets to an address, or None where its routes were not read in full."""
         family, value = family_of(address), number(address)
         if family is None or value is None or not self.routes:
+            return None
+        if self.availability(Input.ROUTE_RULES).availability is Availability.PARTIAL:
             return None
         if family not in self._routing:
             self._routing[family] = Routes(family, self.routes, self.route_rules)

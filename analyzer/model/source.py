@@ -71,6 +71,9 @@ class ParseProblem:
     truncation: bool = False
     """True where the file ends early: whatever is absent from it may have been cut off."""
 
+    lost_from: str | None = None
+    """Namespace of the object that is left out because of it, empty where none is known; None where none is."""
+
     def __str__(self) -> str:
         """`file:line:column: message`."""
         place = f"{self.path}:{self.line}" + (f":{self.column}" if self.column else "")

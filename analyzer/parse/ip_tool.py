@@ -51,7 +51,10 @@ def parse_route_rules(path: str, text: str) -> Parsed[tuple[RoutePolicyRule, ...
             rules.append(RoutePolicyRule(priority, match["selector"], table, source))
         elif line.strip():
             expected = "a line of ip rule"
-            problems.append(ParseProblem(path, number, 0, "not a rule", expected, line[:_SHOWN]))
+            text = line[:_SHOWN]
+            problems.append(
+                ParseProblem(path, number, 0, "not a rule", expected, text, lost_from="")
+            )
     return Parsed(tuple(rules), tuple(problems))
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import TypeVar
 
 import msgspec
+from msgspec import Raw, Struct
 
 from analyzer.model.source import ParseProblem
 from analyzer.parse.json_file import DEPTH_LIMIT
@@ -14,6 +16,18 @@ from analyzer.parse.json_scan import is_deeper_than
 from analyzer.parse.parsed import Parsed
 
 T = TypeVar("T")
+
+
+class _Metadata(Struct):
+    """What tells where an object belongs."""
+
+    namespace: str = ""
+
+
+class _Placed(Struct):
+    """An object of which nothing else is known."""
+
+    metadata: _Metadata = _Metadata()
 
 
 def decode_each(source: JsonItems, kind: type[T]) -> Parsed[tuple[T | None, ...]]:
@@ -36,7 +50,7 @@ def decode_each(source: JsonItems, kind: type[T]) -> Parsed[tuple[T | None, ...]
             records.append(None)
         else:
             records.append(record)
-    return Parsed(tuple(records), tuple(_problems(source, failures)))
+    return Parsed(tuple(records), tuple(_problems(source, records, failures)))
 
 
 def _decoded(decoder: msgspec.json.Decoder[T], json: bytes) -> T | Exception:
@@ -48,12 +62,26 @@ def _decoded(decoder: msgspec.json.Decoder[T], json: bytes) -> T | Exception:
         return error
 
 
-def _problems(source: JsonItems, failures: Mapping[int, Exception]) -> Iterator[ParseProblem]:
+def _problems(
+    source: JsonItems, records: Sequence[object], failures: Mapping[int, Exception]
+) -> Iterator[ParseProblem]:
     if not failures:
         return
     for index, start in enumerate(source.starts()):
         match failures.get(index):
             case msgspec.ValidationError() as error:
-                yield source.file.mismatch(error, start, source.where(index))
+                problem = source.file.mismatch(error, start, source.where(index))
             case Exception() as error:
-                yield source.file.malformed(error, start, source.where(index))
+                problem = source.file.malformed(error, start, source.where(index))
+            case None:
+                continue
+        lost = _namespace(source.items[index]) if records[index] is None else None
+        yield replace(problem, lost_from=lost)
+
+
+def _namespace(item: Raw) -> str:
+    """Return the namespace of an object that is no record; empty where it does not tell it."""
+    try:
+        return msgspec.json.decode(item, type=_Placed).metadata.namespace
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return ""
