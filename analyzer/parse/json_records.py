@@ -18,13 +18,13 @@ from analyzer.parse.parsed import Parsed
 T = TypeVar("T")
 
 
-class _Metadata(Struct):
+class _Metadata(Struct, frozen=True):
     """What tells where an object belongs."""
 
     namespace: str = ""
 
 
-class _Placed(Struct):
+class _Placed(Struct, frozen=True):
     """An object of which nothing else is known."""
 
     metadata: _Metadata = _Metadata()
