@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from fractions import Fraction
 
 import msgspec
 
 from analyzer.model.ruleset import Family
-from analyzer.simulate.branch import Branch, Cause, Ending, Fate, Leg, Way
+from analyzer.simulate.branch import CERTAIN, Branch, Cause, Ending, Fate, Leg, Way
 from analyzer.simulate.machine import Machine
 from analyzer.simulate.packet import Flow, Packet, Ports, State, TcpFlags
 from analyzer.simulate.routing import RouteKey
@@ -27,31 +28,48 @@ def with_answer(
     """
     if not any(isinstance(way, Ending) and way.fate is Fate.REJECTED for way in ways):
         return ways
-    return [_checked(way, machine, send) for way in ways]
+    return [checked for way in ways for checked in _checked(way, machine, send)]
 
 
-def _checked(way: Way, machine: Machine, send: Callable[[Branch], Sequence[Way]]) -> Way:
+def _checked(way: Way, machine: Machine, send: Callable[[Branch], Sequence[Way]]) -> Sequence[Way]:
     if not isinstance(way, Ending) or way.fate is not Fate.REJECTED:
-        return way
+        return [way]
     branch = way.branch
     if branch.leg is not Leg.REQUEST:
-        return way
+        return [way]
     resets = "tcp-reset" in way.reason
     packet = branch.packet
     known = packet.connection
     if resets and packet.physical_in:
         if known is None or not known.dnat:
-            return way
+            return [way]
         reason = f"{way.reason}; the reset of a bridged packet is not translated back"
-        return Ending(branch, Fate.DROPPED, Cause.RULE, reason)
+        return [Ending(branch, Fate.DROPPED, Cause.RULE, reason)]
     answer = _reset(packet) if resets else _error(packet, machine)
-    sent = send(replace(branch, packet=answer, suppositions=()))
-    if not sent or any(not isinstance(w, Ending) for w in sent):
-        return way
-    lost = next(w for w in sent if isinstance(w, Ending))
-    fate = Fate.INCONCLUSIVE if lost.fate is Fate.INCONCLUSIVE else Fate.DROPPED
-    reason = f"{way.reason}; its answer is lost: {lost.reason}"
-    return Ending(branch, fate, way.cause, reason)
+    sent = send(replace(branch, packet=answer, chance=CERTAIN, suppositions=()))
+    lost = [w for w in sent if isinstance(w, Ending)]
+    return [_outcome(way, lost)] if len(lost) == len(sent) else _shared(way, lost)
+
+
+def _outcome(way: Ending, lost: Sequence[Ending]) -> Ending:
+    """Return what a rejection is whose answer is lost on every way."""
+    known = all(w.fate is not Fate.INCONCLUSIVE for w in lost)
+    reason = f"{way.reason}; its answer is lost: {lost[0].reason}"
+    fate = Fate.DROPPED if known else Fate.INCONCLUSIVE
+    return Ending(way.branch, fate, way.cause, reason)
+
+
+def _shared(way: Ending, lost: Sequence[Ending]) -> Sequence[Way]:
+    """Return a rejection whose answer is lost on some ways, each outcome with its chance."""
+    if not lost:
+        return [way]
+    if any(w.branch.suppositions for w in lost):
+        return [Ending(way.branch, Fate.INCONCLUSIVE, way.cause, _outcome(way, lost).reason)]
+    share = sum((w.branch.chance for w in lost), Fraction(0))
+    chance = way.branch.chance
+    answered = replace(way.branch, chance=chance * (1 - share))
+    unanswered = replace(way.branch, chance=chance * share)
+    return [way._replace(branch=answered), _outcome(way._replace(branch=unanswered), lost)]
 
 
 def _reset(packet: Packet) -> Packet:

@@ -1,0 +1,273 @@
+"""Random rulesets over everything that the simulator models, and random packets for them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from random import Random
+
+from tests.kernel.lab import Probe
+
+_ADDRESSES = (
+    "10.1.0.2", "10.1.0.3", "10.2.0.2", "10.2.0.3", "10.3.0.2", "10.3.0.3",
+    "10.1.0.1", "10.2.0.1", "10.3.0.1", "10.96.0.1", "10.96.0.2", "8.8.8.8",
+)  # fmt: skip
+_BLOCKS = (
+    *_ADDRESSES,
+    "10.1.0.0/24",
+    "10.2.0.0/16",
+    "10.0.0.0/8",
+    "10.96.0.0/12",
+    "10.0.0.2/255.0.0.255",
+    "10.0.0.0/9",
+)
+_PORTS = (22, 53, 80, 81, 443, 8080, 30080)
+_TARGETS = (
+    "10.2.0.2",
+    "10.2.0.3",
+    "10.3.0.2",
+    "10.3.0.3",
+    "10.1.0.2",
+    "10.2.0.1",
+    "10.3.0.1",
+    "10.2.0.254",
+)
+_DEVICES = ("a0", "b0", "br0", "lo", "a+", "b+", "vp1")
+_STATES = ("NEW", "ESTABLISHED", "RELATED", "INVALID", "UNTRACKED", "DNAT", "SNAT")
+_KINDS = ("LOCAL", "UNICAST", "BROADCAST", "MULTICAST", "LOCAL,BROADCAST")
+_SETS = (
+    ("ips", "src"), ("ips", "dst"), ("nets", "dst"), ("nets", "src"), ("ends", "dst,dst"), ("ports", "dst"),
+    ("triples", "dst,dst,src"), ("both", "src"), ("doors", "src,src"),
+)  # fmt: skip
+_REJECTIONS = ("icmp-port-unreachable", "icmp-host-prohibited", "icmp-net-unreachable")
+_SOURCES = {
+    "a": ("10.1.0.2", "10.1.0.3", "10.2.0.9"),
+    "b": ("10.2.0.2", "10.2.0.3", "8.8.8.8"),
+    "p1": ("10.3.0.2",),
+    "p2": ("10.3.0.3",),
+    "host": ("10.1.0.1", "10.2.0.1", "10.3.0.1", "127.0.0.1"),
+}
+_HOOKS = {
+    "raw": ("PREROUTING", "OUTPUT"),
+    "mangle": ("PREROUTING", "INPUT", "FORWARD", "OUTPUT", "POSTROUTING"),
+    "nat": ("PREROUTING", "INPUT", "OUTPUT", "POSTROUTING"),
+    "filter": ("INPUT", "FORWARD", "OUTPUT"),
+}
+_WITHOUT_IN = {"OUTPUT", "POSTROUTING"}
+_WITHOUT_OUT = {"PREROUTING", "INPUT"}
+
+
+@dataclass(frozen=True, slots=True)
+class _Chain:
+    name: str
+    hooks: frozenset[str]
+    """Hooks from which it may be reached, so that only what is legal there is put in."""
+
+
+class Generator:
+    """Draws rulesets and packets from one seed."""
+
+    def __init__(self, seed: int) -> None:
+        self._random = Random(seed)
+
+    def ruleset(self) -> str:
+        """Return a ruleset as iptables-restore reads it."""
+        return "".join(self._table(name) for name in _HOOKS)
+
+    def probe(self, source_port: int) -> Probe:
+        """Return a packet from any side."""
+        side = self._random.choice([*_SOURCES, "a", "p1", "host"])
+        protocol = self._random.choice(["tcp", "tcp", "udp"])
+        source = self._random.choice(_SOURCES[side])
+        destinations = [*_ADDRESSES, "10.96.0.1", "10.96.0.1"]
+        if source == "127.0.0.1":
+            destinations = ["127.0.0.1", "10.1.0.1", "10.2.0.1"]
+        destination = self._random.choice(
+            [d for d in destinations if d != source or side == "host"]
+        )
+        return Probe(side, source, destination, self._random.choice(_PORTS), protocol, source_port)
+
+    # --- tables and chains ---
+
+    def _table(self, table: str) -> str:
+        chains = [_Chain(hook, frozenset({hook})) for hook in _HOOKS[table]]
+        users = self._user_chains(table)
+        lines = [f"*{table}"]
+        lines += [f":{c.name} {self._policy(table)} [0:0]" for c in chains]
+        lines += [f":{c.name} - [0:0]" for c in users]
+        for chain in chains:
+            lines += self._rules(table, chain, users, self._random.choice([0, 1, 2, 3]))
+        for position, chain in enumerate(users):
+            lines += self._rules(
+                table, chain, users[position + 1 :], self._random.choice([0, 1, 2, 4])
+            )
+        return "\n".join([*lines, "COMMIT", ""])
+
+    def _policy(self, table: str) -> str:
+        drops = table in {"filter", "mangle"} and self._random.random() < (
+            0.15 if table == "filter" else 0.03
+        )
+        return "DROP" if drops else "ACCEPT"
+
+    def _user_chains(self, table: str) -> list[_Chain]:
+        if table == "nat":
+            ways = (("d", frozenset({"PREROUTING", "OUTPUT"})), ("s", frozenset({"POSTROUTING"})))
+            return [_Chain(f"{way}{i}", hooks) for i in range(4) for way, hooks in ways]
+        return [_Chain(f"u{i}", frozenset(_HOOKS[table])) for i in range(5)]
+
+    def _rules(self, table: str, chain: _Chain, later: list[_Chain], count: int) -> list[str]:
+        reachable = [c for c in later if chain.hooks <= c.hooks]
+        return [
+            f"-A {chain.name} {self._rule(table, chain, reachable)}".strip() for _ in range(count)
+        ]
+
+    def _rule(self, table: str, chain: _Chain, reachable: list[_Chain]) -> str:
+        protocol = self._random.choice(["", "", "tcp", "udp"])
+        target = self._target(table, chain, reachable, with_ports=bool(protocol))
+        return f"{self._matches(table, chain, protocol)} {target}"
+
+    # --- matches ---
+
+    def _matches(self, table: str, chain: _Chain, protocol: str) -> str:
+        own = [f"-p {protocol}"] if protocol else []
+        own += self._some(0.35, lambda: f"{self._not()}-s {self._random.choice(_BLOCKS)}")
+        own += self._some(0.35, lambda: f"{self._not()}-d {self._random.choice(_BLOCKS)}")
+        if not chain.hooks & _WITHOUT_IN:
+            own += self._some(0.2, lambda: f"{self._not()}-i {self._random.choice(_DEVICES)}")
+        if not chain.hooks & _WITHOUT_OUT:
+            own += self._some(0.2, lambda: f"{self._not()}-o {self._random.choice(_DEVICES)}")
+        own += self._some(0.3, lambda: self._of_ports(protocol)) if protocol else []
+        menu = self._extensions(table, chain)
+        own += self._some(0.4, self._random.choice(menu))
+        own += self._some(0.15, self._random.choice(menu))
+        return " ".join(own)
+
+    def _some(self, chance: float, make: Callable[[], str]) -> list[str]:
+        return [make()] if self._random.random() < chance else []
+
+    def _not(self) -> str:
+        return "! " if self._random.random() < 0.25 else ""
+
+    def _of_ports(self, protocol: str) -> str:
+        port = self._random.choice(_PORTS)
+        options = [
+            f"-m {protocol} {self._not()}--dport {port}",
+            f"-m {protocol} {self._not()}--dport {port}:{port + 400}",
+            f"-m {protocol} {self._not()}--sport 1024:40000",
+            f"-m multiport {self._not()}--dports 22,{port}:{port + 10},8080",
+            f"-m multiport {self._not()}--ports {port},53",
+        ]
+        if protocol == "tcp":
+            options += [
+                "-m tcp --tcp-flags FIN,SYN,RST,ACK SYN",
+                f"-m tcp {self._not()}--tcp-flags ACK ACK",
+            ]
+        return self._random.choice(options)
+
+    def _extensions(self, table: str, chain: _Chain) -> list[Callable[[], str]]:
+        choose = self._random.choice
+        menu: list[Callable[[], str]] = [
+            lambda: f"-m mark {self._not()}--mark {choose((1, 2, 3)):#x}/{choose((1, 3, 255)):#x}",
+            lambda: f"-m addrtype {self._not()}--dst-type {choose(_KINDS)}",
+            lambda: f"-m addrtype {self._not()}--src-type {choose(_KINDS)}",
+            lambda: f"-m iprange {self._not()}--dst-range 10.2.0.0-10.3.0.2",
+            lambda: f"-m iprange {self._not()}--src-range 10.1.0.3-10.3.0.2",
+            lambda: "-m set {}--match-set {} {}".format(self._not(), *choose(_SETS)),
+            lambda: "-m comment --comment \"a 'b' -j DROP\"",
+            lambda: (
+                f"-m statistic --mode random {self._not()}--probability {choose((0.25, 0.5, 0.333))}"
+            ),
+            lambda: "-m statistic --mode nth --every 2 --packet 0",
+            lambda: f"-m physdev {self._not()}--physdev-in {choose(('vp1', 'vp+'))}",
+            lambda: f"-m physdev {self._not()}--physdev-is-in",
+        ]
+        if table != "raw":
+            menu += [
+                lambda: (
+                    f"-m conntrack {self._not()}--ctstate {','.join(self._random.sample(_STATES, 2))}"
+                ),
+                lambda: f"-m state {self._not()}--state {choose(_STATES[:4])}",
+                lambda: f"-m conntrack {self._not()}--ctorigdst {choose(_BLOCKS)}",
+                lambda: f"-m conntrack {self._not()}--ctreplsrc {choose(_BLOCKS)}",
+                lambda: (
+                    f"-m conntrack --ctorigdstport {choose(_PORTS)} --ctproto {choose((6, 17))}"
+                ),
+                lambda: f"-m conntrack --ctdir {choose(('ORIGINAL', 'REPLY'))}",
+                lambda: (
+                    f"-m conntrack {self._not()}--ctstatus {choose(('CONFIRMED', 'SEEN_REPLY', 'ASSURED'))}"
+                ),
+                lambda: f"-m connmark {self._not()}--mark {choose((1, 2, 3)):#x}/0x3",
+            ]
+        if chain.hooks == {"FORWARD"}:
+            menu.append(lambda: f"-m physdev {self._not()}--physdev-is-bridged")
+        return menu
+
+    # --- targets ---
+
+    def _target(
+        self, table: str, chain: _Chain, reachable: list[_Chain], *, with_ports: bool
+    ) -> str:
+        draw = self._random.random()
+        if reachable and draw < 0.35:
+            goto = self._random.random() < 0.2
+            return f"{'-g' if goto else '-j'} {self._random.choice(reachable).name}"
+        if draw < 0.42:
+            return self._random.choice(["-j RETURN", "-j LOG", ""])
+        return self._random.choice(self._menu(table, chain, with_ports=with_ports))()
+
+    def _menu(self, table: str, chain: _Chain, *, with_ports: bool) -> list[Callable[[], str]]:
+        choose = self._random.choice
+        marks: list[Callable[[], str]] = [
+            lambda: (
+                f"-j MARK --set-xmark {choose((0, 1, 2, 3)):#x}/{choose((1, 3, 0xFFFFFFFF)):#x}"
+            ),
+        ]
+        if table == "raw":
+            return [
+                lambda: "-j ACCEPT",
+                lambda: "-j DROP",
+                lambda: "-j CT --notrack",
+                lambda: "-j NOTRACK",
+            ]
+        marks += [
+            lambda: f"-j CONNMARK --set-xmark {choose((1, 2)):#x}/0x3",
+            lambda: "-j CONNMARK --save-mark --nfmask 0x3 --ctmask 0xff",
+            lambda: "-j CONNMARK --restore-mark --nfmask 0xff --ctmask 0x3",
+        ]
+        if table == "nat":
+            return self._translations(chain, with_ports=with_ports) + marks[:2]
+        verdicts: list[Callable[[], str]] = [lambda: "-j ACCEPT", lambda: "-j DROP"]
+        if table == "mangle":
+            return [*marks, *marks, lambda: "-j ACCEPT", lambda: choose(("-j DROP", "-j ACCEPT"))]
+        return [
+            *verdicts,
+            lambda: f"-j REJECT --reject-with {choose(_REJECTIONS)}",
+            *marks[:1],
+        ]
+
+    def _translations(self, chain: _Chain, *, with_ports: bool) -> list[Callable[[], str]]:
+        choose = self._random.choice
+        if chain.hooks & {"PREROUTING", "OUTPUT"}:
+            plain: list[Callable[[], str]] = [
+                lambda: f"-j DNAT --to-destination {choose(_TARGETS)}",
+                lambda: "-j DNAT --to-destination 10.2.0.2-10.2.0.3",
+                lambda: "-j NETMAP --to 10.2.0.0/30",
+                lambda: "-j ACCEPT",
+            ]
+            ported: list[Callable[[], str]] = [
+                lambda: f"-j DNAT --to-destination {choose(_TARGETS)}:{choose(_PORTS)}",
+                lambda: f"-j DNAT --to-destination {choose(_TARGETS)}:8000-8010",
+                lambda: f"-j REDIRECT --to-ports {choose(_PORTS)}",
+            ]
+            return plain + ported if with_ports else plain
+        if chain.hooks == {"INPUT"}:
+            return [lambda: "-j SNAT --to-source 10.9.9.9", lambda: "-j ACCEPT"]
+        plain = [
+            lambda: "-j MASQUERADE",
+            lambda: "-j MASQUERADE --random-fully",
+            lambda: "-j SNAT --to-source 10.2.0.77",
+            lambda: "-j SNAT --to-source 10.2.0.77-10.2.0.78",
+            lambda: "-j ACCEPT",
+        ]
+        with_port = [lambda: "-j SNAT --to-source 10.2.0.77:4000-5000"]
+        return plain + with_port if with_ports else plain
