@@ -61,6 +61,8 @@ class Link:
     """How many users hold the interface in promiscuous mode."""
 
     source: Ref
+    hairpin_source: Ref | None = None
+    """The place of `hairpin`; None where it is not shown."""
 
 
 @dataclass(frozen=True, slots=True)

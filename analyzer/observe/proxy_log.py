@@ -34,6 +34,11 @@ class Occurrences:
     first: LogEntry
     last: LogEntry
 
+    @property
+    def note(self) -> str:
+        """What the last entry is, for evidence: `the last of 3 such lines`."""
+        return "the only such line" if self.count == 1 else f"the last of {self.count:,} such lines"
+
 
 @dataclass(frozen=True, slots=True)
 class SyncHistory:

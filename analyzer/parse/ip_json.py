@@ -128,6 +128,7 @@ def _link(interface: _Interface, ref: ObjectRef) -> Link:
         slave.hairpin if slave else None,
         interface.promiscuity,
         ref,
+        ref.at("linkinfo", "info_slave_data", "hairpin") if slave else None,
     )
 
 

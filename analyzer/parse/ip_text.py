@@ -145,7 +145,14 @@ def _link(interface: re.Match[str], details: Sequence[str], source: SourceRef) -
         hairpin[1] == "on" if hairpin else None,
         int(promiscuity[1]) if promiscuity else None,
         source,
+        _below(source, details, "hairpin") if hairpin else None,
     )
+
+
+def _below(source: SourceRef, details: Sequence[str], word: str) -> SourceRef:
+    """Return the line below the first one of a block that holds the word."""
+    found = (n for n, line in enumerate(details, 1) if word in line.split())
+    return SourceRef(source.path, source.line + next(found, 0))
 
 
 def _route(words: Sequence[str], hops: Sequence[dict[str, str]], source: SourceRef) -> Route:

@@ -28,8 +28,8 @@ WORDINGS = [
     (
         "1.30 node not asked",
         (
-            f'E{HEAD} server.go:1051] "Failed to retrieve node info" err="Get \\"https://10.0.0.1:6444/api/v1/nodes/n1\\": '
-            'dial tcp 10.0.0.1:6444: connect: connection refused"'
+            f'E{HEAD} server.go:1051] "Failed to retrieve node info" err="Get \\"https://10.0.0.1:6444/api/v1/nodes/n1\\"'
+            ': dial tcp 10.0.0.1:6444: connect: connection refused"'
         ),
         {Topic.API_UNREACHABLE},
     ),

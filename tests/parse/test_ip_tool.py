@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from analyzer.model.node import Link
 from analyzer.model.source import NOWHERE, ObjectRef, SourceRef
 from analyzer.parse.ip_tool import parse_addresses, parse_links, parse_route_rules, parse_routes
 
@@ -20,7 +21,8 @@ def records(parse: Any, name: str) -> tuple[Any, ...]:
 
 
 def placeless(found: tuple[Any, ...]) -> list[Any]:
-    return [replace(record, source=NOWHERE) for record in found]
+    records = [replace(record, source=NOWHERE) for record in found]
+    return [replace(r, hairpin_source=None) if isinstance(r, Link) else r for r in records]
 
 
 @pytest.mark.parametrize(
@@ -193,3 +195,10 @@ def test_json_that_ends_early_keeps_what_came_and_says_so() -> None:
     parsed = parse_routes("f", '[{"dst":"1.2.3.0/24"},{"dst":"1.2')
     assert [route.destination for route in parsed.value] == ["1.2.3.0/24"]
     assert [p.truncation for p in parsed.problems] == [True]
+
+
+def test_the_place_of_hairpin_mode_is_the_line_that_shows_it() -> None:
+    for link in records(parse_links, "ip-link-d.txt"):
+        if link.hairpin is not None:
+            line = (DATA / "ip-link-d.txt").read_text().splitlines()[link.hairpin_source.line - 1]
+            assert f"hairpin {'on' if link.hairpin else 'off'}" in line

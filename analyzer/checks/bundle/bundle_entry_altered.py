@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from analyzer.findings import Evidence, Problem, Severity, Station, check
-from analyzer.model.bundle import EntryTrouble
+from analyzer.model.bundle import EntryProblem, EntryTrouble
+from analyzer.phrases import shortened
 from analyzer.snapshot import ClusterView
 
 _SHOWN = 3
@@ -31,14 +32,18 @@ def bundle_entry_altered(cluster: ClusterView) -> Iterator[Problem]:
     entries = cluster.entry_problems(EntryTrouble.ALTERED)
     if not entries:
         return
-    told = "; ".join(entry.message for entry in entries[:_SHOWN])
+    told = "; ".join(shortened(entry.message) for entry in entries[:_SHOWN])
     more = f"; and {len(entries) - _SHOWN:,} more" if len(entries) > _SHOWN else ""
     what = "a file changed" if len(entries) == 1 else f"{len(entries):,} files changed"
     yield Problem(
         message=f"{what} since collection: {told}{more}",
-        evidence=tuple(
-            Evidence(entry.stated or entry.source, f"what {entry.source.path} was")
-            for entry in entries[:_SHOWN]
-        ),
+        evidence=tuple(_evidence(entry) for entry in entries[:_SHOWN]),
         remedy="Compare with the bundle as it was sent, or have it collected again.",
     )
+
+
+def _evidence(entry: EntryProblem) -> Evidence:
+    if entry.stated is None:
+        return Evidence(entry.source, "the file")
+    field = "sha256" if "SHA-256" in entry.message else "bytes"
+    return Evidence(entry.stated.at(field), f"what {entry.source.path} had when it was collected")

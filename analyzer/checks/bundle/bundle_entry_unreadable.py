@@ -59,7 +59,9 @@ def _of_file(path: str, entries: Sequence[EntryProblem]) -> Problem:
 
 
 def _evidence(entry: EntryProblem) -> Evidence:
-    return Evidence(entry.stated or entry.source, "not read")
+    if entry.stated is None:
+        return Evidence(entry.source, "not read")
+    return Evidence(entry.stated.at("path"), "the manifest lists it")
 
 
 def _remedy(path: str) -> str:
@@ -69,8 +71,9 @@ def _remedy(path: str) -> str:
     found = next((i for i in Input if i.path(*names) == path or _alternative(i, parts)), None)
     if found is None:
         return f"Have {path} collected again."
-    place = f" on {parts[1]}" if found.value.scope is Scope.NODE else ""
     command = found.command(*(shlex.quote(name) for name in names))
+    on_node = found.value.scope is Scope.NODE and not command.startswith("kubectl ")
+    place = f" on {parts[1]}" if on_node else ""
     return f"Collect {path} again{place}: {command}"
 
 

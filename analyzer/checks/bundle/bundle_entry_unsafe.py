@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from analyzer.findings import Evidence, Problem, Severity, Station, check
 from analyzer.model.bundle import EntryTrouble
+from analyzer.phrases import shortened
 from analyzer.snapshot import ClusterView
 
 _SHOWN = 3
@@ -32,7 +33,7 @@ def bundle_entry_unsafe(cluster: ClusterView) -> Iterator[Problem]:
     entries = cluster.entry_problems(EntryTrouble.UNSAFE)
     if not entries:
         return
-    told = "; ".join(entry.message for entry in entries[:_SHOWN])
+    told = "; ".join(shortened(entry.message) for entry in entries[:_SHOWN])
     more = f"; and {len(entries) - _SHOWN:,} more" if len(entries) > _SHOWN else ""
     what = "an entry was" if len(entries) == 1 else f"{len(entries):,} entries were"
     yield Problem(

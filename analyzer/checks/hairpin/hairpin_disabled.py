@@ -9,7 +9,7 @@ from analyzer.commands import shell
 from analyzer.findings import Evidence, Outcome, Problem, Severity, Station, Undecided, check
 from analyzer.model.inputs import Input
 from analyzer.model.source import Ref
-from analyzer.phrases import listed
+from analyzer.phrases import counted, listed
 from analyzer.snapshot import Availability, NodeView
 
 
@@ -85,7 +85,7 @@ def _ports(node: NodeView) -> Iterator[_Port]:
         return
     for link in node.links:
         if link.master and link.hairpin is not None and link.kind in {"veth", ""}:
-            yield _Port(link.master, link.name, link.hairpin, link.source)
+            yield _Port(link.master, link.name, link.hairpin, link.hairpin_source or link.source)
 
 
 def _promiscuous(node: NodeView, bridge: str) -> bool:
@@ -94,8 +94,8 @@ def _promiscuous(node: NodeView, bridge: str) -> bool:
 
 def _problem(node: NodeView, bridge: str, off: Sequence[_Port], count: int) -> Problem:
     return Problem(
-        message=f"hairpin mode is off on {len(off)} of {count} ports of {bridge} on {node.name}: a pod there "
-        "does not reach itself through its Service",
+        message=f"hairpin mode is off on {len(off)} of {counted(count, 'port')} of {bridge} on {node.name}: "
+        "a pod there does not reach itself through its Service",
         evidence=tuple(Evidence(p.source, f"port {p.name}: off") for p in off[:3]),
         remedy="For good, set hairpinMode: true in the CNI configuration of the bridge plugin. At once, on "
         f"{node.name}, for each port: "

@@ -9,7 +9,7 @@ from analyzer.commands import restart_kube_proxy
 from analyzer.findings import Evidence, Problem, Severity, Station, check
 from analyzer.model.inputs import Input
 from analyzer.observe.proxy_log import Occurrences, Topic, details
-from analyzer.phrases import counted, shortened
+from analyzer.phrases import shortened
 from analyzer.snapshot import NodeView
 
 
@@ -51,9 +51,11 @@ def kube_proxy_cannot_reach_api(node: NodeView) -> Iterator[Problem]:
 def _unreachable(node: NodeView, found: Occurrences) -> Problem:
     reason = _reason(found.last.text)
     server = _SERVER.search(found.last.text)
-    probe = f"\non the node, see whether it answers: curl -k {server[1]}/healthz" if server else ""
+    probe = (
+        f"\nOn {node.name}, see whether it answers: curl -k {server[1]}/healthz" if server else ""
+    )
     return Problem(
-        message=f"kube-proxy on {node.name} cannot reach the API server{_effect(node)}: {reason}",
+        message=f"kube-proxy on {node.name} cannot reach the API server: {reason}{_effect(node)}",
         evidence=_evidence(node, found),
         remedy="Put right the way to the API server, or its address in the kubeconfig of kube-proxy "
         f"(clientConnection.kubeconfig in its configuration, or --kubeconfig).{probe}\n"
@@ -79,14 +81,14 @@ def _effect(node: NodeView) -> str:
     """Return what follows for the rules, where the log shows whether any were written."""
     log = node.proxy_log_topics
     if log.last(Topic.SYNC_COMPLETE) is not None:
-        return ", its rules are no longer brought up to date"
-    return ", it writes no rules" if log.last(Topic.WAITING_FOR_API) is not None else ""
+        return "; its rules are no longer brought up to date"
+    return "; it writes no rules" if log.last(Topic.WAITING_FOR_API) is not None else ""
 
 
 def _evidence(node: NodeView, found: Occurrences) -> tuple[Evidence, ...]:
     log = node.proxy_log_topics
     waiting = log.last(Topic.WAITING_FOR_API)
-    lines = [Evidence(found.last.source, f"the last of {counted(found.count, 'such line')}")]
+    lines = [Evidence(found.last.source, found.note)]
     if found.count > 1:
         lines.append(Evidence(found.first.source, "the first one"))
     if waiting is not None and log.last(Topic.SYNC_COMPLETE) is None:

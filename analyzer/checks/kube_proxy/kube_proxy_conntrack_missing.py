@@ -8,7 +8,6 @@ from analyzer.commands import shell
 from analyzer.findings import Evidence, Problem, Severity, Station, check
 from analyzer.model.inputs import Input
 from analyzer.observe.proxy_log import Topic
-from analyzer.phrases import counted
 from analyzer.snapshot import NodeView
 
 
@@ -42,7 +41,7 @@ def kube_proxy_conntrack_missing(node: NodeView) -> Iterator[Problem]:
         return
     yield Problem(
         message=f"kube-proxy on {node.name} finds no conntrack program: stale UDP connections stay",
-        evidence=(Evidence(found.last.source, f"the last of {counted(found.count, 'such line')}"),),
+        evidence=(Evidence(found.last.source, found.note),),
         remedy=f"Install the package conntrack (conntrack-tools) where kube-proxy runs on {node.name}, in its "
         "image if it is a pod, and restart it.\n"
         "Until then clear a UDP Service's stale entries on the node; for that of DNS: "

@@ -9,7 +9,7 @@ from analyzer.model.forwarding import ServiceKey
 from analyzer.model.inputs import Input
 from analyzer.model.kubernetes import Service
 from analyzer.observe.proxy_log import Occurrences, Topic, details
-from analyzer.phrases import counted, shortened
+from analyzer.phrases import shortened
 from analyzer.snapshot import NodeView
 
 
@@ -47,9 +47,7 @@ def kube_proxy_health_check_failed(node: NodeView) -> Iterator[Problem]:
         yield Problem(
             message=f"kube-proxy on {node.name} cannot serve its health port: "
             + shortened(server.last.values.get("err", server.last.message)),
-            evidence=(
-                Evidence(server.last.source, f"the last of {counted(server.count, 'such line')}"),
-            ),
+            evidence=(Evidence(server.last.source, server.note),),
             remedy=f"See on {node.name} what has the port, often a second kube-proxy, and stop it: "
             "ss -lntp 'sport = :10256'",
         )

@@ -107,6 +107,6 @@ def _remedy(node: NodeView, what: str, command: str) -> str:
     return (
         "Compare iptables --version on the host with the one in kube-proxy's image, and bring both to 1.8.8 "
         f"or later. Then see to {what} on {node.name}:\n{command}\n"
-        "and restart kubelet and kube-proxy: "
+        "and restart kubelet, then kube-proxy: "
         + restart_kube_proxy(node.proxy_pods, node.proxy_processes)
     )

@@ -44,12 +44,13 @@ def kube_proxy_lock_contention(node: NodeView) -> Iterator[Problem]:
     found = node.proxy_log_topics.current(Topic.LOCK)
     if found is None:
         return
+    lasting = found.count >= _PERSISTENT or _cannot_be_opened(found.last)
     good = node.proxy_log_topics.syncs.good_since_first_failure
     yield Problem(
         message=_message(node, found),
         evidence=_evidence(found),
         remedy=_remedy(node, found.last),
-        severity=Severity.ERROR if found.count >= _PERSISTENT and not good else None,
+        severity=Severity.ERROR if lasting and not good else None,
     )
 
 

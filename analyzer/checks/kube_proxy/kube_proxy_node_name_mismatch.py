@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from analyzer.commands import restart_kube_proxy
 from analyzer.findings import Evidence, Problem, Severity, Station, check
 from analyzer.model.inputs import Input
+from analyzer.model.source import ObjectRef, Ref
 from analyzer.observe.proxy_log import Occurrences, Topic, details
-from analyzer.phrases import counted
 from analyzer.snapshot import NodeView
 
 
@@ -43,7 +43,7 @@ def kube_proxy_node_name_mismatch(node: NodeView) -> Iterator[Problem]:
 def _from_log(node: NodeView, found: Occurrences) -> Problem:
     told = details(Topic.NODE_UNKNOWN, found.last)
     used = told.get("name") or told.get("current") or told.get("host") or ""
-    evidence = [Evidence(found.last.source, f"the last of {counted(found.count, 'such line')}")]
+    evidence = [Evidence(found.last.source, found.note)]
     assumed = node.proxy_log_topics.last(Topic.NODE_ADDRESS_ASSUMED)
     if assumed is not None:
         evidence.append(Evidence(assumed.source, "and so it guesses its address"))
@@ -76,11 +76,16 @@ def _from_configuration(node: NodeView, override: str) -> Iterator[Problem]:
     yield Problem(
         message=f"kube-proxy on {node.name} is told that its node is {override}, which is {told}",
         evidence=(
-            Evidence(source, f"hostname override {override}"),
+            Evidence(_place_of_override(source), f"hostname override {override}"),
             Evidence(node.api_object.ref.at("metadata", "name"), "the node's name"),
         ),
         remedy=_remedy(node),
     )
+
+
+def _place_of_override(source: Ref) -> Ref:
+    """Return the field of a configuration file; a command line shows it as it is."""
+    return source.at("hostnameOverride") if isinstance(source, ObjectRef) else source
 
 
 def _remedy(node: NodeView) -> str:

@@ -112,7 +112,10 @@ def _no_pod(node: NodeView, placement: Decision) -> Outcome:
         + _repelled(placement),
         evidence=(
             Evidence(node.api_object.ref.at("metadata", "name"), "the node without kube-proxy"),
-            Evidence(daemon_set.ref.at("status"), "what the DaemonSet scheduled"),
+            Evidence(
+                daemon_set.ref.at("status", "desiredNumberScheduled"),
+                "on how many nodes it wants a pod",
+            ),
             *_evidence(node, (), placement),
         ),
         remedy=_remedy(node, ()),
@@ -139,7 +142,7 @@ def _last_words(node: NodeView) -> str:
 
 def _repelled(placement: Decision) -> str:
     taint = placement.taint
-    return "" if taint is None else f", which does not tolerate the taint {taint.key}"
+    return "" if taint is None else f"; the DaemonSet does not tolerate its taint {taint.key}"
 
 
 def _evidence(node: NodeView, pods: Sequence[Pod], placement: Decision) -> tuple[Evidence, ...]:
@@ -148,7 +151,9 @@ def _evidence(node: NodeView, pods: Sequence[Pod], placement: Decision) -> tuple
     if failed is not None:
         lines.append(Evidence(failed.last.source, "the last thing that it says"))
     if placement.taint is not None and node.api_object is not None:
-        lines.append(Evidence(node.api_object.ref.at("spec", "taints"), "taints of the node"))
+        index = (node.api_object.spec.taints or ()).index(placement.taint)
+        place = node.api_object.ref.at("spec", "taints", index, "key")
+        lines.append(Evidence(place, "a taint of the node"))
     return tuple(lines)
 
 

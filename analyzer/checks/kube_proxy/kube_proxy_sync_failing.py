@@ -9,8 +9,7 @@ from analyzer.commands import restart_kube_proxy
 from analyzer.findings import Evidence, Problem, Severity, Station, check
 from analyzer.model.inputs import Input
 from analyzer.observe.proxy_log import Occurrences, Topic
-from analyzer.observe.proxy_reason import reason_in
-from analyzer.phrases import counted
+from analyzer.observe.proxy_reason import place_of_reason, reason_in
 from analyzer.snapshot import NodeView
 
 _FAILED_WRITES = (
@@ -66,7 +65,7 @@ def kube_proxy_sync_failing(node: NodeView) -> Iterator[Problem]:
 
 def _cannot_write(node: NodeView, topic: Topic, found: Occurrences) -> Problem:
     reason = reason_in(found.last.text)
-    evidence = [Evidence(found.last.source, f"the last of {counted(found.count, 'such line')}")]
+    evidence = [Evidence(place_of_reason(found.last), found.note)]
     if found.count > 1:
         evidence.append(Evidence(found.first.source, "the first one"))
     retry = node.proxy_log_topics.last(Topic.SYNC_FAILED)
@@ -82,7 +81,7 @@ def _cannot_write(node: NodeView, topic: Topic, found: Occurrences) -> Problem:
 def _cannot_start(node: NodeView, found: Occurrences) -> Problem:
     return Problem(
         message=f"kube-proxy on {node.name} cannot start: {reason_in(found.last.text)}",
-        evidence=(Evidence(found.last.source, "the last thing that it says"),),
+        evidence=(Evidence(place_of_reason(found.last), "the last thing that it says"),),
         remedy=_remedy(node, found.last.text),
     )
 

@@ -9,7 +9,7 @@ from analyzer.commands import restart_kube_proxy, shell
 from analyzer.findings import Evidence, Problem, Severity, Station, check
 from analyzer.model.inputs import Input
 from analyzer.observe.proxy_log import Occurrences, Topic, details
-from analyzer.phrases import counted, shortened
+from analyzer.phrases import shortened
 from analyzer.snapshot import NodeView
 
 
@@ -110,7 +110,7 @@ def _untrusted(node: NodeView, found: Occurrences) -> Problem:
 
 
 def _evidence(found: Occurrences) -> tuple[Evidence, ...]:
-    return (Evidence(found.last.source, f"the last of {counted(found.count, 'such line')}"),)
+    return (Evidence(found.last.source, found.note),)
 
 
 def _restart(node: NodeView) -> str:
