@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from analyzer.model.address import network_of
+from analyzer.model.chain_names import service_suffix_of
 from analyzer.model.forwarding import Action, Entry, ForwardingTable
 
 
@@ -14,6 +16,33 @@ class Pair:
 
     expected: Entry
     observed: Entry
+
+    @property
+    def tells_endpoints(self) -> bool:
+        """True where the rules say which endpoints are used; those of the userspace mode do not."""
+        observed = self.observed
+        known = bool(observed.targets) or service_suffix_of(observed.chain) is not None
+        return known and observed.action is Action.FORWARD
+
+    @property
+    def shut_out(self) -> tuple[str, ...]:
+        """CIDRs of clients that the Service admits and the rules do not."""
+        return self._beyond(self.expected, self.observed)
+
+    @property
+    def let_in(self) -> tuple[str, ...]:
+        """CIDRs of clients that the rules admit and the Service does not."""
+        return self._beyond(self.observed, self.expected)
+
+    def _beyond(self, one: Entry, other: Entry) -> tuple[str, ...]:
+        if not one.action is other.action is Action.FORWARD:
+            return ()
+        everywhere = "::/0" if ":" in self.expected.frontend.address else "0.0.0.0/0"
+        mine, theirs = (
+            {str(network_of(r) or r): None for r in e.source_ranges or (everywhere,)}
+            for e in (one, other)
+        )
+        return tuple(r for r in mine if r not in theirs and everywhere not in theirs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +69,7 @@ def compare(
     pairs: list[Pair] = []
     for entry in filter(known, expected.entries):
         found = _decisive(observed.counterparts(entry))
-        if found is not None:
+        if found is not None and not _is_for_strangers(found, entry):
             pairs.append(Pair(entry, found))
         elif not entry.optional:
             missing.append(entry)
@@ -52,6 +81,15 @@ def _decisive(entries: tuple[Entry, ...]) -> Entry | None:
     forwarding = (e for e in entries if e.action is Action.FORWARD and e.targets)
     refusing = (e for e in entries if e.action is not Action.FORWARD)
     return next(forwarding, None) or next(refusing, None) or (entries[0] if entries else None)
+
+
+def _is_for_strangers(found: Entry, entry: Entry) -> bool:
+    """Tell whether a drop is the one that belongs to source ranges: it says nothing of the clients within them."""
+    return (
+        entry.source_ranges is not None
+        and found.action is Action.DROP
+        and Action.DROP not in entry.allowed_actions
+    )
 
 
 def _surplus(expected: ForwardingTable, observed: ForwardingTable) -> Iterator[Entry]:

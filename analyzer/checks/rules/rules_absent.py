@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from analyzer.findings import Evidence, Outcome, Problem, Severity, Station, Undecided, check
 from analyzer.model.inputs import Input
 from analyzer.model.kube_proxy import ProxyMode
-from analyzer.model.ruleset import Ruleset
+from analyzer.model.ruleset import Family, Ruleset
 from analyzer.model.source import SourceRef
 from analyzer.snapshot import NodeView
 
@@ -22,6 +22,7 @@ from analyzer.snapshot import NodeView
         "kube-proxy-unauthorized",
         "kube-proxy-sync-failing",
         "kube-proxy-lock-contention",
+        "rules-jump-dangling",
     ),
     references=(
         "https://kubernetes.io/docs/tasks/debug/debug-application/debug-service/#is-kube-proxy-writing-rules",
@@ -39,58 +40,66 @@ def rules_absent(node: NodeView) -> Iterator[Outcome]:
     flushes them: firewalld, `iptables -F`, a restart of Docker, another agent.
 
     ## Where it is silent
-    In other modes than iptables (ipvs and nftables keep Services elsewhere), under a replacement for
-    kube-proxy, and when the dump cannot be the node's: without any rule of its own and without a sign
-    that kube-proxy should be there.
+    In ipvs and nftables mode, which keep Services elsewhere, under a replacement for kube-proxy, in an IP
+    family that no Service has, and when the dump need not be all of the node's rules: of some tables only,
+    with an error of iptables-save in it, or without a sign that kube-proxy should be there.
     """
-    ruleset = node.ruleset()
-    mode = node.kube_proxy.mode
-    if ruleset is None or mode in _ELSEWHERE or _has_proxy_rules(ruleset):
+    if node.kube_proxy.mode in _ELSEWHERE:
         return
-    if not any(service.cluster_ips for service in node.cluster.services.values()):
-        return
-    if mode is ProxyMode.UNKNOWN and not _expected_here(node):
-        yield Undecided(
-            reason=f"{ruleset.path} holds no rule of kube-proxy, and nothing shows that it should",
-            missing=(Input.PROXY_MODE.path(node.name),),
-            command=Input.PROXY_MODE.command(node.name),
-        )
-        return
-    nat = ruleset.tables.get("nat")
-    flushed = any(
-        name.startswith("KUBE-PROXY-") or name == "KUBE-SERVICES"
-        for table in ruleset.tables.values()
-        for name in table.chains
-    )
-    yield Problem(
-        message=f"{node.name} has no rule of kube-proxy"
-        + (" in the nat table, but some in others: nat was flushed" if flushed else ""),
-        evidence=(
-            Evidence(
-                SourceRef(ruleset.path, nat.line if nat else 1),
-                "no KUBE-SERVICES chain in this dump" + ("'s nat table" if nat else ""),
-            ),
-        ),
-        remedy=f"Restart kube-proxy on {node.name} and see whether KUBE-SERVICES appears: "
-        "iptables-save -t nat | grep -c KUBE-SERVICES",
-    )
+    for family in Family:
+        ruleset = node.ruleset(family)
+        needed = any(not e.optional for e in node.expected(family).entries)
+        if ruleset is None or not needed or _has_proxy_rules(ruleset):
+            continue
+        yield _doubt(node, ruleset) or _problem(node, ruleset)
 
 
-_ELSEWHERE = frozenset(
-    {
-        ProxyMode.IPVS,
-        ProxyMode.NFTABLES,
-        ProxyMode.REPLACED,
-        ProxyMode.WINDOWS,
-        ProxyMode.USERSPACE,
-    }
-)
+_ELSEWHERE = frozenset({ProxyMode.IPVS, ProxyMode.NFTABLES, ProxyMode.REPLACED, ProxyMode.WINDOWS})
 
 
 def _has_proxy_rules(ruleset: Ruleset) -> bool:
-    """Tell by the nat table: what kube-proxy has in the filter table serves nobody."""
-    return bool(
-        ruleset.rules("nat", "KUBE-SERVICES") or ruleset.chain("nat", "KUBE-PORTALS-CONTAINER")
+    """Tell by the nat table: what kube-proxy has in the filter table serves nobody. An excerpt may have no table."""
+    return any(
+        ruleset.rules(table, "KUBE-SERVICES") or ruleset.chain(table, "KUBE-PORTALS-CONTAINER")
+        for table in ("nat", "")
+    )
+
+
+def _doubt(node: NodeView, ruleset: Ruleset) -> Undecided | None:
+    """Return why it may be that the rules are there and only this dump does not show them."""
+    source = Input.RULESET if ruleset.family is Family.IPV4 else Input.RULESET_V6
+    if ruleset.problems:
+        return _again(node, source, f"{ruleset.problems[0]}")
+    other = _LEGACY[source]
+    if ruleset.warnings and not node.has(other):
+        told = f"{ruleset.path} holds no rule of kube-proxy and warns of iptables-legacy tables"
+        return _again(node, other, f"{told}, which are not in the bundle")
+    if "nat" not in ruleset.tables and _in_other_tables(ruleset):
+        told = "holds chains of kube-proxy and no nat table: it seems to be of some tables only"
+        return _again(node, source, f"{ruleset.path} {told}")
+    if node.kube_proxy.mode is ProxyMode.UNKNOWN and not _expected_here(node):
+        told = "holds no rule of kube-proxy, and nothing shows that it should"
+        return _again(node, Input.PROXY_MODE, f"{ruleset.path} {told}")
+    return None
+
+
+_LEGACY = {
+    Input.RULESET: Input.RULESET_LEGACY,
+    Input.RULESET_V6: Input.RULESET_V6_LEGACY,
+}
+
+
+def _again(node: NodeView, source: Input, reason: str) -> Undecided:
+    return Undecided(
+        reason=reason, missing=(source.path(node.name),), command=source.command(node.name)
+    )
+
+
+def _in_other_tables(ruleset: Ruleset) -> bool:
+    return any(
+        name.startswith("KUBE-PROXY-") or name == "KUBE-SERVICES"
+        for table in ruleset.tables.values()
+        for name in table.chains
     )
 
 
@@ -101,4 +110,27 @@ def _expected_here(node: NodeView) -> bool:
         node.proxy_pods
         or node.proxy_processes
         or any(o.kube_proxy.mode is ProxyMode.IPTABLES for o in others if o is not node)
+    )
+
+
+def _problem(node: NodeView, ruleset: Ruleset) -> Problem:
+    tool = "iptables-save" if ruleset.family is Family.IPV4 else "ip6tables-save"
+    nat = ruleset.tables.get("nat")
+    told, shown = (
+        f"{node.name} has no rule of kube-proxy ({ruleset.family.value})",
+        "no KUBE-SERVICES rule in this dump",
+    )
+    if nat and _in_other_tables(ruleset):
+        told = f"{told} in the nat table, but some in others: nat was flushed"
+        shown = "no KUBE-SERVICES rule in this table"
+    elif not ruleset.tables:
+        told = f"{told}: the dump is empty"
+        shown = (
+            "an empty dump; so it is, too, if it was not taken in the network namespace of the node"
+        )
+    return Problem(
+        message=told,
+        evidence=(Evidence(ruleset.ref(nat) if nat else SourceRef(ruleset.path, 1), shown),),
+        remedy=f"Restart kube-proxy on {node.name} and see whether rules appear: "
+        f"{tool} -t nat | grep -c KUBE-SERVICES",
     )

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from analyzer.comparison import Pair
 from analyzer.findings import Evidence, Part, Problem, Severity, Station, check, gathered
-from analyzer.model.forwarding import Action
+from analyzer.model.forwarding import Action, Entry, ServicePortName
 from analyzer.model.inputs import Input
-from analyzer.model.ruleset import Family
+from analyzer.model.ruleset import Family, Ruleset
 from analyzer.snapshot import NodeView
 
 
@@ -21,6 +21,10 @@ from analyzer.snapshot import NodeView
         "kube-proxy-cannot-reach-api",
         "kube-proxy-unauthorized",
         "kube-proxy-sync-failing",
+        "kube-proxy-lock-contention",
+        "rules-endpoint-stale",
+        "rules-chain-empty",
+        "rules-jump-dangling",
     ),
     references=("https://kubernetes.io/docs/reference/networking/virtual-ips/#session-affinity",),
 )
@@ -34,45 +38,77 @@ def rules_affinity_mismatch(node: NodeView) -> Iterator[Problem]:
 
     ## How to put it right
     Restart kube-proxy on the node.
+
+    ## Where it is silent
+    For Services without endpoints. It only advises when the Service changed within a minute before the dump.
     """
-    parts: list[Part] = []
-    seen: set[str] = set()
     for family in Family:
-        comparison = node.comparison(family)
-        for pair in comparison.pairs if comparison else ():
-            name = str(pair.expected.service_port)
-            if name not in seen and _differs(pair):
-                seen.add(name)
-                parts.append(_part(pair))
-    if parts:
-        yield gathered(
-            f"session affinity on {node.name} is not as the Services say",
-            parts,
-            remedy=f"Restart kube-proxy on {node.name}.",
-        )
+        comparison, ruleset = node.comparison(family), node.ruleset(family)
+        if comparison is None or ruleset is None:
+            continue
+        found = dict(_differing(ruleset, comparison.pairs))
+        for settled in (True, False):
+            parts = [p for name, p in found.items() if node.settled(name.service) is settled]
+            if parts:
+                yield gathered(
+                    f"session affinity on {node.name} is not as the Services say"
+                    + ("" if settled else " (changed just before the dump)"),
+                    parts,
+                    remedy=f"Restart kube-proxy on {node.name}.",
+                    severity=None if settled else Severity.INFO,
+                )
 
 
-def _differs(pair: Pair) -> bool:
-    return (
-        pair.expected.service_port is not None
-        and pair.observed.action is Action.FORWARD
-        and bool(pair.observed.targets)
-        and pair.expected.action is Action.FORWARD
-        and pair.expected.affinity_seconds != pair.observed.affinity_seconds
-    )
+def _differing(ruleset: Ruleset, pairs: Iterable[Pair]) -> Iterator[tuple[ServicePortName, Part]]:
+    """Yield what is wrong with the affinity of a Service port, for each of its addresses."""
+    for pair in pairs:
+        name = pair.expected.service_port
+        if name is None or not pair.tells_endpoints or not pair.observed.targets:
+            continue
+        if pair.expected.action is not Action.FORWARD:
+            continue
+        part = _other_time(name, pair) or _one_sided(name, ruleset, pair.observed)
+        if part is not None:
+            yield name, part
 
 
-def _part(pair: Pair) -> Part:
-    name = pair.expected.service_port
+def _other_time(name: ServicePortName, pair: Pair) -> Part | None:
+    if pair.expected.affinity_seconds == pair.observed.affinity_seconds:
+        return None
     wanted, found = (_told(e.affinity_seconds) for e in (pair.expected, pair.observed))
     return Part(
-        service=name.service if name else None,
+        service=name.service,
         text=f"{name} has {found} instead of {wanted}",
         evidence=(
-            Evidence(pair.observed.targets[0].source, f"a rule with {found}"),
-            Evidence(pair.expected.source, f"the Service port, {wanted}"),
+            Evidence(pair.observed.targets[0].source, f"chooses an endpoint with {found}"),
+            Evidence(pair.expected.source, f"the Service port, with {wanted}"),
         ),
     )
+
+
+def _one_sided(name: ServicePortName, ruleset: Ruleset, entry: Entry) -> Part | None:
+    """Return the first endpoint whose clients are not remembered, or remembered and not sent back."""
+    if entry.affinity_seconds is None:
+        return None
+    returning = {r.target for r in ruleset.rules("nat", entry.chain) if r.has("--rcheck")}
+    for target in entry.targets:
+        if target.chain not in returning:
+            return Part(
+                service=name.service,
+                text=f"{name} does not send clients back to {target.endpoint}",
+                evidence=(
+                    Evidence(target.source, f"no --rcheck rule leads to {target.chain} before it"),
+                ),
+            )
+        if not any(r.has("--set") for r in ruleset.rules("nat", target.chain)):
+            return Part(
+                service=name.service,
+                text=f"{name} does not remember the clients of {target.endpoint}",
+                evidence=(
+                    Evidence(target.destination or target.source, "translates without --set"),
+                ),
+            )
+    return None
 
 
 def _told(seconds: int | None) -> str:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from analyzer.findings import Evidence, Part, Problem, Severity, Station, check, gathered
-from analyzer.model.chain_names import ENDPOINT_PREFIX
+from analyzer.model.chain_names import ENDPOINT_PREFIX, service_suffix_of
 from analyzer.model.forwarding import ServicePortName
 from analyzer.model.inputs import Input
 from analyzer.model.kube_proxy import ProxyMode
 from analyzer.model.ruleset import Family
-from analyzer.observe.chains import ServiceChain
+from analyzer.observe.chains import ChainGraph, ServiceChain
+from analyzer.phrases import counted
 from analyzer.snapshot import NodeView
 
 
@@ -41,26 +43,46 @@ def rules_chain_empty(node: NodeView) -> Iterator[Problem]:
         return
     for family in Family:
         graph = node.chain_graph(family)
+        owners = {**_named(node, graph), **node.chain_owners(family)} if graph else {}
         empty = [c for c in graph.empty if c.callers] if graph else []
-        owners = node.chain_owners(family)
-        parts = [
-            _part(c, owners.get(c.name)) for c in empty if not _idle(node, c, owners.get(c.name))
-        ]
-        if parts:
-            yield gathered(
-                f"{node.name} has {len(parts)} empty chain{'s' if len(parts) > 1 else ''} in use",
-                parts,
-                remedy=f"Restart kube-proxy on {node.name}.",
+        empty = [c for c in empty if not _idle(node, c, owners.get(c.name))]
+        if empty:
+            yield replace(
+                gathered(
+                    f"{node.name} has {counted(len(empty), 'chain')} in use that "
+                    f"{'send' if len(empty) > 1 else 'sends'} nothing on",
+                    [_part(c, owners.get(c.name)) for c in empty],
+                    remedy=f"Restart kube-proxy on {node.name}.",
+                ),
+                partial=all(_others_serve(node, family, c) for c in empty),
             )
 
 
+def _named(node: NodeView, graph: ChainGraph) -> dict[str, ServicePortName]:
+    """Return the Service port of each empty chain whose name is the hash of one."""
+    suffixes = ((c.name, service_suffix_of(c.name)) for c in graph.empty)
+    known = node.cluster.chain_owners
+    return {chain: known[s] for chain, s in suffixes if s is not None and s in known}
+
+
 def _idle(node: NodeView, chain: ServiceChain, owner: ServicePortName | None) -> bool:
-    """Tell whether it is the chain of a Service that has no endpoint to fill it with."""
-    if chain.name.startswith(ENDPOINT_PREFIX) or owner is None:
+    """Tell whether it is the chain of a Service that has no endpoint to fill it with, or may have none."""
+    if chain.name.startswith(ENDPOINT_PREFIX):
         return False
+    if not node.has(Input.ENDPOINT_SLICES):
+        return True
+    if owner is None:
+        return not node.has(Input.SERVICES)
     backends = node.cluster.backends.get(owner.service, ())
-    known = node.has(Input.ENDPOINT_SLICES)
-    return not known or not any(b.ready for b in backends)
+    return not any(b.ready and b.port_name == owner.port for b in backends)
+
+
+def _others_serve(node: NodeView, family: Family, chain: ServiceChain) -> bool:
+    """Tell whether other endpoints get what an empty KUBE-SEP chain gives back."""
+    table = node.observed(family)
+    entries = table.entries if table else ()
+    chosen = [e for e in entries if any(t.chain == chain.name for t in e.targets)]
+    return bool(chosen) and all(any(t.share for t in e.targets) for e in chosen)
 
 
 def _part(chain: ServiceChain, owner: ServicePortName | None) -> Part:

@@ -16,7 +16,15 @@ from analyzer.snapshot import NodeView
     station=Station.RULES,
     severity=Severity.WARNING,
     needs=(Input.RULESET,),
-    consequence_of=("rules-jump-dangling", "kube-proxy-not-running"),
+    consequence_of=(
+        "rules-jump-dangling",
+        "rules-endpoint-stale",
+        "rules-endpoint-missing",
+        "kube-proxy-not-running",
+        "kube-proxy-cannot-reach-api",
+        "kube-proxy-unauthorized",
+        "kube-proxy-sync-failing",
+    ),
     references=(
         "https://kubernetes.io/docs/reference/networking/virtual-ips/#proxy-mode-iptables",
     ),
@@ -34,7 +42,8 @@ def rules_chain_name_mismatch(node: NodeView) -> Iterator[Problem]:
     Restart kube-proxy on the node; check that all files of the bundle are of one cluster.
 
     ## Where it is silent
-    About the trailing colon of an unnamed port, which depends on the version.
+    About the trailing colon of an unnamed port, which depends on the version; in large clusters, whose
+    rules have no comment, and where no chain of the dump follows the naming of kube-proxy.
     """
     parts: list[Part] = []
     confirmed = False
@@ -46,7 +55,9 @@ def rules_chain_name_mismatch(node: NodeView) -> Iterator[Problem]:
                 Part(
                     service=entry.service_port.service,
                     text=f"{entry.chain} serves {entry.service_port}, but is not named for it",
-                    evidence=(Evidence(entry.source, f"jumps to {entry.chain}"),),
+                    evidence=(
+                        Evidence(entry.source, f"leads to {entry.chain} for {entry.service_port}"),
+                    ),
                 )
             )
     parts = parts if confirmed else []
@@ -61,12 +72,14 @@ def rules_chain_name_mismatch(node: NodeView) -> Iterator[Problem]:
 
 
 def _dispatched(node: NodeView) -> Iterator[Entry]:
-    seen: set[str] = set()
+    """Yield an entry for each Service chain and Service port that connections reach it for."""
+    seen: set[tuple[object, str]] = set()
     for family in Family:
         table = node.observed(family)
         for entry in table.entries if table else ():
-            if entry.service_port and service_suffix_of(entry.chain) and entry.chain not in seen:
-                seen.add(entry.chain)
+            key = (entry.service_port, entry.chain)
+            if entry.service_port and service_suffix_of(entry.chain) and key not in seen:
+                seen.add(key)
                 yield entry
 
 
@@ -81,11 +94,15 @@ def _named_for(entry: Entry) -> bool:
 
 def _renamed(node: NodeView) -> Iterator[Part]:
     """Yield the addresses that the rules serve under another port name than the Service has."""
+    seen: set[object] = set()
     for family in Family:
         comparison = node.comparison(family)
         for pair in comparison.pairs if comparison else ():
             wanted, found = pair.expected.service_port, pair.observed.service_port
-            if wanted and found and wanted.service == found.service and wanted.port != found.port:
+            if not wanted or not found or (wanted, found) in seen:
+                continue
+            if wanted.service == found.service and wanted.port != found.port:
+                seen.add((wanted, found))
                 yield Part(
                     service=wanted.service,
                     text=f"{pair.expected.frontend} is served as {_spelled(found.port)}, the Service names "

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 from analyzer.findings import Evidence, Part, Problem, Severity, Station, check, gathered
-from analyzer.model.chain_names import ENDPOINT_PREFIX, endpoint_chain
-from analyzer.model.forwarding import Endpoint, Entry, Target
+from analyzer.model.chain_names import (
+    ENDPOINT_PREFIX,
+    endpoint_chain,
+    service_suffix,
+    service_suffix_of,
+)
+from analyzer.model.forwarding import Endpoint, Entry, Protocol, ServicePortName, Target
 from analyzer.model.inputs import Input
 from analyzer.model.ruleset import Family
 from analyzer.snapshot import NodeView
@@ -40,11 +46,11 @@ def rules_destination_wrong(node: NodeView) -> Iterator[Problem]:
         return
     parts: list[Part] = []
     confirmed = False
-    for entry, target in _chosen(node):
-        if _matches(entry, target.chain, target.endpoint):
+    for choice in _choices(node):
+        if choice.right(choice.target.endpoint):
             confirmed = True
-        elif target.endpoint is not None:
-            parts.append(_part(node, entry, target, target.endpoint))
+        elif choice.names and choice.target.endpoint is not None:
+            parts.append(_part(node, choice, choice.target.endpoint))
     if parts and confirmed:
         yield gathered(
             f"{node.name} sends connections to the wrong address",
@@ -53,47 +59,56 @@ def rules_destination_wrong(node: NodeView) -> Iterator[Problem]:
         )
 
 
-def _chosen(node: NodeView) -> Iterator[tuple[Entry, Target]]:
-    """Yield each KUBE-SEP target once, with an entry that says whose it is."""
-    seen: set[str] = set()
+@dataclass(frozen=True, slots=True)
+class _Choice:
+    """A KUBE-SEP chain with the Service ports that it may have been made for."""
+
+    target: Target
+    protocol: Protocol
+    names: tuple[ServicePortName, ...]
+
+    def right(self, endpoint: Endpoint | None) -> bool:
+        """Tell whether the chain is named for the endpoint."""
+        return endpoint is not None and any(
+            endpoint_chain(name, self.protocol, endpoint, colon=colon) == self.target.chain
+            for name in self.names
+            for colon in (False, True)
+        )
+
+
+def _choices(node: NodeView) -> Iterator[_Choice]:
+    """Yield each KUBE-SEP chain in use once."""
+    chosen: dict[str, list[tuple[Entry, Target]]] = {}
     for family in Family:
         table = node.observed(family)
         for entry in table.entries if table else ():
-            for target in entry.targets if entry.service_port else ():
-                if target.chain.startswith(ENDPOINT_PREFIX) and target.chain not in seen:
-                    seen.add(target.chain)
-                    yield entry, target
+            for target in entry.targets:
+                if target.chain.startswith(ENDPOINT_PREFIX):
+                    chosen.setdefault(target.chain, []).append((entry, target))
+    for uses in chosen.values():
+        entry, target = uses[0]
+        names = dict.fromkeys(name for e, _ in uses if (name := _maker(node, e)) is not None)
+        yield _Choice(target, entry.frontend.protocol, tuple(names))
 
 
-def _matches(entry: Entry, chain: str, endpoint: Endpoint | None) -> bool:
+def _maker(node: NodeView, entry: Entry) -> ServicePortName | None:
+    """Return the Service port that the entry's chain is named for: a jump into it may be the edited rule."""
+    suffix = service_suffix_of(entry.chain)
     name = entry.service_port
-    return (
-        name is not None
-        and endpoint is not None
-        and any(
-            endpoint_chain(name, entry.frontend.protocol, endpoint, colon=colon) == chain
-            for colon in (False, True)
-        )
-    )
+    if suffix is None or name is None:
+        return name
+    if suffix in {service_suffix(name, entry.frontend.protocol, colon=c) for c in (False, True)}:
+        return name
+    return node.cluster.chain_owners.get(suffix)
 
 
-def _part(node: NodeView, entry: Entry, target: Target, wrong: Endpoint) -> Part:
-    name = entry.service_port
-    right = _right(entry, target.chain, _candidates(node, entry))
+def _part(node: NodeView, choice: _Choice, wrong: Endpoint) -> Part:
+    name, target = choice.names[0], choice.target
+    published = {b.endpoint for b in node.cluster.backends.get(name.service, ())}
+    right = next((e for e in sorted(published) if choice.right(e)), None)
     told = f"instead of {right}" if right else "which its name does not stand for"
     return Part(
-        service=name.service if name else None,
+        service=name.service,
         text=f"{target.chain} of {name} sends to {wrong} {told}",
         evidence=(Evidence(target.destination or target.source, f"{wrong} {told}"),),
     )
-
-
-def _candidates(node: NodeView, entry: Entry) -> Iterable[Endpoint]:
-    if entry.service_port is None:
-        return ()
-    backends = node.cluster.backends.get(entry.service_port.service, ())
-    return {b.endpoint for b in backends} | entry.endpoints
-
-
-def _right(entry: Entry, chain: str, candidates: Iterable[Endpoint]) -> Endpoint | None:
-    return next((e for e in sorted(candidates) if _matches(entry, chain, e)), None)

@@ -17,6 +17,7 @@ from analyzer.findings import (
 from analyzer.model.forwarding import Endpoint, Entry, ForwardingTable, Frontend
 from analyzer.model.inputs import Input
 from analyzer.model.ruleset import Family
+from analyzer.phrases import listed
 from analyzer.snapshot import NodeView
 
 
@@ -54,8 +55,9 @@ def rules_differ_between_nodes(node: NodeView) -> Iterator[Outcome]:
     Restart kube-proxy on the node that differs.
 
     ## Where it is silent
-    For Services with internalTrafficPolicy Local or topology hints, which differ by design, and where the
-    node agrees with the API objects.
+    For Services with internalTrafficPolicy Local or topology hints, which differ by design; where the node
+    agrees with the API objects; where a Service changed within a minute before the dumps, which are not taken
+    on all nodes at once; and where no majority of the nodes agrees.
     """
     common = node.cluster.common_endpoints
     unread = [n.name for n in node.cluster.nodes.values() if n.ruleset() is None and not n.windows]
@@ -76,6 +78,7 @@ def rules_differ_between_nodes(node: NodeView) -> Iterator[Outcome]:
                 usual != endpoints
                 and frontend in table.by_frontend
                 and not _right(node, family, frontend)
+                and _settled(node, table.by_frontend[frontend][0])
             ):
                 parts.append(_part(node, table, frontend, endpoints, usual))
     if parts:
@@ -84,6 +87,10 @@ def rules_differ_between_nodes(node: NodeView) -> Iterator[Outcome]:
             parts,
             remedy=f"Restart kube-proxy on {node.name}.",
         )
+
+
+def _settled(node: NodeView, entry: Entry) -> bool:
+    return entry.service_port is None or node.settled(entry.service_port.service)
 
 
 def _right(node: NodeView, family: Family, frontend: Frontend) -> bool:
@@ -108,7 +115,7 @@ def _part(
     entry = table.by_frontend[frontend][0]
     name = entry.service_port
     told = "; ".join(
-        f"{word} {', '.join(map(str, sorted(some)[:3]))}"
+        f"{word} {listed(tuple(map(str, sorted(some))))}"
         for word, some in (("lacks", usual - endpoints), ("adds", endpoints - usual))
         if some
     )

@@ -6,10 +6,11 @@ from collections.abc import Iterator
 
 from analyzer.comparison import Pair
 from analyzer.findings import Evidence, Part, Problem, Severity, Station, check, gathered
-from analyzer.model.forwarding import Action, Endpoint, ServiceKey
+from analyzer.model.forwarding import Endpoint, ServiceKey
 from analyzer.model.inputs import Input
 from analyzer.model.ruleset import Family
 from analyzer.model.source import Ref
+from analyzer.phrases import listed
 from analyzer.snapshot import NodeView
 
 
@@ -26,6 +27,8 @@ from analyzer.snapshot import NodeView
         "rules-destination-wrong",
         "rules-chain-empty",
         "rules-jump-dangling",
+        "rules-endpoint-stale",
+        "rules-service-missing",
         "external-ip-conflict",
         "node-port-conflict",
         "cluster-ip-duplicate",
@@ -43,8 +46,8 @@ def rules_endpoint_missing(node: NodeView) -> Iterator[Problem]:
     Restart kube-proxy on the node. If the endpoint is still missing, kube-proxy does not follow the API.
 
     ## Where it is silent
-    For endpoints that topology hints or a Local policy leave to other nodes, and, as advice only, when the
-    Service changed within a minute before the dump.
+    For endpoints that topology hints or a Local policy leave to other nodes, and in userspace mode, whose
+    rules do not name endpoints. It only advises when the Service changed within a minute before the dump.
     """
     for family in Family:
         comparison = node.comparison(family)
@@ -72,11 +75,9 @@ def _missing(
     seen: set[tuple[str, Endpoint]] = set()
     for pair in pairs:
         name = pair.expected.service_port
-        if name is None or pair.observed.action is not Action.FORWARD:
+        if name is None or not pair.tells_endpoints or _other_allowed(pair):
             continue
         served = pair.observed.endpoints
-        if _other_allowed(pair):
-            continue
         missing = sorted(
             e for e in pair.expected.required_endpoints - served if (str(name), e) not in seen
         )
@@ -94,13 +95,13 @@ def _other_allowed(pair: Pair) -> bool:
 def _part(key: ServiceKey, pair: Pair, missing: tuple[Endpoint, ...]) -> Part:
     sources = {t.endpoint: t.source for t in pair.expected.targets}
     shown: Ref = sources.get(missing[0], pair.expected.source)
-    named = ", ".join(map(str, missing[:3])) + (" …" if len(missing) > 3 else "")  # noqa: PLR2004
+    named = listed(tuple(map(str, missing)))
     place = pair.observed.chain_source or pair.observed.source
     return Part(
         service=key,
         text=f"{pair.expected.service_port} lacks {named}",
         evidence=(
-            Evidence(shown, f"endpoint {missing[0]}"),
-            Evidence(place, f"chain {pair.observed.chain or 'of the Service'} without it"),
+            Evidence(shown, f"{missing[0]} is an endpoint of {key}"),
+            Evidence(place, f"no rule of {pair.observed.chain or 'it'} leads to {missing[0]}"),
         ),
     )

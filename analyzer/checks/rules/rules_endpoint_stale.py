@@ -9,6 +9,7 @@ from analyzer.findings import Evidence, Part, Problem, Severity, Station, check,
 from analyzer.model.forwarding import Action, ServiceKey, Target
 from analyzer.model.inputs import Input
 from analyzer.model.ruleset import Family
+from analyzer.phrases import listed
 from analyzer.snapshot import NodeView
 
 
@@ -44,8 +45,8 @@ def rules_endpoint_stale(node: NodeView) -> Iterator[Problem]:
     see kube-proxy-cannot-reach-api.
 
     ## Where it is silent
-    For terminating endpoints that still serve, and, as advice only, when the Service changed within a
-    minute before the dump.
+    For terminating endpoints that still serve, and for chains that nothing leads to. It only advises when
+    the Service changed within a minute before the dump.
     """
     for family in Family:
         comparison = node.comparison(family)
@@ -87,7 +88,7 @@ def _stale(pairs: tuple[Pair, ...]) -> Iterator[tuple[Pair, ServiceKey, tuple[Ta
 
 
 def _part(key: ServiceKey, pair: Pair, stale: tuple[Target, ...]) -> Part:
-    named = ", ".join(str(t.endpoint) for t in stale[:3]) + (" …" if len(stale) > 3 else "")  # noqa: PLR2004
+    named = listed(tuple(str(t.endpoint) for t in stale))
     first = stale[0]
     return Part(
         service=key,
@@ -96,6 +97,6 @@ def _part(key: ServiceKey, pair: Pair, stale: tuple[Target, ...]) -> Part:
             Evidence(
                 first.destination or first.source, f"{first.endpoint} is no endpoint of {key}"
             ),
-            Evidence(pair.expected.source, "the Service port"),
+            Evidence(pair.expected.source, f"the port {pair.expected.service_port}"),
         ),
     )

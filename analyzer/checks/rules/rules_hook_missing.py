@@ -2,50 +2,57 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from analyzer.commands import shell
 from analyzer.findings import Evidence, Problem, Severity, Station, check
 from analyzer.model.inputs import Input
-from analyzer.model.kube_proxy import ProxyMode
-from analyzer.model.ruleset import Family, Ruleset
+from analyzer.model.kube_proxy import KubeProxy, Minor, ProxyMode
+from analyzer.model.ruleset import Family, Match, Ruleset
+from analyzer.observe.chains import ChainGraph
+from analyzer.observe.hooks import HookJump
+from analyzer.phrases import listed
 from analyzer.snapshot import NodeView
+
+_ALWAYS = Minor(1, 2)
 
 
 @dataclass(frozen=True, slots=True)
 class _Hook:
     """A jump that kube-proxy makes from a built-in chain, and what fails without it."""
 
+    table: str
     chain: str
     target: str
     lost: str
-    position: str
     comment: str
+    since: Minor = _ALWAYS
+    """First version from which on it is always there."""
 
 
 _PORTALS = "kubernetes service portals"
-_HOOKS = (
+_OUTSIDE = "kubernetes externally-visible service portals"
+_NAT = (
     _Hook(
-        "PREROUTING",
-        "KUBE-SERVICES",
-        "connections from pods, and from outside, reach no Service",
-        "-I",
-        _PORTALS,
+        "nat", "PREROUTING", "KUBE-SERVICES", "pods and outside clients reach no Service", _PORTALS
     ),
+    _Hook("nat", "OUTPUT", "KUBE-SERVICES", "the node itself reaches no Service", _PORTALS),
     _Hook(
-        "OUTPUT",
-        "KUBE-SERVICES",
-        "connections from the node itself reach no Service",
-        "-I",
-        _PORTALS,
-    ),
-    _Hook(
+        "nat",
         "POSTROUTING",
         "KUBE-POSTROUTING",
-        "connections that should be masqueraded keep their source address and lose their answers",
-        "-I",
+        "what should be masqueraded keeps its source address and loses its answers",
         "kubernetes postrouting rules",
     ),
+)
+_REFUSING = (
+    _Hook("filter", "OUTPUT", "KUBE-SERVICES", "the node itself", _PORTALS),
+    _Hook("filter", "FORWARD", "KUBE-SERVICES", "pods", _PORTALS, Minor(1, 14)),
+    _Hook(
+        "filter", "INPUT", "KUBE-EXTERNAL-SERVICES", "clients of node ports", _OUTSIDE, Minor(1, 14)
+    ),
+    _Hook("filter", "FORWARD", "KUBE-EXTERNAL-SERVICES", "outside clients", _OUTSIDE, Minor(1, 20)),
 )
 
 
@@ -53,7 +60,7 @@ _HOOKS = (
     station=Station.RULES,
     severity=Severity.ERROR,
     needs=(Input.RULESET,),
-    consequence_of=("rules-absent",),
+    consequence_of=("rules-absent", "rules-jump-dangling"),
     references=("https://github.com/kubernetes/kubernetes/issues/129128",),
 )
 def rules_hook_missing(node: NodeView) -> Iterator[Problem]:
@@ -62,55 +69,128 @@ def rules_hook_missing(node: NodeView) -> Iterator[Problem]:
 
     ## Why it matters
     A chain that nothing jumps to has no effect: PREROUTING leads pods and outside clients to the
-    Services, OUTPUT the node itself, POSTROUTING to masquerading.
+    Services, OUTPUT the node itself, POSTROUTING to masquerading. A jump under a condition that kube-proxy
+    does not make (an interface, a network) does so for some connections only.
 
     ## How to put it right
     Restart kube-proxy: it makes the jumps anew. Find out what took them away: a firewalld reload,
     `iptables -F PREROUTING`, a script that restores a saved ruleset. From 1.27 on kube-proxy does not
     notice a lost jump by itself for up to an hour.
+
+    ## Where it is silent
+    About the order of the jumps, about jumps by way of another program's chain, and about the filter chains
+    that a version of kube-proxy does not have. Where only the refusal of Services without endpoints lacks
+    its jump, it advises: their clients wait for a time-out instead of being told at once.
     """
     if node.kube_proxy.mode is not ProxyMode.IPTABLES:
         return
+    lost: list[_Lost] = []
+    silent: list[_Lost] = []
     for family in Family:
-        ruleset = node.ruleset(family)
-        if ruleset is None or not ruleset.rules("nat", "KUBE-SERVICES"):
+        ruleset, graph = node.ruleset(family), node.chain_graph(family)
+        if ruleset is None or graph is None or not ruleset.rules("nat", "KUBE-SERVICES"):
             continue
-        for hook in _HOOKS:
-            if not _reached(ruleset, hook):
-                yield _problem(node, ruleset, hook)
+        lost.extend(_lost(ruleset, graph, _NAT))
+        silent.extend(_lost(ruleset, graph, _refusing(ruleset, node.kube_proxy)))
+    if lost:
+        yield _problem(node, lost)
+    if silent:
+        yield _advice(node, silent)
 
 
-def _reached(ruleset: Ruleset, hook: _Hook) -> bool:
-    """Tell whether the target is reached from the built-in chain, through other chains if need be."""
-    if ruleset.chain("nat", hook.target) is None:
-        return hook.target != "KUBE-SERVICES" and ruleset.chain("nat", "KUBE-POSTROUTING") is None
-    seen: set[str] = set()
-    waiting = [hook.chain]
-    while waiting:
-        chain = waiting.pop()
-        if chain == hook.target:
-            return True
-        if chain not in seen:
-            seen.add(chain)
-            waiting.extend(r.target for r in ruleset.rules("nat", chain) if r.target)
-    return False
+@dataclass(frozen=True, slots=True)
+class _Lost:
+    """A jump that is not there, or only for some connections."""
+
+    hook: _Hook
+    ruleset: Ruleset
+    narrow: HookJump | None
+    """The jump that asks for too much; None where there is none at all."""
+
+    def __str__(self) -> str:
+        """`nat PREROUTING to KUBE-SERVICES`."""
+        family = "" if self.ruleset.family is Family.IPV4 else f" ({self.ruleset.family.value})"
+        only = " for all connections" if self.narrow else ""
+        return f"{self.hook.table} {self.hook.chain} to {self.hook.target}{only}{family}"
 
 
-def _problem(node: NodeView, ruleset: Ruleset, hook: _Hook) -> Problem:
-    tool = "iptables" if ruleset.family is Family.IPV4 else "ip6tables"
-    builtin = ruleset.chain("nat", hook.chain)
-    target = ruleset.chain("nat", hook.target)
-    shown = [Evidence(ruleset.ref(target), "the chain that nothing leads to")] if target else []
-    table = ruleset.tables["nat"]
-    return Problem(
-        message=f"nat {hook.chain} on {node.name} does not jump to {hook.target}"
-        f" ({ruleset.family.value}): {hook.lost}",
-        evidence=(
-            Evidence(
-                ruleset.ref(builtin or table), f"{hook.chain}: no rule of it leads to {hook.target}"
-            ),
-            *shown,
-        ),
-        remedy=f"Restart kube-proxy on {node.name}. At once, by hand: {tool} -t nat {hook.position} {hook.chain} "
-        f'-m comment --comment "{hook.comment}" -j {hook.target}',
+def _lost(ruleset: Ruleset, graph: ChainGraph, hooks: Iterable[_Hook]) -> Iterator[_Lost]:
+    for hook in hooks:
+        if not _made(ruleset, hook):
+            continue
+        jumps = [
+            j
+            for j in graph.hooks
+            if (j.table, j.hook, j.target) == (hook.table, hook.chain, hook.target)
+        ]
+        if not any(j.via or all(map(_holds_for_new, j.conditions)) for j in jumps):
+            yield _Lost(hook, ruleset, jumps[0] if jumps else None)
+
+
+def _made(ruleset: Ruleset, hook: _Hook) -> bool:
+    """Tell whether the target exists, or must have: a whole dump that marks for masquerading masquerades, too."""
+    if ruleset.chain(hook.table, hook.target) is not None:
+        return True
+    return (
+        hook.target == "KUBE-POSTROUTING"
+        and ruleset.complete
+        and ruleset.chain("nat", "KUBE-MARK-MASQ") is not None
+        and ruleset.chain("nat", "POSTROUTING") is not None
     )
+
+
+def _holds_for_new(match: Match) -> bool:
+    """Tell whether a match holds for the first packet of every connection."""
+    states = [o for o in match.options if o.flag in {"--ctstate", "--state"}]
+    return len(match.options) == len(states) == 1 and all(
+        "NEW" in o.values[0].split(",") and not o.negated for o in states
+    )
+
+
+def _refusing(ruleset: Ruleset, proxy: KubeProxy) -> Iterator[_Hook]:
+    """Yield the jumps to refusals that the version has; chains without rules refuse nobody."""
+    for hook in _REFUSING:
+        if proxy.version.at_least(hook.since) and ruleset.rules("filter", hook.target):
+            yield hook
+
+
+def _problem(node: NodeView, lost: list[_Lost]) -> Problem:
+    hooks = {item.hook.chain for item in lost}
+    effects = tuple(dict.fromkeys(item.hook.lost for item in lost))
+    return Problem(
+        message=f"{node.name} lacks the jump from {listed(tuple(map(str, lost)), 6)}: {'; '.join(effects)}",
+        evidence=tuple(e for item in lost for e in _shown(item)),
+        remedy=f"Restart kube-proxy on {node.name}. At once, by hand:\n"
+        + "\n".join(_command(item) for item in lost),
+        partial=not {"PREROUTING", "OUTPUT"} <= hooks,
+    )
+
+
+def _advice(node: NodeView, lost: list[_Lost]) -> Problem:
+    clients = tuple(dict.fromkeys(item.hook.lost for item in lost))
+    return Problem(
+        message=f"{node.name} lacks the jump from {listed(tuple(map(str, lost)), 6)}: {listed(clients)} wait for a "
+        "time-out where a Service has no endpoints, instead of being refused",
+        evidence=tuple(e for item in lost for e in _shown(item)),
+        remedy=f"Restart kube-proxy on {node.name}.",
+        severity=Severity.INFO,
+    )
+
+
+def _shown(item: _Lost) -> Iterator[Evidence]:
+    hook, ruleset = item.hook, item.ruleset
+    if item.narrow is not None:
+        yield Evidence(item.narrow.source, f"jumps to {hook.target} for some connections only")
+        return
+    place = ruleset.chain(hook.table, hook.chain) or ruleset.tables[hook.table]
+    yield Evidence(ruleset.ref(place), f"{hook.chain}: no rule of it leads to {hook.target}")
+    target = ruleset.chain(hook.table, hook.target)
+    if target is not None:
+        yield Evidence(ruleset.ref(target), "the chain that is not reached")
+
+
+def _command(item: _Lost) -> str:
+    tool = "iptables" if item.ruleset.family is Family.IPV4 else "ip6tables"
+    hook = item.hook
+    words = ("-t", hook.table, "-I", hook.chain, "-m", "comment", "--comment", hook.comment)
+    return shell(tool, *words, "-j", hook.target)

@@ -8,7 +8,9 @@ from analyzer.findings import Evidence, Part, Problem, Severity, Station, check,
 from analyzer.model.chain_names import service_suffix_of
 from analyzer.model.inputs import Input
 from analyzer.model.ruleset import Family
+from analyzer.observe.chain_owners import maker_of
 from analyzer.observe.chains import Jump
+from analyzer.phrases import counted
 from analyzer.snapshot import NodeView
 
 
@@ -31,12 +33,13 @@ def rules_jump_dangling(node: NodeView) -> Iterator[Problem]:
     Take the dump again with `iptables-save -c`; if the jump is still there, restart kube-proxy.
 
     ## Where it is silent
-    For excerpts that declare no chain at all, and for jumps between other programs' chains.
+    For excerpts that declare no chain at all, and for jumps to other programs' chains. A warning where only
+    tables other than nat have such a rule: no Service is translated there.
     """
     for family in Family:
         graph = node.chain_graph(family)
         owners = node.chain_owners(family)
-        dangling = [j for j in graph.dangling if "KUBE-" in j.target] if graph else []
+        dangling = [j for j in graph.dangling if maker_of(j.target) is not None] if graph else []
         parts = [
             Part(
                 service=owner.service if owner else None,
@@ -48,9 +51,11 @@ def rules_jump_dangling(node: NodeView) -> Iterator[Problem]:
         ]
         if parts:
             yield gathered(
-                f"{node.name} jumps to {len(parts)} chain{'s' if len(parts) > 1 else ''} that do not exist",
+                f"{counted(len(parts), 'rule')} of {node.name} jump{'' if len(parts) > 1 else 's'} to a chain that "
+                "does not exist",
                 parts,
                 remedy=f"Collect the ruleset of {node.name} again; if the jumps are in it, restart kube-proxy.",
+                severity=None if any(j.table == "nat" for j in dangling) else Severity.WARNING,
             )
 
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from analyzer.comparison import Pair
+from analyzer.expect.pod_ranges import first_outside, ranges_of_pods
 from analyzer.findings import Evidence, Part, Problem, Severity, Station, check, gathered
-from analyzer.model.address import network_of
-from analyzer.model.forwarding import Action, Entry, Masquerade, ServiceKey
+from analyzer.model.forwarding import Endpoint, Entry, Masquerade, ServiceKey
 from analyzer.model.inputs import Input
 from analyzer.model.kube_proxy import DetectLocal, ProxyMode
 from analyzer.model.ruleset import Family, Ruleset
+from analyzer.observe.marks import marks_of
+from analyzer.observe.postrouting import masquerades
 from analyzer.snapshot import NodeView
 
 _RANK = {Masquerade.NEVER: 0, Masquerade.OFF_CLUSTER: 1, Masquerade.ALWAYS: 2}
@@ -24,6 +26,8 @@ _RANK = {Masquerade.NEVER: 0, Masquerade.OFF_CLUSTER: 1, Masquerade.ALWAYS: 2}
         "rules-hook-missing",
         "rules-destination-wrong",
         "rules-chain-empty",
+        "rules-endpoint-stale",
+        "rules-chain-name-mismatch",
         "kube-proxy-not-running",
         "kube-proxy-sync-failing",
     ),
@@ -36,13 +40,15 @@ def rules_masquerade_missing(node: NodeView) -> Iterator[Problem]:
     ## Why it matters
     A client outside the pod network, or a pod that reaches itself through its Service, gets an answer from
     an address that it never asked, and drops it: the connection times out.
+    With a clusterCIDR that lacks pods it is the other way round: they count as outside clients.
 
     ## How to put it right
     Restart kube-proxy on the node. Set clusterCIDR (or another detectLocalMode) so that it can tell pods
     from others.
 
     ## Where it is silent
-    Where kube-proxy's configuration leaves open what should be masqueraded.
+    Where kube-proxy's configuration leaves open what should be masqueraded (without it, what detectLocalMode
+    is), and about endpoints on other nodes, whose connections to themselves do not pass here.
     """
     if node.kube_proxy.mode is not ProxyMode.IPTABLES:
         return
@@ -62,28 +68,33 @@ def rules_masquerade_missing(node: NodeView) -> Iterator[Problem]:
                 parts,
                 remedy=f"Restart kube-proxy on {node.name}; check its clusterCIDR and detectLocalMode.",
             )
-    yield from _cluster_cidr(node)
+    wrong = _cluster_cidr(node)
+    if wrong is not None:
+        yield wrong
 
 
 def _broken_chains(node: NodeView, ruleset: Ruleset) -> Problem | None:
     """Return a problem where the common chains mark or masquerade nothing."""
-    for name, targets, told in (
-        ("KUBE-MARK-MASQ", {"MARK"}, "marks no packet"),
-        ("KUBE-POSTROUTING", {"MASQUERADE", "SNAT"}, "masquerades no packet"),
-    ):
-        chain = ruleset.chain("nat", name)
-        if chain is not None and not any(r.target in targets for r in chain.rules):
-            return Problem(
-                message=f"{name} on {node.name} {told} ({ruleset.family.value}): connections from outside the pod "
-                "network, and of pods to themselves, lose their answers",
-                evidence=(
-                    Evidence(ruleset.ref(chain), f"{name} without {' or '.join(sorted(targets))}"),
-                ),
-                remedy=f"Restart kube-proxy on {node.name}.",
-                severity=Severity.ERROR,
-                partial=True,
-            )
-    return None
+    marking = ruleset.chain("nat", "KUBE-MARK-MASQ")
+    masquerading = ruleset.chain("nat", "KUBE-POSTROUTING")
+    bit = marks_of(ruleset.tables["nat"]).masquerade
+    if marking is not None and not any(r.target == "MARK" for r in marking.rules):
+        place, told = ruleset.ref(marking), "KUBE-MARK-MASQ marks no packet"
+    elif masquerading is not None and masquerades(masquerading.rules, bit) is False:
+        place, told = (
+            ruleset.ref(masquerading),
+            f"KUBE-POSTROUTING does not masquerade packets with mark {bit:#x}",
+        )
+    else:
+        return None
+    return Problem(
+        message=f"{told} on {node.name} ({ruleset.family.value}): connections from outside the pod network, and of "
+        "pods to themselves, lose their answers",
+        evidence=(Evidence(place, told),),
+        remedy=f"Restart kube-proxy on {node.name}.",
+        severity=Severity.ERROR,
+        partial=True,
+    )
 
 
 def _of_entries(pairs: tuple[Pair, ...]) -> Iterator[Part]:
@@ -94,8 +105,8 @@ def _of_entries(pairs: tuple[Pair, ...]) -> Iterator[Part]:
             name is not None
             and wanted is not None
             and found is not None
-            and pair.observed.action is Action.FORWARD
-            and pair.observed.targets
+            and pair.tells_endpoints
+            and pair.observed.endpoints & pair.expected.allowed_endpoints
             and _RANK[found] < _RANK[wanted]
         ):
             yield Part(
@@ -103,7 +114,8 @@ def _of_entries(pairs: tuple[Pair, ...]) -> Iterator[Part]:
                 text=f"{name} at {pair.expected.frontend}: masqueraded for {found.value} instead of {wanted.value}",
                 evidence=(
                     Evidence(
-                        pair.observed.chain_source or pair.observed.source, "no rule marks it"
+                        pair.observed.chain_source or pair.observed.source,
+                        f"no rule marks connections to {pair.expected.frontend} for masquerading",
                     ),
                 ),
             )
@@ -114,11 +126,13 @@ def _of_hairpin(node: NodeView, family: Family) -> Iterator[Part]:
     table = node.observed(family)
     for entry in table.entries if table else ():
         for target in entry.targets:
-            if target.endpoint and not target.hairpin_masquerade and target.chain not in seen:
+            if target.chain in seen or target.hairpin_masquerade or target.endpoint is None:
+                continue
+            if _may_be_here(node, entry, target.endpoint):
                 seen.add(target.chain)
                 yield Part(
                     service=_service(entry),
-                    text=f"{target.endpoint} of {entry.service_port} cannot reach itself",
+                    text=f"{target.endpoint} of {entry.service_port} cannot reach itself through the Service",
                     evidence=(
                         Evidence(
                             target.destination or target.source,
@@ -128,32 +142,39 @@ def _of_hairpin(node: NodeView, family: Family) -> Iterator[Part]:
                 )
 
 
+def _may_be_here(node: NodeView, entry: Entry, endpoint: Endpoint) -> bool:
+    """Tell whether the endpoint is on this node, or may be: on others its connections to itself do not pass."""
+    cluster, key = node.cluster, _service(entry)
+    published = cluster.backends.get(key, ()) if key else ()
+    places = {b.node for b in published if b.endpoint.address == endpoint.address}
+    pod = cluster.pod_by_ip.get(endpoint.address)
+    if pod is not None:
+        places.add(pod.spec.node_name)
+    places.discard("")
+    return not places or node.name in places
+
+
 def _service(entry: Entry) -> ServiceKey | None:
     return entry.service_port.service if entry.service_port else None
 
 
-def _cluster_cidr(node: NodeView) -> Iterator[Problem]:
-    """Compare the configured clusterCIDR with the ranges that the nodes' pods have."""
+def _cluster_cidr(node: NodeView) -> Problem | None:
+    """Return a problem where the configured clusterCIDR lacks pods of any node."""
     options = node.kube_proxy.options
     if options.detect_local is not DetectLocal.CLUSTER_CIDR or options.source is None:
-        return
-    wide = [n for n in map(network_of, options.cluster_cidrs) if n is not None]
+        return None
     for other in node.cluster.nodes.values():
-        for cidr in other.api_object.pod_cidrs if other.api_object else ():
-            network = network_of(cidr)
-            same = [w for w in wide if network and w.version == network.version]
-            if network is None or not same or other.api_object is None:
-                continue
-            if not any(network.network_address in w for w in same):
-                yield Problem(
-                    message=f"clusterCIDR of kube-proxy on {node.name} ({', '.join(options.cluster_cidrs)}) does not "
-                    f"hold the pods of {other.name} ({cidr}): they count as outside clients",
-                    evidence=(
-                        Evidence(options.source, "clusterCIDR"),
-                        Evidence(
-                            other.api_object.ref.at("spec", "podCIDR"), f"pods of {other.name}"
-                        ),
-                    ),
-                    remedy="Set clusterCIDR in kube-proxy's configuration to the range of all pods and restart it.",
-                )
-                return
+        pods = node.cluster.pods_by_node.get(other.name, ())
+        outside = first_outside(ranges_of_pods(other.api_object, pods), options.cluster_cidrs)
+        if outside is not None:
+            configured = ", ".join(options.cluster_cidrs)
+            return Problem(
+                message=f"clusterCIDR of kube-proxy on {node.name} ({configured}) does not hold the pods of "
+                f"{other.name} ({outside.cidr}): they count as outside clients",
+                evidence=(
+                    Evidence(options.source, f"clusterCIDR {configured}"),
+                    Evidence(outside.source, f"pods of {other.name}"),
+                ),
+                remedy="Set clusterCIDR in kube-proxy's configuration to the range of all pods and restart it.",
+            )
+    return None

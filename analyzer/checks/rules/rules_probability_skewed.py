@@ -13,6 +13,9 @@ from analyzer.snapshot import NodeView
 _TOLERANCE = 1.1e-5
 """kube-proxy writes five digits up to 1.16 and ten from 1.17; the kernel rounds to 2^-31 (facts A.5)."""
 
+_UNEVEN = 0.1
+"""How far, relatively, the shares of a chain may drift apart by rounding to five digits; a rule too many does more."""
+
 
 @check(
     station=Station.RULES,
@@ -22,6 +25,7 @@ _TOLERANCE = 1.1e-5
         "rules-endpoint-missing",
         "rules-chain-empty",
         "rules-jump-dangling",
+        "rules-endpoint-stale",
         "kube-proxy-sync-failing",
     ),
     references=(
@@ -47,10 +51,10 @@ def rules_probability_skewed(node: NodeView) -> Iterator[Problem]:
     for family in Family:
         table = node.observed(family)
         for entry in table.entries if table else ():
-            skewed = _skewed(entry) if entry.chain not in seen else None
+            part = _skewed(entry) if entry.chain not in seen else None
             seen.add(entry.chain)
-            if skewed is not None:
-                parts.append(_part(entry, *skewed))
+            if part is not None:
+                parts.append(part)
     if parts:
         yield gathered(
             f"{node.name} spreads connections unevenly",
@@ -59,23 +63,30 @@ def rules_probability_skewed(node: NodeView) -> Iterator[Problem]:
         )
 
 
-def _skewed(entry: Entry) -> tuple[Target, float] | None:
-    """Return the first target whose rule takes another share than it should, with the right one."""
+def _skewed(entry: Entry) -> Part | None:
+    """Return what is wrong with the first rule that takes another share than it should."""
     count = len(entry.targets)
     for position, target in enumerate(entry.targets):
         right = 1 / (count - position)
         written = 1.0 if target.written_share is None else target.written_share
         if abs(written - right) > _TOLERANCE:
-            return target, right
+            told = (
+                "no probability" if target.written_share is None else f"probability {written:.5f}"
+            )
+            return _part(entry, target, told, f"{right:.5f}" if right < 1 else "none")
+    if all(t.share for t in entry.targets):
+        for target in entry.targets:
+            if abs(target.share * count - 1) > _UNEVEN:
+                told = f"several rules, which take {target.share:.5f} of all"
+                return _part(entry, target, told, f"{1 / count:.5f}")
     return None
 
 
-def _part(entry: Entry, target: Target, right: float) -> Part:
+def _part(entry: Entry, target: Target, written: str, right: str) -> Part:
     name = entry.service_port
-    written = "no probability" if target.written_share is None else f"{target.written_share:.5f}"
     told = f"{name or entry.chain} sends to {target.endpoint or target.chain} with {written}"
     return Part(
         service=name.service if name else None,
-        text=f"{told} instead of {right:.5f}",
-        evidence=(Evidence(target.source, f"{written} where {right:.5f} belongs"),),
+        text=f"{told} instead of {right}",
+        evidence=(Evidence(target.source, f"{written} where {right} belongs"),),
     )

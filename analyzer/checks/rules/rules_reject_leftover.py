@@ -22,6 +22,10 @@ from analyzer.snapshot import NodeView
         "kube-proxy-unauthorized",
         "kube-proxy-sync-failing",
         "kube-proxy-lock-contention",
+        "rules-jump-dangling",
+        "rules-chain-empty",
+        "external-ip-conflict",
+        "node-port-conflict",
         "cluster-ip-duplicate",
     ),
     references=("https://kubernetes.io/docs/reference/networking/virtual-ips/",),
@@ -39,7 +43,8 @@ def rules_reject_leftover(node: NodeView) -> Iterator[Problem]:
 
     ## Where it is silent
     When the nat table translates the address all the same: translation comes first, and the refusal is
-    then without effect.
+    then without effect. A node without endpoints of its own rightly drops what a Local policy keeps there,
+    and clients outside loadBalancerSourceRanges are rightly dropped.
     """
     for family in Family:
         comparison = node.comparison(family)
@@ -51,8 +56,11 @@ def rules_reject_leftover(node: NodeView) -> Iterator[Problem]:
                     service=name.service,
                     text=f"{name}, {pair.expected.frontend}",
                     evidence=(
-                        Evidence(pair.observed.source, "the refusal"),
-                        Evidence(pair.expected.targets[0].source, "a ready endpoint"),
+                        Evidence(pair.observed.source, f"refuses the {pair.expected.frontend}"),
+                        Evidence(
+                            pair.expected.targets[0].source,
+                            f"{pair.expected.targets[0].endpoint} is ready",
+                        ),
                     ),
                 )
                 for pair in comparison.pairs

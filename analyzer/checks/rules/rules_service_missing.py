@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
-from analyzer.findings import Evidence, Part, Problem, Severity, Station, check, gathered
-from analyzer.model.forwarding import Action, Entry
+from analyzer.findings import (
+    Evidence,
+    Outcome,
+    Part,
+    Problem,
+    Severity,
+    Station,
+    Undecided,
+    check,
+    gathered,
+)
+from analyzer.model.forwarding import Action, Entry, FrontendKind, ServiceKey
 from analyzer.model.inputs import Input
-from analyzer.model.ruleset import Family
+from analyzer.model.ruleset import Family, Ruleset
 from analyzer.model.source import SourceRef
+from analyzer.phrases import counted
 from analyzer.snapshot import NodeView
 
 
@@ -23,6 +34,8 @@ from analyzer.snapshot import NodeView
         "kube-proxy-unauthorized",
         "kube-proxy-sync-failing",
         "kube-proxy-lock-contention",
+        "rules-jump-dangling",
+        "rules-chain-empty",
         "external-ip-conflict",
         "node-port-conflict",
         "cluster-ip-duplicate",
@@ -31,7 +44,7 @@ from analyzer.snapshot import NodeView
         "https://kubernetes.io/docs/tasks/debug/debug-application/debug-service/#is-kube-proxy-writing-rules",
     ),
 )
-def rules_service_missing(node: NodeView) -> Iterator[Problem]:
+def rules_service_missing(node: NodeView) -> Iterator[Outcome]:
     """
     A Service has ready endpoints, but the node has no rule for one of its addresses.
 
@@ -44,40 +57,147 @@ def rules_service_missing(node: NodeView) -> Iterator[Problem]:
     so a rule that was deleted by hand stays away.
 
     ## Where it is silent
-    For Services without ready endpoints, and, as advice only, when the Service changed within a minute
-    before the dump.
+    For the node ports of addresses that `nodePortAddresses` leaves out, and for load-balancer IPs that the
+    load balancer answers itself (`ipMode: Proxy`). It only advises when the Service changed within a minute
+    before the dump, and when a cluster IP without endpoints is not refused: its clients wait for a time-out
+    instead of being told at once.
     """
     for family in Family:
-        comparison = node.comparison(family)
-        ruleset = node.ruleset(family)
+        comparison, ruleset = node.comparison(family), node.ruleset(family)
+        if ruleset is None:
+            yield from _unread(node, family)
         if comparison is None or ruleset is None:
             continue
-        parts = [
-            (entry.service_port is None or node.settled(entry.service_port.service), entry)
-            for entry in comparison.missing
-            if entry.action is Action.FORWARD
-        ]
-        chain = ruleset.chain("nat", "KUBE-SERVICES")
-        shown = ruleset.ref(chain) if chain else SourceRef(ruleset.path, 1)
-        for settled in (True, False):
-            found = [_part(entry, shown) for is_settled, entry in parts if is_settled is settled]
-            if found:
-                yield gathered(
-                    f"{node.name} has no rule for {len(found)} address{'es' if len(found) > 1 else ''} that "
-                    f"it should serve{'' if settled else ' (changed just before the dump)'}",
-                    found,
-                    remedy=f"Restart kube-proxy on {node.name}; then iptables-save -t nat shows the address in "
-                    "KUBE-SERVICES (node ports: KUBE-NODEPORTS).",
-                    severity=None if settled else Severity.INFO,
-                )
+        unserved = [e for e in comparison.missing if e.action is Action.FORWARD]
+        if _node_ports_cut_off(ruleset):
+            yield from _without_node_ports(node, ruleset, unserved)
+            unserved = [e for e in unserved if e.frontend.kind is not FrontendKind.NODE_PORT]
+        yield from _without_rule(node, ruleset, unserved)
+        yield from _not_refused(node, ruleset, comparison.missing)
 
 
-def _part(entry: Entry, shown: SourceRef) -> Part:
+def _unread(node: NodeView, family: Family) -> Iterator[Undecided]:
+    """Yield the Services whose addresses of the family cannot be looked up, the dump being absent."""
+    source = Input.RULESET if family is Family.IPV4 else Input.RULESET_V6
+    needed = (e.service_port for e in node.expected(family).entries if not e.optional)
+    services = tuple(dict.fromkeys(name.service for name in needed if name is not None))
+    single = services if len(services) <= _MOST_SINGLE else (None,)
+    for service in single:
+        what = (
+            f"rules for {service}" if service else f"rules of {counted(len(services), 'Service')}"
+        )
+        yield Undecided(
+            reason=f"{source.path(node.name)} is not in the bundle: {family.value} {what} are not known",
+            missing=(source.path(node.name),),
+            command=source.command(node.name),
+            service=service,
+        )
+
+
+_MOST_SINGLE = 50
+"""Services that are told one by one; of more, the report would hold nothing else."""
+
+
+def _node_ports_cut_off(ruleset: Ruleset) -> bool:
+    """Tell whether KUBE-NODEPORTS has rules and KUBE-SERVICES does not lead there."""
+    return bool(ruleset.rules("nat", "KUBE-NODEPORTS")) and not any(
+        r.target == "KUBE-NODEPORTS" for r in ruleset.rules("nat", "KUBE-SERVICES")
+    )
+
+
+def _without_node_ports(
+    node: NodeView, ruleset: Ruleset, unserved: Iterable[Entry]
+) -> Iterator[Problem]:
+    entries = [e for e in unserved if e.frontend.kind is FrontendKind.NODE_PORT]
+    if not entries:
+        return
+    tool = "iptables" if ruleset.family is Family.IPV4 else "ip6tables"
+    shown = (
+        _declaration(ruleset, "KUBE-SERVICES", "no rule of it jumps to KUBE-NODEPORTS"),
+        _declaration(ruleset, "KUBE-NODEPORTS", "the chain that nothing leads to"),
+    )
+    yield gathered(
+        f"nat KUBE-SERVICES on {node.name} does not jump to KUBE-NODEPORTS: "
+        f"{counted(len(entries), 'node port')} without effect",
+        [
+            Part(_service(e), f"{e.service_port}, {e.frontend}", shown if i == 0 else ())
+            for i, e in enumerate(entries)
+        ],
+        remedy=f"Restart kube-proxy on {node.name}. At once, by hand: {tool} -t nat -A KUBE-SERVICES "
+        "-m addrtype --dst-type LOCAL -j KUBE-NODEPORTS",
+    )
+
+
+def _without_rule(node: NodeView, ruleset: Ruleset, unserved: Iterable[Entry]) -> Iterator[Problem]:
+    for settled in (True, False):
+        found = [e for e in unserved if _settled(node, e) is settled]
+        chains = (
+            "KUBE-NODEPORTS" if e.frontend.kind is FrontendKind.NODE_PORT else "KUBE-SERVICES"
+            for e in found
+        )
+        parts = [_part(ruleset, e, chain) for e, chain in zip(found, chains, strict=True)]
+        if parts:
+            yield gathered(
+                f"{node.name} has no rule for {counted(len(parts), 'address')} that it should serve"
+                + ("" if settled else _JUST_CHANGED),
+                parts,
+                remedy=f"Restart kube-proxy on {node.name}; then iptables-save -t nat shows the address in "
+                "KUBE-SERVICES (node ports: KUBE-NODEPORTS).",
+                severity=None if settled else Severity.INFO,
+            )
+
+
+_JUST_CHANGED = " (changed just before the dump)"
+
+
+def _settled(node: NodeView, entry: Entry) -> bool:
+    return entry.service_port is None or node.settled(entry.service_port.service)
+
+
+def _service(entry: Entry) -> ServiceKey | None:
+    return entry.service_port.service if entry.service_port else None
+
+
+def _part(ruleset: Ruleset, entry: Entry, chain: str) -> Part:
     return Part(
-        service=entry.service_port.service if entry.service_port else None,
+        service=_service(entry),
         text=f"{entry.service_port}, {entry.frontend}",
         evidence=(
             Evidence(entry.source, f"should be served: {entry.frontend}"),
-            Evidence(shown, "the chain in which its rule is missing"),
+            _declaration(ruleset, chain, f"no rule of it is for the {entry.frontend}"),
         ),
+    )
+
+
+def _declaration(ruleset: Ruleset, name: str, note: str) -> Evidence:
+    """Show the chain in which something is missing; without it its table, or the head of the dump."""
+    place = ruleset.chain("nat", name) or ruleset.tables.get("nat")
+    return Evidence(ruleset.ref(place) if place else SourceRef(ruleset.path, 1), note)
+
+
+def _not_refused(node: NodeView, ruleset: Ruleset, missing: Iterable[Entry]) -> Iterator[Problem]:
+    """Yield the cluster IPs without endpoints whose clients are not told so."""
+    place = ruleset.chain("filter", "KUBE-SERVICES") or ruleset.tables.get("filter")
+    silent = [
+        e
+        for e in missing
+        if e.action is Action.REJECT
+        and e.frontend.kind is FrontendKind.CLUSTER_IP
+        and not e.alternatives
+        and _settled(node, e)
+    ]
+    if place is None or not silent:
+        return
+    yield gathered(
+        f"{node.name} does not refuse connections to cluster IPs without endpoints: clients wait for a time-out",
+        [
+            Part(
+                _service(e),
+                f"{e.service_port}, {e.frontend}",
+                (Evidence(ruleset.ref(place), f"no rule here rejects {e.frontend}"),),
+            )
+            for e in silent
+        ],
+        remedy=f"Restart kube-proxy on {node.name}, and give the Service endpoints.",
+        severity=Severity.INFO,
     )

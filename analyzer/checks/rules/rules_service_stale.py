@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from analyzer.findings import Evidence, Part, Problem, Severity, Station, check, gathered
-from analyzer.model.forwarding import Action
+from analyzer.model.chain_names import service_suffix_of
+from analyzer.model.forwarding import Action, Entry
 from analyzer.model.inputs import Input
 from analyzer.model.ruleset import Family
+from analyzer.phrases import counted
 from analyzer.snapshot import NodeView
 
 
@@ -21,6 +23,7 @@ from analyzer.snapshot import NodeView
         "kube-proxy-unauthorized",
         "kube-proxy-sync-failing",
         "kube-proxy-lock-contention",
+        "rules-service-missing",
     ),
     references=("https://kubernetes.io/docs/reference/networking/virtual-ips/",),
 )
@@ -34,22 +37,44 @@ def rules_service_stale(node: NodeView) -> Iterator[Problem]:
 
     ## How to put it right
     Restart kube-proxy on the node. If the rule comes back, kube-proxy has stopped following the API.
+
+    ## Where it is silent
+    For chains that no rule of KUBE-SERVICES or KUBE-NODEPORTS leads to, and for rules that send nowhere:
+    they are left of Services that are gone, and without effect. It only advises when the Service changed
+    within a minute before the dump.
     """
     for family in Family:
         comparison = node.comparison(family)
         if comparison is None:
             continue
-        stale = [e for e in comparison.surplus if e.action is Action.FORWARD]
-        if stale:
-            yield gathered(
-                f"{node.name} serves {len(stale)} address{'es' if len(stale) > 1 else ''} that no Service has",
-                [
-                    Part(
-                        service=e.service_port.service if e.service_port else None,
-                        text=f"{e.frontend}" + (f" ({e.service_port})" if e.service_port else ""),
-                        evidence=(Evidence(e.source, "served, but no Service has it"),),
-                    )
-                    for e in stale
-                ],
-                remedy=f"Restart kube-proxy on {node.name}.",
-            )
+        stale = [e for e in comparison.surplus if _serves(e)]
+        for settled in (True, False):
+            served = [_served(e) for e in stale if _settled(node, e) is settled]
+            if served:
+                yield gathered(
+                    f"{node.name} serves {counted(len(served), 'address')} that no Service has"
+                    + ("" if settled else " (changed just before the dump)"),
+                    served,
+                    remedy=f"Restart kube-proxy on {node.name}.",
+                    severity=None if settled else Severity.INFO,
+                )
+
+
+def _serves(entry: Entry) -> bool:
+    """Tell whether the rule takes connections anywhere; those of the userspace mode do not say where."""
+    return entry.action is Action.FORWARD and bool(
+        entry.targets or service_suffix_of(entry.chain) is None
+    )
+
+
+def _settled(node: NodeView, entry: Entry) -> bool:
+    return entry.service_port is None or node.settled(entry.service_port.service)
+
+
+def _served(entry: Entry) -> Part:
+    name = entry.service_port
+    return Part(
+        service=name.service if name else None,
+        text=f"{entry.frontend}" + (f" ({name})" if name else ""),
+        evidence=(Evidence(entry.source, f"serves the {entry.frontend}, which no Service has"),),
+    )

@@ -1,0 +1,95 @@
+"""The check `rules-masquerade-needless`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from analyzer.expect.pod_ranges import first_outside, ranges_of_pods
+from analyzer.findings import Evidence, Problem, Severity, Station, check
+from analyzer.model.inputs import Input
+from analyzer.model.kube_proxy import ProxyMode
+from analyzer.model.ruleset import Family, Rule, Ruleset
+from analyzer.observe.conditions import host_of, is_loopback
+from analyzer.observe.postrouting import masquerades
+from analyzer.snapshot import NodeView
+
+
+@check(
+    station=Station.RULES,
+    severity=Severity.WARNING,
+    needs=(Input.RULESET,),
+    consequence_of=("rules-masquerade-missing", "kube-proxy-not-running"),
+    references=(
+        "https://kubernetes.io/docs/reference/networking/virtual-ips/",
+        "https://kubernetes.io/docs/tutorials/services/source-ip/",
+    ),
+)
+def rules_masquerade_needless(node: NodeView) -> Iterator[Problem]:
+    """
+    Rules take pods for outside clients, or masquerade connections that nothing marked.
+
+    ## Why it matters
+    Backends see the node's address instead of their client's, and network policies judge by it. A pod that
+    counts as an outside client is not served by a Service with externalTrafficPolicy Local on a node
+    without endpoints.
+
+    ## How to put it right
+    Set clusterCIDR (or another detectLocalMode) of kube-proxy to what the pods really have, and restart it.
+
+    ## Where it is silent
+    Where no rule tells pods from others, and about pods in the node's own network.
+    """
+    if node.kube_proxy.mode is not ProxyMode.IPTABLES:
+        return
+    for family in Family:
+        ruleset = node.ruleset(family)
+        if ruleset is not None:
+            yield from _unmarked(node, ruleset)
+            yield from _wrong_range(node, ruleset)
+
+
+def _unmarked(node: NodeView, ruleset: Ruleset) -> Iterator[Problem]:
+    """Yield a problem where packets without the mark are masqueraded, too."""
+    chain = ruleset.chain("nat", "KUBE-POSTROUTING")
+    if chain is None or masquerades(chain.rules, 0) is not True:
+        return
+    yield Problem(
+        message=f"KUBE-POSTROUTING on {node.name} masquerades every connection, marked or not "
+        f"({ruleset.family.value}): backends see the node instead of their clients, and network policies judge by it",
+        evidence=(Evidence(ruleset.ref(chain), "no rule of it lets unmarked packets return"),),
+        remedy=f"Restart kube-proxy on {node.name}.",
+    )
+
+
+def _wrong_range(node: NodeView, ruleset: Ruleset) -> Iterator[Problem]:
+    """Yield a problem where a rule that tells pods from others has another range than the node's pods."""
+    pods = ranges_of_pods(node.api_object, node.cluster.pods_by_node.get(node.name, ()))
+    for rule in _telling_pods_apart(ruleset):
+        written = rule.value("-s") or ""
+        outside = first_outside(pods, (written,))
+        if outside is not None:
+            yield Problem(
+                message=f"rules on {node.name} take {written} for the range of pods, which does not hold "
+                f"{outside.cidr}: such pods count as outside clients",
+                evidence=(
+                    Evidence(ruleset.ref(rule), f"takes {written} for the range of pods"),
+                    Evidence(outside.source, f"pods of {node.name}"),
+                ),
+                remedy=f"Compare clusterCIDR in the configuration of kube-proxy on {node.name} with the range of all "
+                "pods. Where it is right, the rule was edited: restart kube-proxy.",
+            )
+            return
+
+
+def _telling_pods_apart(ruleset: Ruleset) -> Iterator[Rule]:
+    """Yield kube-proxy's rules about the range of pods; source ranges and endpoints stand in other chains."""
+    nat = ruleset.tables.get("nat")
+    for chain in nat.chains.values() if nat else ():
+        if chain.name == "KUBE-SERVICES" or chain.name.startswith(_TELLING):
+            for rule in chain.rules:
+                written = rule.value("-s")
+                if written and not is_loopback(written) and host_of(written) is None:
+                    yield rule
+
+
+_TELLING = ("KUBE-SVC-", "KUBE-SVL-", "KUBE-EXT-", "KUBE-XLB-")

@@ -1,0 +1,47 @@
+"""Where the pods of a node have their addresses, and whether a pod range holds them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from analyzer.model.address import network_of
+from analyzer.model.kubernetes import Node, Pod
+from analyzer.model.source import Ref
+
+
+@dataclass(frozen=True, slots=True)
+class PodRange:
+    """One pod, or all that a node was given for its pods."""
+
+    cidr: str
+    """An address or a CIDR."""
+
+    source: Ref
+
+
+def ranges_of_pods(node: Node | None, pods: Sequence[Pod]) -> tuple[PodRange, ...]:
+    """Return the addresses of a node's pods; without pods, the ranges that it was given for them.
+
+    A network plugin with address management of its own may leave `spec.podCIDR` unused.
+    """
+    found = tuple(
+        PodRange(ip, pod.ref.at("status", "podIP"))
+        for pod in pods
+        for ip in pod.ips
+        if not (pod.host_network or pod.finished)
+    )
+    if found or node is None:
+        return found
+    return tuple(PodRange(cidr, node.ref.at("spec", "podCIDR")) for cidr in node.pod_cidrs)
+
+
+def first_outside(ranges: Iterable[PodRange], cidrs: Iterable[str]) -> PodRange | None:
+    """Return the first range that is in none of the CIDRs of its IP family; a family without CIDR is not judged."""
+    networks = [n for n in map(network_of, cidrs) if n is not None]
+    for item in ranges:
+        inner = network_of(item.cidr)
+        same = [n for n in networks if inner is not None and n.version == inner.version]
+        if inner is not None and same and not any(inner.network_address in n for n in same):
+            return item
+    return None
