@@ -165,9 +165,10 @@ def _not_evaluated(
 
 def _rules_unread(check: Check, subject: Any) -> str:  # noqa: ANN401 - a view
     """Return why the rules of a node say nothing to a check of them, or an empty string."""
-    if check.station is Station.RULES and isinstance(subject, NodeView):
-        return subject.rules_unread
-    return ""
+    if check.station is not Station.RULES or not isinstance(subject, NodeView):
+        return ""
+    compares = Input.SERVICES in check.needs
+    return subject.rules_unread or (subject.incomparable if compares else "")
 
 
 def _open(check: Check, subject: Any, reason: str) -> NotEvaluated:  # noqa: ANN401 - a view

@@ -23,7 +23,7 @@ from analyzer.expect.backends import (
     is_proxied,
 )
 from analyzer.expect.changes import is_settled, last_change
-from analyzer.expect.claims import NodePortClaim, node_port_claims
+from analyzer.expect.claims import NodePortClaim, hides_addresses, node_port_claims
 from analyzer.expect.cluster_dns import KubeletDNS, dns_addresses, dns_services, kubelet_dns
 from analyzer.expect.corefile import Corefile, cluster_zones, read_corefile
 from analyzer.expect.endpoints import expected_backends
@@ -585,6 +585,14 @@ class ClusterView:
             return {key: backends_of_slices(items) for key, items in self.slices.items()}
         return {key: backends_of_endpoints(item) for key, item in self.endpoints.items()}
 
+    @cached_property
+    def hides_addresses(self) -> bool:
+        """True where a cluster IP or an endpoint is no address, because it was redacted."""
+        published = (b.endpoint.address for found in self.backends.values() for b in found)
+        return hides_addresses(self.services.values(), FrontendKind.CLUSTER_IP) or any(
+            family_of(address) is None for address in published
+        )
+
     def forwarding_plan(self, proxy: KubeProxy) -> ForwardingPlan:
         """Return what a kube-proxy should serve, from the sort of endpoints that its version reads."""
         before_slices = proxy.version.at_least(Minor(1, 19)) is False
@@ -882,6 +890,12 @@ class NodeView:
                 else compare(self.expected(family), observed, self._knows_endpoints)
             )
         return self._comparisons[family]
+
+    @property
+    def incomparable(self) -> str:
+        """Why the node's rules cannot be held against the API objects; empty where they can."""
+        hidden = self.cluster.hides_addresses
+        return "addresses in the bundle are redacted: rules cannot be compared" if hidden else ""
 
     def _knows_endpoints(self, entry: Entry) -> bool:
         """Tell whether the bundle has the endpoints of an entry: Endpoints hold a Service's first family only."""

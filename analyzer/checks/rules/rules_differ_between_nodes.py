@@ -59,6 +59,9 @@ def rules_differ_between_nodes(node: NodeView) -> Iterator[Outcome]:
     agrees with the API objects; where a Service changed within a minute before the dumps, which are not taken
     on all nodes at once; and where no majority of the nodes agrees.
     """
+    if node.cluster.hides_addresses:
+        yield Undecided(reason=node.incomparable)
+        return
     common = node.cluster.common_endpoints
     unread = [n.name for n in node.cluster.nodes.values() if n.ruleset() is None and not n.windows]
     if unread and any(f not in common for f in node.cluster_ip_endpoints):
