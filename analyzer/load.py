@@ -11,7 +11,9 @@ from typing import Any, TypeVar, cast
 from analyzer.bundle.layout import Placed, classify
 from analyzer.bundle.reader import Bundle
 from analyzer.model.bundle import BundleIdentity, EntryProblem, EntryTrouble
+from analyzer.model.conntrack import ConntrackEntry
 from analyzer.model.inputs import Input, Scope
+from analyzer.model.ip_set import IPSet
 from analyzer.model.kubernetes import (
     ConfigMap,
     Endpoints,
@@ -43,9 +45,11 @@ from analyzer.model.node import (
 from analyzer.model.ruleset import Family, Ruleset
 from analyzer.model.source import ObjectRef, ParseProblem, SourceRef
 from analyzer.parse.command_line import parse_processes
+from analyzer.parse.conntrack import parse_conntrack
 from analyzer.parse.document import decode_document, decode_text
 from analyzer.parse.hairpin import parse_hairpin
 from analyzer.parse.ip_tool import parse_addresses, parse_links, parse_route_rules, parse_routes
+from analyzer.parse.ipset_save import parse_ipset_save
 from analyzer.parse.iptables_save import parse_iptables_save
 from analyzer.parse.klog import parse_log
 from analyzer.parse.kubernetes_json import decode_objects, decode_version
@@ -398,6 +402,14 @@ class NodeFiles:
         """Return sockets.txt."""
         return self._read(Input.SOCKETS, parse_sockets, ())
 
+    def ip_sets(self) -> dict[str, IPSet]:
+        """Return ipset-save.txt by name."""
+        return self._read(Input.IPSETS, parse_ipset_save, {})
+
+    def connections(self) -> tuple[ConntrackEntry, ...]:
+        """Return conntrack.txt."""
+        return self._read(Input.CONNTRACK, parse_conntrack, ())
+
     def resolv_conf(self) -> ResolvConf | None:
         """Return the node's resolv.conf."""
         return self._read(Input.NODE_RESOLV_CONF, parse_resolv_conf, None)
@@ -443,4 +455,6 @@ _READERS: dict[Input, Callable[[NodeFiles, Input], Any]] = {
     Input.ROUTE_RULES: lambda files, _: files.route_rules(),
     Input.PROCESSES: lambda files, _: files.processes(),
     Input.SOCKETS: lambda files, _: files.sockets(),
+    Input.IPSETS: lambda files, _: files.ip_sets(),
+    Input.CONNTRACK: lambda files, _: files.connections(),
 }

@@ -41,6 +41,7 @@ from analyzer.model.address import canonical_ip, family_of, network_of
 from analyzer.model.backend import Backend
 from analyzer.model.bundle import BundleIdentity, EntryProblem, EntryTrouble
 from analyzer.model.chain_names import service_suffix
+from analyzer.model.conntrack import ConntrackEntry
 from analyzer.model.forwarding import (
     Endpoint,
     Entry,
@@ -52,6 +53,7 @@ from analyzer.model.forwarding import (
 )
 from analyzer.model.forwarding import Protocol as TransportProtocol
 from analyzer.model.inputs import Input, Scope
+from analyzer.model.ip_set import IPSet
 from analyzer.model.kube_proxy import KubeProxy, Minor, ProxyMode, Sign
 from analyzer.model.kubernetes import (
     ConfigMap,
@@ -145,6 +147,12 @@ class NodeSource(Protocol):
 
     def sockets(self) -> tuple[Socket, ...]:
         """Return sockets.txt."""
+
+    def ip_sets(self) -> dict[str, IPSet]:
+        """Return ipset-save.txt by name."""
+
+    def connections(self) -> tuple[ConntrackEntry, ...]:
+        """Return conntrack.txt."""
 
     def resolv_conf(self) -> ResolvConf | None:
         """Return the node's resolv.conf."""
@@ -958,6 +966,8 @@ class NodeView:
             bridge_ports=self.bridge_ports,
             sysctls=self.sysctls,
             sockets=None if Input.SOCKETS in absent else self.sockets,
+            sets=self.ip_sets,
+            connections=self.connections,
             absent=absent,
             unexecuted={family: self._unexecuted(family) for family in Family},
             ipvs=self.kube_proxy.mode is ProxyMode.IPVS,
@@ -1080,14 +1090,6 @@ class NodeView:
         mode = self._source.text(Input.PROXY_MODE) or ""
         return mode.isalpha() or any(map(self.document, documents))
 
-    @property
-    def proxy_down(self) -> bool:
-        """True where the list of processes, or else the pods, show that no kube-proxy is up here."""
-        if self.proxy_processes or self.proxy_answered:
-            return False
-        pods = [p for p in self.proxy_pods if not p.finished]
-        return self.has(Input.PROCESSES) or (bool(pods) and not any(p.ready for p in pods))
-
     @cached_property
     def other_mode_state(self) -> tuple[Sign, ...]:
         """State of another proxy mode that the kernel still follows."""
@@ -1176,6 +1178,16 @@ class NodeView:
     def sockets(self) -> tuple[Socket, ...]:
         """sockets.txt."""
         return self._source.sockets()
+
+    @cached_property
+    def ip_sets(self) -> dict[str, IPSet]:
+        """ipset-save.txt by name."""
+        return self._source.ip_sets()
+
+    @cached_property
+    def connections(self) -> tuple[ConntrackEntry, ...]:
+        """conntrack.txt."""
+        return self._source.connections()
 
     def listeners(self, protocol: TransportProtocol, port: int) -> tuple[Socket, ...]:
         """Return the sockets on which the node answers others: those on a loopback address are left out."""

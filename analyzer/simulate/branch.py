@@ -131,12 +131,13 @@ class Branch(msgspec.Struct, frozen=True):
         """Return the branch after a step."""
         return msgspec.structs.replace(self, trail=Trail(step, self.trail))
 
-    def assuming(self, text: str, *, decisive: bool = False) -> Branch:
-        """Return the branch with something taken for granted."""
+    def assuming(self, text: str, *, decisive: bool = False, in_place_of: str = "") -> Branch:
+        """Return the branch with something taken for granted, perhaps in place of something else."""
         taken = Assumption(text, decisive)
-        if taken in self.assumed:
+        kept = frozenset(a for a in self.assumed if a.text != in_place_of)
+        if taken in kept:
             return self
-        return msgspec.structs.replace(self, assumed=self.assumed | {taken})
+        return msgspec.structs.replace(self, assumed=kept | {taken})
 
 
 class Fate(Enum):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from analyzer.model.conntrack import ConntrackEntry
 from analyzer.model.inputs import Input
 from analyzer.model.ip_set import IPSet
 from analyzer.model.node import (
@@ -40,6 +41,9 @@ class Host:
     """Listening sockets, or None where they were not read."""
 
     sets: Mapping[str, IPSet] = field(default_factory=dict)
+    connections: tuple[ConntrackEntry, ...] = ()
+    """What conntrack knows: which clients a `recent` list has on it is not in a bundle, but leaves traces there."""
+
     absent: frozenset[Input] = frozenset()
     """Inputs of the node that the bundle does not have."""
 

@@ -146,6 +146,18 @@ class Machine:
             RouteKey(flow.destination, flow.source, arrival, packet.mark)
         )
 
+    # --- connections of before ---
+
+    @cached_property
+    def sent_before(self) -> dict[int, frozenset[tuple[int, int]]]:
+        """By client: addresses and ports that conntrack shows connections of it to be translated to."""
+        found: dict[int, set[tuple[int, int]]] = {}
+        for entry in self.host.connections:
+            client, backend = number(entry.original.source), number(entry.reply.source)
+            if entry.translated and client is not None and backend is not None:
+                found.setdefault(client, set()).add((backend, entry.reply.source_port))
+        return {client: frozenset(ends) for client, ends in found.items()}
+
     # --- interfaces and settings ---
 
     @cached_property

@@ -13,6 +13,7 @@ from analyzer.simulate.chain_index import ChainIndex
 from analyzer.simulate.machine import Machine
 from analyzer.simulate.packet import Packet
 from analyzer.simulate.rule import CompiledRule, compile_rule, lost_rule
+from analyzer.simulate.translation import translation_of
 
 _INDEXED_FROM = 16
 """Chains with fewer rules are simply read from top to bottom."""
@@ -75,6 +76,26 @@ class CompiledTable:
             return lost_rule(entry)
         source = SourceRef(self.path, max(entry.line, 1))
         return compile_rule(entry, source, self._machine, self._table.chains)
+
+    def shows_on_list(self, names: frozenset[str], packet: Packet) -> bool:
+        """Tell whether conntrack shows that a client went by a rule that puts it on a list of `-m recent`."""
+        before = self._machine.sent_before.get(packet.flow.source)
+        return before is not None and any(
+            not before.isdisjoint(self._ends_of_lists.get(name, ())) for name in names
+        )
+
+    @cached_property
+    def _ends_of_lists(self) -> dict[str, frozenset[tuple[int, int]]]:
+        """By list of `-m recent`: where the rules that fill it send their clients."""
+        found: dict[str, set[tuple[int, int]]] = defaultdict(set)
+        for rule in self._table.rules():
+            if "--set" not in rule.shape.flags or rule.target != "DNAT":
+                continue
+            wanted = translation_of("DNAT", rule.target_options)
+            if wanted is None or wanted.low is None or wanted.ports is None:
+                continue
+            found[rule.value("--name") or "DEFAULT"].add((wanted.low, wanted.ports.low))
+        return {name: frozenset(ends) for name, ends in found.items()}
 
     def may_go_on(self, chain: Chain) -> bool:
         """Tell whether rules of a chain may have been lost because the dump was cut off."""

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from analyzer.simulate.branch import Branch, Cause, Ending, Fate, Step, Trail
+from analyzer.simulate.branch import Assumption, Branch, Cause, Ending, Fate, Step, Trail
 from analyzer.simulate.packet import Packet
 from analyzer.simulate.program import CompiledChain, CompiledTable
 from analyzer.simulate.question import Budget
@@ -20,6 +20,7 @@ _DEEPEST = 128
 
 _MOST_JUMPS = 100_000
 NEW_CLIENT = "a client that is new to every list of -m recent (session affinity)"
+KNOWN_CLIENT = "a client that conntrack.txt shows to have been here before (session affinity)"
 
 replace = msgspec.structs.replace
 
@@ -96,9 +97,12 @@ class Walk:
         for index in range(frame.following, len(positions)):
             rule = chain.rule(positions[index])
             answer = rule.matches(packet)
-            if answer is False:
-                if rule.asked and rule.lacks_only_list(packet):
+            if answer is False and rule.asked and rule.lacks_only_list(packet):
+                if self._table.shows_on_list(rule.asked, packet):
+                    answer, branch = True, branch.assuming(KNOWN_CLIENT, in_place_of=NEW_CLIENT)
+                elif Assumption(KNOWN_CLIENT, decisive=False) not in branch.assumed:
                     branch = branch.assuming(NEW_CLIENT)
+            if answer is False:
                 continue
             if rule.effect.silent and not rule.listed:
                 continue
