@@ -90,6 +90,8 @@ def _no_process(node: NodeView, pods: Sequence[Pod], placement: Decision) -> Out
 
 def _from_pods(node: NodeView, pods: Sequence[Pod]) -> Iterator[Outcome]:
     if any(p.ready for p in pods):
+        if doubt := _doubt(node):
+            yield _undecided(node, f"the pod of kube-proxy is listed as running, but {doubt}")
         return
     evidence = _evidence(node, pods, Decision(Placement.WANTED))
     pod = pods[0]
@@ -98,6 +100,15 @@ def _from_pods(node: NodeView, pods: Sequence[Pod]) -> Iterator[Outcome]:
         evidence=evidence or (Evidence(pod.ref.at("status", "conditions"), "it is not ready"),),
         remedy=_remedy(node, pods),
     )
+
+
+def _doubt(node: NodeView) -> str:
+    """Return what speaks against a pod that is listed as running; empty where nothing does."""
+    if node.proxy_log_topics.current(Topic.START_FAILED) is not None:
+        return "its log ends with an error that ends it"
+    if node.collected and any(other.proxy_answered for other in node.cluster.nodes.values()):
+        return f"it gave no answer on {node.name} as it did elsewhere"
+    return ""
 
 
 def _no_pod(node: NodeView, placement: Decision) -> Outcome:

@@ -59,7 +59,7 @@ def kube_proxy_sync_failing(node: NodeView) -> Iterator[Problem]:
         yield _cannot_write(node, topic, last)
         return
     start = log.current(Topic.START_FAILED)
-    if start is not None and not node.proxy_down and not log.about_api(start.last):
+    if start is not None and not log.about_api(start.last):
         yield _cannot_start(node, start)
 
 
