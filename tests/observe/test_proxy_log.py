@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -51,7 +51,9 @@ def read(*lines: str, clock: str = "11:59:00", made: datetime | None = MADE) -> 
         pytest.param(
             Topic.RESTORE_FAILED, (RESTORE, DONE, DONE, DONE), False, id="the other family"
         ),
+        pytest.param(Topic.RESTORE_FAILED, (RESTORE, *[DONE] * 4), False, id="three went well"),
         pytest.param(Topic.RESTORE_FAILED, (RESTORE, *[DONE] * 5), True, id="four went well"),
+        pytest.param(Topic.RESTORE_FAILED, (RESTORE_V4, *[DONE_V4] * 2), False, id="IPv4 once"),
         pytest.param(
             Topic.RESTORE_FAILED,
             (RESTORE_V4, DONE_V4, *[DONE_V6] * 9),
@@ -95,6 +97,11 @@ def test_a_log_that_fell_silent_long_before_the_bundle_shows_nothing_current(
     clock: str, over: bool
 ) -> None:
     assert (read(REFUSED, clock=clock).current(Topic.API_UNREACHABLE) is None) is over
+
+
+def test_no_zone_explains_a_whole_day() -> None:
+    log = read(REFUSED, clock="11:59:00", made=MADE + timedelta(days=1))
+    assert log.current(Topic.API_UNREACHABLE) is None
 
 
 def test_a_time_with_zone_needs_no_guess() -> None:

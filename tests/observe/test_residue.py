@@ -28,6 +28,11 @@ USERSPACE = tables(
     -A KUBE-PORTALS-HOST -d 10.96.0.1/32 -p tcp -m tcp --dport 443 -j DNAT --to-destination 10.0.0.1:40000
     """
 )
+PORTALS = tables(
+    nat="""
+    -A KUBE-PORTALS-HOST -d 10.96.0.1/32 -p tcp -m tcp --dport 443 -j DNAT --to-destination 10.0.0.1:40000
+    """
+)
 IPVS = tables(
     nat="""
     -A PREROUTING -j KUBE-SERVICES
@@ -62,6 +67,9 @@ OTHER = InterfaceAddress("eth0", "10.96.0.1", 32, SourceRef("ip-addr.txt", 1))
             (),
             ["rules of userspace mode are in force"],
             id="userspace before iptables",
+        ),
+        pytest.param(
+            ProxyMode.IPTABLES, (IPTABLES, PORTALS), None, (), [], id="portals without a hook"
         ),
         pytest.param(
             ProxyMode.IPTABLES,
