@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from analyzer.observe.proxy_topics import Topic, details, topics_of
@@ -324,3 +326,12 @@ def test_a_long_entry_is_searched_at_its_beginning_only() -> None:
     text = f"E{HEAD} proxier.go:1] " + "x" * 9000 + " nftables sync failed"
     (entry,) = parse_log("kube-proxy.log", text, None).value
     assert topics_of(entry) == ()
+
+
+@pytest.mark.parametrize("beginning", ["Failed to list ", 'Get "https://', "nodes is forbidden: "])
+def test_a_beginning_that_is_repeated_costs_no_more_than_its_length(beginning: str) -> None:
+    (entry,) = parse_log("kube-proxy.log", f"E{HEAD} a.go:1] " + beginning * 600, None).value
+    started = time.monotonic()
+    for _ in range(20):
+        topics_of(entry)
+    assert time.monotonic() - started < 2
