@@ -75,8 +75,8 @@ class ParseProblem:
     """Namespace of the object that is left out because of it, empty where none is known; None where none is."""
 
     def __str__(self) -> str:
-        """`file:line:column: message`."""
+        """`file:line:column: message`, with the path inside a document where it is about such."""
         place = f"{self.path}:{self.line}" + (f":{self.column}" if self.column else "")
-        return f"{place}: {self.message}" + (
-            f" (expected {self.expected})" if self.expected else ""
-        )
+        within = f" at {self.text}" if self.text.startswith(("$.", "$[")) else ""
+        expected = f" (expected {self.expected})" if self.expected else ""
+        return f"{place}: {self.message}{within}{expected}"
