@@ -23,8 +23,19 @@ from analyzer.expect.backends import (
     is_proxied,
 )
 from analyzer.expect.changes import is_settled, last_change
-from analyzer.expect.claims import NodePortClaim, hides_addresses, node_port_claims
-from analyzer.expect.cluster_dns import KubeletDNS, dns_addresses, dns_services, kubelet_dns
+from analyzer.expect.claims import (
+    NodePortClaim,
+    address_claims,
+    hides_addresses,
+    node_port_claims,
+)
+from analyzer.expect.cluster_dns import (
+    KubeletDNS,
+    answers_beside_the_cluster,
+    dns_addresses,
+    dns_services,
+    kubelet_dns,
+)
 from analyzer.expect.corefile import Corefile, cluster_zones, read_corefile
 from analyzer.expect.endpoints import expected_backends
 from analyzer.expect.forwarding import ForwardingPlan
@@ -82,7 +93,7 @@ from analyzer.model.node import (
     Sysctl,
 )
 from analyzer.model.ruleset import Family, Ruleset
-from analyzer.model.source import ObjectRef, SourceRef
+from analyzer.model.source import ObjectRef, Ref, SourceRef
 from analyzer.observe.chains import ChainGraph, chain_graph
 from analyzer.observe.iptables import observe_iptables
 from analyzer.observe.kube_proxy import ProxyEvidence, identify_kube_proxy
@@ -408,9 +419,19 @@ class ClusterView:
 
     @cached_property
     def kubelet_config(self) -> Document | None:
-        """The KubeletConfiguration of kubeadm: `kubelet-config`, up to 1.23 `kubelet-config-1.23`."""
-        name = max((n for n in self.config_maps if n.startswith("kubelet-config")), default="")
-        return self.config_document(name, "kubelet")
+        """The KubeletConfiguration of kubeadm: `kubelet-config`, up to 1.23 `kubelet-config-1.23`.
+
+        An upgrade leaves the older ones behind.
+        """
+        versions = {
+            name: Minor.parse(f"v{name.removeprefix('kubelet-config-')}") or Minor(0, 0)
+            for name in self.config_maps
+            if name.startswith("kubelet-config-")
+        }
+        newest = max(versions, key=lambda name: versions[name], default="")
+        return self.config_document("kubelet-config", "kubelet") or self.config_document(
+            newest, "kubelet"
+        )
 
     @cached_property
     def pod_resolv_confs(self) -> tuple[PodResolvConf, ...]:
@@ -455,14 +476,24 @@ class ClusterView:
     # --- DNS ---
 
     @cached_property
+    def asked_nameservers(self) -> frozenset[str]:
+        """The nameservers that kubelets hand out, and those in the resolv.conf of pods that were read."""
+        told = (a for n in self.nodes.values() for a in n.kubelet_dns.cluster_dns or ())
+        read = (a for r in self.pod_resolv_confs for a, _ in r.resolv_conf.nameservers)
+        return frozenset(map(canonical_ip, (*told, *read)))
+
+    @cached_property
     def dns_services(self) -> tuple[Service, ...]:
         """The Services that answer DNS for the cluster."""
-        return dns_services(self.services.values(), self.pods)
+        return dns_services(self.services.values(), self.pods, self.asked_nameservers)
 
     @cached_property
     def dns_addresses(self) -> tuple[str, ...]:
         """Every address at which a pod may ask the cluster's DNS; empty where no DNS Service is known."""
-        return dns_addresses(self.services.values(), self.config_maps.values(), self.pods)
+        config_maps = self.config_maps.values()
+        return dns_addresses(
+            self.services.values(), config_maps, self.pods, self.asked_nameservers
+        )
 
     @cached_property
     def dns_pods(self) -> tuple[Pod, ...]:
@@ -600,6 +631,18 @@ class ClusterView:
         return hides_addresses(self.services.values(), FrontendKind.CLUSTER_IP) or any(
             family_of(address) is None for address in published
         )
+
+    def declaration(self, entry: Entry) -> Ref:
+        """Return where the API objects name the address of an expected entry, or its node port."""
+        source, frontend = entry.source, entry.frontend
+        if isinstance(source, ObjectRef) and frontend.kind is FrontendKind.NODE_PORT:
+            return source.at("nodePort")
+        service = entry.service_port and self.services.get(entry.service_port.service)
+        claims = address_claims(service) if service else ()
+        named = (
+            c.source for c in claims if (c.kind, c.address) == (frontend.kind, frontend.address)
+        )
+        return next(named, source)
 
     def forwarding_plan(self, proxy: KubeProxy) -> ForwardingPlan:
         """Return what a kube-proxy should serve, from the sort of endpoints that its version reads."""
@@ -944,6 +987,12 @@ class NodeView:
             processes=self.processes,
             config=self.cluster.kubelet_config,
         )
+
+    def answers_dns_beside_the_cluster(self, address: str) -> bool | None:
+        """Tell whether a link-local nameserver answers on the node or in its cloud; None where unknown."""
+        own = {canonical_ip(a.address) for a in self.addresses} or None
+        provider = (self.api_object.spec.provider_id if self.api_object else None) or ""
+        return answers_beside_the_cluster(address, own, provider)
 
     # --- the way of packets ---
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from analyzer.commands import restart_kube_proxy
 from analyzer.findings import Evidence, Outcome, Problem, Severity, Station, Undecided, check
 from analyzer.model.inputs import Input
 from analyzer.model.kube_proxy import ProxyMode
@@ -131,6 +132,7 @@ def _problem(node: NodeView, ruleset: Ruleset) -> Problem:
     return Problem(
         message=told,
         evidence=(Evidence(ruleset.ref(nat) if nat else SourceRef(ruleset.path, 1), shown),),
-        remedy=f"Restart kube-proxy on {node.name} and see whether rules appear: "
+        remedy=f"Restart kube-proxy on {node.name}, then see whether rules appear:\n"
+        f"{restart_kube_proxy(node.proxy_pods, node.proxy_processes)}\n"
         f"{tool} -t nat | grep -c KUBE-SERVICES",
     )

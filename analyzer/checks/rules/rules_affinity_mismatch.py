@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from analyzer.commands import restart_kube_proxy
 from analyzer.comparison import Pair
 from analyzer.findings import Evidence, Part, Problem, Severity, Station, check, gathered
 from analyzer.model.forwarding import Action, Entry, ServicePortName
 from analyzer.model.inputs import Input
 from analyzer.model.ruleset import Family, Ruleset
+from analyzer.model.source import ObjectRef
 from analyzer.snapshot import NodeView
 
 
@@ -54,7 +56,8 @@ def rules_affinity_mismatch(node: NodeView) -> Iterator[Problem]:
                     f"session affinity on {node.name} is not as the Services say"
                     + ("" if settled else " (changed just before the dump)"),
                     parts,
-                    remedy=f"Restart kube-proxy on {node.name}.",
+                    remedy=f"Restart kube-proxy on {node.name}: "
+                    + restart_kube_proxy(node.proxy_pods, node.proxy_processes),
                     severity=None if settled else Severity.INFO,
                 )
 
@@ -67,21 +70,29 @@ def _differing(ruleset: Ruleset, pairs: Iterable[Pair]) -> Iterator[tuple[Servic
             continue
         if pair.expected.action is not Action.FORWARD:
             continue
-        part = _other_time(name, pair) or _one_sided(name, ruleset, pair.observed)
+        part = _other_time(name, ruleset, pair) or _one_sided(name, ruleset, pair.observed)
         if part is not None:
             yield name, part
 
 
-def _other_time(name: ServicePortName, pair: Pair) -> Part | None:
+def _other_time(name: ServicePortName, ruleset: Ruleset, pair: Pair) -> Part | None:
     if pair.expected.affinity_seconds == pair.observed.affinity_seconds:
         return None
+    source = pair.expected.source
+    if isinstance(source, ObjectRef):
+        source = ObjectRef(source.path, source.index).at("spec", "sessionAffinity")
+    keeping = next(
+        (r for r in ruleset.rules("nat", pair.observed.chain) if r.has("--rcheck")), None
+    )
     wanted, found = (_told(e.affinity_seconds) for e in (pair.expected, pair.observed))
     return Part(
         service=name.service,
         text=f"{name} has {found} instead of {wanted}",
         evidence=(
-            Evidence(pair.observed.targets[0].source, f"chooses an endpoint with {found}"),
-            Evidence(pair.expected.source, f"the Service port, with {wanted}"),
+            Evidence(ruleset.ref(keeping), f"a rule with {found}")
+            if keeping
+            else Evidence(pair.observed.targets[0].source, "no rule with --rcheck before it"),
+            Evidence(source, f"the Service asks for {wanted}"),
         ),
     )
 

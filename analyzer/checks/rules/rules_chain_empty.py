@@ -5,14 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from analyzer.findings import Evidence, Part, Problem, Severity, Station, check, gathered
+from analyzer.commands import restart_kube_proxy
+from analyzer.findings import (
+    Evidence,
+    Outcome,
+    Part,
+    Severity,
+    Station,
+    Undecided,
+    check,
+    gathered,
+)
 from analyzer.model.chain_names import ENDPOINT_PREFIX, service_suffix_of
 from analyzer.model.forwarding import ServicePortName
 from analyzer.model.inputs import Input
 from analyzer.model.kube_proxy import ProxyMode
 from analyzer.model.ruleset import Family
 from analyzer.observe.chains import ChainGraph, ServiceChain
-from analyzer.phrases import counted
+from analyzer.phrases import counted, listed
 from analyzer.snapshot import NodeView
 
 
@@ -23,7 +33,7 @@ from analyzer.snapshot import NodeView
     consequence_of=("kube-proxy-sync-failing", "kube-proxy-lock-contention"),
     references=("https://github.com/kubernetes/kubernetes/issues/129128",),
 )
-def rules_chain_empty(node: NodeView) -> Iterator[Problem]:
+def rules_chain_empty(node: NodeView) -> Iterator[Outcome]:
     """
     A chain that connections are sent to has no rule that sends them on.
 
@@ -46,13 +56,23 @@ def rules_chain_empty(node: NodeView) -> Iterator[Problem]:
         owners = {**_named(node, graph), **node.chain_owners(family)} if graph else {}
         empty = [c for c in graph.empty if c.callers] if graph else []
         empty = [c for c in empty if not _idle(node, c, owners.get(c.name))]
+        doubtful = [c for c in empty if _may_be_idle(node, c, owners.get(c.name))]
+        empty = [c for c in empty if c not in doubtful]
+        if doubtful:
+            yield Undecided(
+                reason=f"{listed([c.name for c in doubtful])} of {node.name} may be empty for lack of endpoints, "
+                "which the bundle does not tell",
+                missing=(Input.SERVICES.path(), Input.ENDPOINT_SLICES.path()),
+                command=Input.ENDPOINT_SLICES.command(),
+            )
         if empty:
             yield replace(
                 gathered(
                     f"{node.name} has {counted(len(empty), 'chain')} in use that "
                     f"{'send' if len(empty) > 1 else 'sends'} nothing on",
                     [_part(c, owners.get(c.name)) for c in empty],
-                    remedy=f"Restart kube-proxy on {node.name}.",
+                    remedy=f"Restart kube-proxy on {node.name}: "
+                    + restart_kube_proxy(node.proxy_pods, node.proxy_processes),
                 ),
                 partial=all(_others_serve(node, family, c) for c in empty),
             )
@@ -66,15 +86,20 @@ def _named(node: NodeView, graph: ChainGraph) -> dict[str, ServicePortName]:
 
 
 def _idle(node: NodeView, chain: ServiceChain, owner: ServicePortName | None) -> bool:
-    """Tell whether it is the chain of a Service that has no endpoint to fill it with, or may have none."""
-    if chain.name.startswith(ENDPOINT_PREFIX):
+    """Tell whether it is the chain of a Service that has no endpoint to fill it with."""
+    if chain.name.startswith(ENDPOINT_PREFIX) or owner is None:
         return False
     if not node.has(Input.ENDPOINT_SLICES):
-        return True
-    if owner is None:
-        return not node.has(Input.SERVICES)
+        return False
     backends = node.cluster.backends.get(owner.service, ())
     return not any(b.ready and b.port_name == owner.port for b in backends)
+
+
+def _may_be_idle(node: NodeView, chain: ServiceChain, owner: ServicePortName | None) -> bool:
+    """Tell whether it is not known if the Service has endpoints."""
+    if chain.name.startswith(ENDPOINT_PREFIX):
+        return False
+    return not node.has(Input.ENDPOINT_SLICES) or (owner is None and not node.has(Input.SERVICES))
 
 
 def _others_serve(node: NodeView, family: Family, chain: ServiceChain) -> bool:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from analyzer.commands import restart_kube_proxy
 from analyzer.findings import Evidence, Part, Problem, Severity, Station, check, gathered
 from analyzer.model.chain_names import service_suffix, service_suffix_of
 from analyzer.model.forwarding import Entry
 from analyzer.model.inputs import Input
 from analyzer.model.ruleset import Family
+from analyzer.model.source import ObjectRef, Ref
 from analyzer.snapshot import NodeView
 
 
@@ -66,8 +68,9 @@ def rules_chain_name_mismatch(node: NodeView) -> Iterator[Problem]:
         yield gathered(
             f"chains on {node.name} are not named for the ports that they serve",
             parts,
-            remedy=f"Restart kube-proxy on {node.name}; if it stays, check that rules and Services in the bundle "
-            "are of the same cluster and time.",
+            remedy=f"Restart kube-proxy on {node.name}: "
+            f"{restart_kube_proxy(node.proxy_pods, node.proxy_processes)}\n"
+            "If it stays, check that rules and Services in the bundle are of the same cluster and time.",
         )
 
 
@@ -109,9 +112,14 @@ def _renamed(node: NodeView) -> Iterator[Part]:
                     f"the port {_spelled(wanted.port)}",
                     evidence=(
                         Evidence(pair.observed.source, f"served as {found}"),
-                        Evidence(pair.expected.source, f"the Service port {wanted}"),
+                        Evidence(_name(pair.expected), f"the Service port {wanted}"),
                     ),
                 )
+
+
+def _name(entry: Entry) -> Ref:
+    """Return where the Service names the port."""
+    return entry.source.at("name") if isinstance(entry.source, ObjectRef) else entry.source
 
 
 def _spelled(port: str) -> str:

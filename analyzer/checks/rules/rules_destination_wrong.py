@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from analyzer.commands import restart_kube_proxy
 from analyzer.findings import Evidence, Part, Problem, Severity, Station, check, gathered
 from analyzer.model.chain_names import (
     ENDPOINT_PREFIX,
@@ -55,7 +56,8 @@ def rules_destination_wrong(node: NodeView) -> Iterator[Problem]:
         yield gathered(
             f"{node.name} sends connections to the wrong address",
             parts,
-            remedy=f"Restart kube-proxy on {node.name}; then find out what edits its chains.",
+            remedy="Find out what edits the chains of kube-proxy, then restart it: "
+            + restart_kube_proxy(node.proxy_pods, node.proxy_processes),
         )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from analyzer.commands import restart_kube_proxy
 from analyzer.findings import (
     Evidence,
     Outcome,
@@ -70,6 +71,12 @@ def rules_differ_between_nodes(node: NodeView) -> Iterator[Outcome]:
             missing=(Input.RULESET.path(unread[0]),),
             command=Input.RULESET.command(unread[0]),
         )
+    elif not _expected_known(node) and any(f not in common for f in node.cluster_ip_endpoints):
+        yield Undecided(
+            reason="the nodes do not agree, no majority of them does, and the bundle does not tell who is right",
+            missing=(Input.SERVICES.path(), Input.ENDPOINT_SLICES.path()),
+            command=Input.SERVICES.command(),
+        )
     parts: list[Part] = []
     for family in Family:
         table = node.observed(family)
@@ -88,8 +95,13 @@ def rules_differ_between_nodes(node: NodeView) -> Iterator[Outcome]:
         yield gathered(
             f"{node.name} forwards otherwise than most nodes",
             parts,
-            remedy=f"Restart kube-proxy on {node.name}.",
+            remedy=f"Restart kube-proxy on {node.name}: "
+            + restart_kube_proxy(node.proxy_pods, node.proxy_processes),
         )
+
+
+def _expected_known(node: NodeView) -> bool:
+    return node.has(Input.SERVICES) and node.has(Input.ENDPOINT_SLICES)
 
 
 def _settled(node: NodeView, entry: Entry) -> bool:
@@ -101,7 +113,7 @@ def _right(node: NodeView, family: Family, frontend: Frontend) -> bool:
     table = node.observed(family)
     if any(e.chain.startswith("KUBE-SVL-") for e in (table.by_frontend[frontend] if table else ())):
         return True
-    if not node.has(Input.SERVICES) or not node.has(Input.ENDPOINT_SLICES):
+    if not _expected_known(node):
         return False
     expected = node.expected(family).by_frontend.get(frontend, ())
     found = node.cluster_ip_endpoints[frontend]

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from analyzer.commands import restart_kube_proxy
 from analyzer.comparison import Pair
 from analyzer.findings import Evidence, Part, Problem, Severity, Station, check, gathered
+from analyzer.model.chain_names import ENDPOINT_PREFIX, endpoint_chain
 from analyzer.model.forwarding import Endpoint, ServiceKey
 from analyzer.model.inputs import Input
-from analyzer.model.ruleset import Family
+from analyzer.model.ruleset import Family, Rule, Ruleset
 from analyzer.model.source import Ref
 from analyzer.phrases import listed
 from analyzer.snapshot import NodeView
@@ -50,12 +52,12 @@ def rules_endpoint_missing(node: NodeView) -> Iterator[Problem]:
     rules do not name endpoints. It only advises when the Service changed within a minute before the dump.
     """
     for family in Family:
-        comparison = node.comparison(family)
-        if comparison is None:
+        comparison, ruleset = node.comparison(family), node.ruleset(family)
+        if comparison is None or ruleset is None:
             continue
         for settled in (True, False):
             parts = [
-                _part(key, pair, missing)
+                _part(ruleset, key, pair, missing)
                 for pair, key, missing in _missing(comparison.pairs)
                 if node.settled(key) is settled
             ]
@@ -64,7 +66,8 @@ def rules_endpoint_missing(node: NodeView) -> Iterator[Problem]:
                     f"{node.name} sends nothing to endpoints that it should use"
                     + ("" if settled else " (changed just before the dump)"),
                     parts,
-                    remedy=f"Restart kube-proxy on {node.name}.",
+                    remedy=f"Restart kube-proxy on {node.name}: "
+                    + restart_kube_proxy(node.proxy_pods, node.proxy_processes),
                     severity=None if settled else Severity.INFO,
                 )
 
@@ -92,16 +95,39 @@ def _other_allowed(pair: Pair) -> bool:
     return any(a.endpoints == served for a in pair.expected.alternatives)
 
 
-def _part(key: ServiceKey, pair: Pair, missing: tuple[Endpoint, ...]) -> Part:
+def _part(ruleset: Ruleset, key: ServiceKey, pair: Pair, missing: tuple[Endpoint, ...]) -> Part:
     sources = {t.endpoint: t.source for t in pair.expected.targets}
     shown: Ref = sources.get(missing[0], pair.expected.source)
     named = listed(tuple(map(str, missing)))
-    place = pair.observed.chain_source or pair.observed.source
     return Part(
         service=key,
         text=f"{pair.expected.service_port} lacks {named}",
         evidence=(
             Evidence(shown, f"{missing[0]} is an endpoint of {key}"),
-            Evidence(place, f"no rule of {pair.observed.chain or 'it'} leads to {missing[0]}"),
+            _lacking(ruleset, pair, missing[0]),
         ),
+    )
+
+
+def _lacking(ruleset: Ruleset, pair: Pair, endpoint: Endpoint) -> Evidence:
+    """Show the rule that leaves nothing for the endpoint, else the chain that does not lead to it."""
+    entry, name = pair.observed, pair.expected.service_port
+    protocol = entry.frontend.protocol
+    chains = (
+        {endpoint_chain(name, protocol, endpoint, colon=c) for c in (False, True)}
+        if name
+        else set()
+    )
+    taking: Rule | None = None
+    for rule in ruleset.rules("nat", entry.chain):
+        target = rule.target or ""
+        if target in chains and taking is not None:
+            return Evidence(ruleset.ref(taking), f"takes all that is left: nothing for {endpoint}")
+        if target.startswith(ENDPOINT_PREFIX) and not (
+            rule.has("--probability") or rule.has("--rcheck")
+        ):
+            taking = rule
+    return Evidence(
+        entry.chain_source or entry.source,
+        f"{entry.chain or 'this rule'} gives nothing to {endpoint}",
     )

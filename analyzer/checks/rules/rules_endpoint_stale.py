@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from analyzer.commands import restart_kube_proxy
 from analyzer.comparison import Pair
 from analyzer.findings import Evidence, Part, Problem, Severity, Station, check, gathered
+from analyzer.model.chain_names import service_suffix, service_suffix_of
 from analyzer.model.forwarding import Action, ServiceKey, Target
 from analyzer.model.inputs import Input
 from analyzer.model.ruleset import Family
@@ -63,7 +65,8 @@ def rules_endpoint_stale(node: NodeView) -> Iterator[Problem]:
                     f"{node.name} sends traffic to addresses that are not endpoints"
                     + ("" if settled else " (changed just before the dump)"),
                     parts,
-                    remedy=f"Restart kube-proxy on {node.name}.",
+                    remedy=f"Restart kube-proxy on {node.name}: "
+                    + restart_kube_proxy(node.proxy_pods, node.proxy_processes),
                     severity=None if settled else Severity.INFO,
                 )
 
@@ -94,9 +97,20 @@ def _part(key: ServiceKey, pair: Pair, stale: tuple[Target, ...]) -> Part:
         service=key,
         text=f"{pair.expected.service_port} to {named}",
         evidence=(
+            *_detour(pair),
             Evidence(
                 first.destination or first.source, f"{first.endpoint} is no endpoint of {key}"
             ),
-            Evidence(pair.expected.source, f"the port {pair.expected.service_port}"),
+            *(Evidence(t.source, f"{t.endpoint} is one") for t in pair.expected.targets[:1]),
         ),
     )
+
+
+def _detour(pair: Pair) -> Iterator[Evidence]:
+    """Show the rule that leads into the chain of another Service port, if it does."""
+    suffix, name = service_suffix_of(pair.observed.chain), pair.expected.service_port
+    protocol = pair.expected.frontend.protocol
+    if suffix and name:
+        own = {service_suffix(name, protocol, colon=colon) for colon in (False, True)}
+        if suffix not in own:
+            yield Evidence(pair.observed.source, f"leads to {pair.observed.chain}, not of {name}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from analyzer.commands import shell
+from analyzer.commands import restart_kube_proxy, shell
 from analyzer.findings import Evidence, Problem, Severity, Station, check
 from analyzer.model.inputs import Input
 from analyzer.model.kube_proxy import KubeProxy, Minor, ProxyMode
@@ -110,8 +110,13 @@ class _Lost:
     def __str__(self) -> str:
         """`nat PREROUTING to KUBE-SERVICES`."""
         family = "" if self.ruleset.family is Family.IPV4 else f" ({self.ruleset.family.value})"
-        only = " for all connections" if self.narrow else ""
+        only = " without conditions" if self.narrow else ""
         return f"{self.hook.table} {self.hook.chain} to {self.hook.target}{only}{family}"
+
+    @property
+    def effect(self) -> str:
+        """What fails without it."""
+        return f"where they do not hold, {self.hook.lost}" if self.narrow else self.hook.lost
 
 
 def _lost(ruleset: Ruleset, graph: ChainGraph, hooks: Iterable[_Hook]) -> Iterator[_Lost]:
@@ -156,11 +161,12 @@ def _refusing(ruleset: Ruleset, proxy: KubeProxy) -> Iterator[_Hook]:
 
 def _problem(node: NodeView, lost: list[_Lost]) -> Problem:
     hooks = {item.hook.chain for item in lost}
-    effects = tuple(dict.fromkeys(item.hook.lost for item in lost))
+    effects = tuple(dict.fromkeys(item.effect for item in lost))
     return Problem(
         message=f"{node.name} lacks the jump from {listed(tuple(map(str, lost)), 6)}: {'; '.join(effects)}",
         evidence=tuple(e for item in lost for e in _shown(item)),
-        remedy=f"Restart kube-proxy on {node.name}. At once, by hand:\n"
+        remedy=f"Restart kube-proxy on {node.name}: "
+        f"{restart_kube_proxy(node.proxy_pods, node.proxy_processes)}\nAt once, by hand:\n"
         + "\n".join(_command(item) for item in lost),
         partial=not {"PREROUTING", "OUTPUT"} <= hooks,
     )
@@ -172,7 +178,8 @@ def _advice(node: NodeView, lost: list[_Lost]) -> Problem:
         message=f"{node.name} lacks the jump from {listed(tuple(map(str, lost)), 6)}: {listed(clients)} wait for a "
         "time-out where a Service has no endpoints, instead of being refused",
         evidence=tuple(e for item in lost for e in _shown(item)),
-        remedy=f"Restart kube-proxy on {node.name}.",
+        remedy=f"Restart kube-proxy on {node.name}: "
+        + restart_kube_proxy(node.proxy_pods, node.proxy_processes),
         severity=Severity.INFO,
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from analyzer.commands import restart_kube_proxy
 from analyzer.findings import Evidence, Part, Problem, Severity, Station, check, gathered
 from analyzer.model.chain_names import service_suffix_of
 from analyzer.model.inputs import Input
@@ -54,7 +55,8 @@ def rules_jump_dangling(node: NodeView) -> Iterator[Problem]:
                 f"{counted(len(parts), 'rule')} of {node.name} jump{'' if len(parts) > 1 else 's'} to a chain that "
                 "does not exist",
                 parts,
-                remedy=f"Collect the ruleset of {node.name} again; if the jumps are in it, restart kube-proxy.",
+                remedy=f"Collect the ruleset of {node.name} again. If the jumps are in it, restart kube-proxy: "
+                + restart_kube_proxy(node.proxy_pods, node.proxy_processes),
                 severity=None if any(j.table == "nat" for j in dangling) else Severity.WARNING,
             )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from analyzer.commands import restart_kube_proxy
 from analyzer.comparison import Pair
 from analyzer.expect.pod_ranges import first_outside, ranges_of_pods
 from analyzer.findings import Evidence, Part, Problem, Severity, Station, check, gathered
@@ -11,8 +12,10 @@ from analyzer.model.forwarding import Endpoint, Entry, Masquerade, ServiceKey
 from analyzer.model.inputs import Input
 from analyzer.model.kube_proxy import DetectLocal, ProxyMode
 from analyzer.model.ruleset import Family, Ruleset
+from analyzer.model.source import ObjectRef, Ref
 from analyzer.observe.marks import marks_of
 from analyzer.observe.postrouting import masquerades
+from analyzer.phrases import listed
 from analyzer.snapshot import NodeView
 
 _RANK = {Masquerade.NEVER: 0, Masquerade.OFF_CLUSTER: 1, Masquerade.ALWAYS: 2}
@@ -66,7 +69,8 @@ def rules_masquerade_missing(node: NodeView) -> Iterator[Problem]:
             yield gathered(
                 f"{node.name} does not masquerade what it should",
                 parts,
-                remedy=f"Restart kube-proxy on {node.name}; check its clusterCIDR and detectLocalMode.",
+                remedy="Check clusterCIDR and detectLocalMode of kube-proxy, then restart it: "
+                + restart_kube_proxy(node.proxy_pods, node.proxy_processes),
             )
     wrong = _cluster_cidr(node)
     if wrong is not None:
@@ -91,7 +95,8 @@ def _broken_chains(node: NodeView, ruleset: Ruleset) -> Problem | None:
         message=f"{told} on {node.name} ({ruleset.family.value}): connections from outside the pod network, and of "
         "pods to themselves, lose their answers",
         evidence=(Evidence(place, told),),
-        remedy=f"Restart kube-proxy on {node.name}.",
+        remedy=f"Restart kube-proxy on {node.name}: "
+        + restart_kube_proxy(node.proxy_pods, node.proxy_processes),
         severity=Severity.ERROR,
         partial=True,
     )
@@ -111,7 +116,7 @@ def _of_entries(pairs: tuple[Pair, ...]) -> Iterator[Part]:
         ):
             yield Part(
                 service=name.service,
-                text=f"{name} at {pair.expected.frontend}: masqueraded for {found.value} instead of {wanted.value}",
+                text=f"{name} at {pair.expected.frontend}: {_told(found)} instead of {_told(wanted)}",
                 evidence=(
                     Evidence(
                         pair.observed.chain_source or pair.observed.source,
@@ -119,6 +124,10 @@ def _of_entries(pairs: tuple[Pair, ...]) -> Iterator[Part]:
                     ),
                 ),
             )
+
+
+def _told(masquerade: Masquerade) -> str:
+    return "nobody" if masquerade is Masquerade.NEVER else masquerade.value
 
 
 def _of_hairpin(node: NodeView, family: Family) -> Iterator[Part]:
@@ -159,9 +168,16 @@ def _service(entry: Entry) -> ServiceKey | None:
 
 
 def _cluster_cidr(node: NodeView) -> Problem | None:
-    """Return a problem where the configured clusterCIDR lacks pods of any node."""
+    """Return a problem where the configured clusterCIDR lacks pods of any node; told on the first node that has it."""
     options = node.kube_proxy.options
     if options.detect_local is not DetectLocal.CLUSTER_CIDR or options.source is None:
+        return None
+    alike = [
+        n.name
+        for n in node.cluster.nodes.values()
+        if n.kube_proxy.options.cluster_cidrs == options.cluster_cidrs
+    ]
+    if alike[0] != node.name:
         return None
     for other in node.cluster.nodes.values():
         pods = node.cluster.pods_by_node.get(other.name, ())
@@ -169,12 +185,16 @@ def _cluster_cidr(node: NodeView) -> Problem | None:
         if outside is not None:
             configured = ", ".join(options.cluster_cidrs)
             return Problem(
-                message=f"clusterCIDR of kube-proxy on {node.name} ({configured}) does not hold the pods of "
+                message=f"clusterCIDR of kube-proxy on {listed(alike)} ({configured}) does not hold the pods of "
                 f"{other.name} ({outside.cidr}): they count as outside clients",
                 evidence=(
-                    Evidence(options.source, f"clusterCIDR {configured}"),
+                    Evidence(_setting(options.source), f"clusterCIDR {configured}"),
                     Evidence(outside.source, f"pods of {other.name}"),
                 ),
                 remedy="Set clusterCIDR in kube-proxy's configuration to the range of all pods and restart it.",
             )
     return None
+
+
+def _setting(source: Ref) -> Ref:
+    return source.at("clusterCIDR") if isinstance(source, ObjectRef) else source

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from analyzer.commands import restart_kube_proxy
 from analyzer.expect.pod_ranges import first_outside, ranges_of_pods
 from analyzer.findings import Evidence, Problem, Severity, Station, check
 from analyzer.model.inputs import Input
@@ -37,7 +38,8 @@ def rules_masquerade_needless(node: NodeView) -> Iterator[Problem]:
     Set clusterCIDR (or another detectLocalMode) of kube-proxy to what the pods really have, and restart it.
 
     ## Where it is silent
-    Where no rule tells pods from others, and about pods in the node's own network.
+    Where no rule tells pods from others, about pods in the node's own network, and where the rules have the
+    clusterCIDR of the configuration: that it is wrong is for rules-masquerade-missing to say.
     """
     if node.kube_proxy.mode is not ProxyMode.IPTABLES:
         return
@@ -57,7 +59,8 @@ def _unmarked(node: NodeView, ruleset: Ruleset) -> Iterator[Problem]:
         message=f"KUBE-POSTROUTING on {node.name} masquerades every connection, marked or not "
         f"({ruleset.family.value}): backends see the node instead of their clients, and network policies judge by it",
         evidence=(Evidence(ruleset.ref(chain), "no rule of it lets unmarked packets return"),),
-        remedy=f"Restart kube-proxy on {node.name}.",
+        remedy=f"Restart kube-proxy on {node.name}: "
+        + restart_kube_proxy(node.proxy_pods, node.proxy_processes),
     )
 
 
@@ -67,7 +70,7 @@ def _wrong_range(node: NodeView, ruleset: Ruleset) -> Iterator[Problem]:
     for rule in _telling_pods_apart(ruleset):
         written = rule.value("-s") or ""
         outside = first_outside(pods, (written,))
-        if outside is not None:
+        if outside is not None and written not in node.kube_proxy.options.cluster_cidrs:
             yield Problem(
                 message=f"rules on {node.name} take {written} for the range of pods, which does not hold "
                 f"{outside.cidr}: such pods count as outside clients",

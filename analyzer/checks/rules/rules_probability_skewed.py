@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from analyzer.commands import restart_kube_proxy
 from analyzer.findings import Evidence, Part, Problem, Severity, Station, check, gathered
 from analyzer.model.forwarding import Entry, Target
 from analyzer.model.inputs import Input
@@ -59,7 +60,8 @@ def rules_probability_skewed(node: NodeView) -> Iterator[Problem]:
         yield gathered(
             f"{node.name} spreads connections unevenly",
             parts,
-            remedy=f"Restart kube-proxy on {node.name}.",
+            remedy=f"Restart kube-proxy on {node.name}: "
+            + restart_kube_proxy(node.proxy_pods, node.proxy_processes),
         )
 
 

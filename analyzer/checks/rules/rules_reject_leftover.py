@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from analyzer.commands import restart_kube_proxy
 from analyzer.findings import Evidence, Part, Problem, Severity, Station, check, gathered
 from analyzer.model.forwarding import Action
 from analyzer.model.inputs import Input
@@ -76,6 +77,7 @@ def rules_reject_leftover(node: NodeView) -> Iterator[Problem]:
                     f"{node.name} refuses connections to Services that have endpoints"
                     + ("" if settled else " (changed just before the dump)"),
                     parts,
-                    remedy=f"Restart kube-proxy on {node.name}.",
+                    remedy=f"Restart kube-proxy on {node.name}: "
+                    + restart_kube_proxy(node.proxy_pods, node.proxy_processes),
                     severity=None if settled else Severity.INFO,
                 )

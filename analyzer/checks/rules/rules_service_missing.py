@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from analyzer.commands import restart_kube_proxy
 from analyzer.findings import (
     Evidence,
     Outcome,
@@ -123,8 +124,8 @@ def _without_node_ports(
             Part(_service(e), f"{e.service_port}, {e.frontend}", shown if i == 0 else ())
             for i, e in enumerate(entries)
         ],
-        remedy=f"Restart kube-proxy on {node.name}. At once, by hand: {tool} -t nat -A KUBE-SERVICES "
-        "-m addrtype --dst-type LOCAL -j KUBE-NODEPORTS",
+        remedy=f"{_restart(node)}\nAt once, by hand:\n"
+        f"{tool} -t nat -A KUBE-SERVICES -m addrtype --dst-type LOCAL -j KUBE-NODEPORTS",
     )
 
 
@@ -135,19 +136,23 @@ def _without_rule(node: NodeView, ruleset: Ruleset, unserved: Iterable[Entry]) -
             "KUBE-NODEPORTS" if e.frontend.kind is FrontendKind.NODE_PORT else "KUBE-SERVICES"
             for e in found
         )
-        parts = [_part(ruleset, e, chain) for e, chain in zip(found, chains, strict=True)]
+        parts = [_part(node, ruleset, e, chain) for e, chain in zip(found, chains, strict=True)]
         if parts:
             yield gathered(
                 f"{node.name} has no rule for {counted(len(parts), 'address')} that it should serve"
                 + ("" if settled else _JUST_CHANGED),
                 parts,
-                remedy=f"Restart kube-proxy on {node.name}; then iptables-save -t nat shows the address in "
-                "KUBE-SERVICES (node ports: KUBE-NODEPORTS).",
+                remedy=_restart(node),
                 severity=None if settled else Severity.INFO,
             )
 
 
 _JUST_CHANGED = " (changed just before the dump)"
+
+
+def _restart(node: NodeView) -> str:
+    command = restart_kube_proxy(node.proxy_pods, node.proxy_processes)
+    return f"Restart kube-proxy on {node.name}: {command}"
 
 
 def _settled(node: NodeView, entry: Entry) -> bool:
@@ -158,12 +163,12 @@ def _service(entry: Entry) -> ServiceKey | None:
     return entry.service_port.service if entry.service_port else None
 
 
-def _part(ruleset: Ruleset, entry: Entry, chain: str) -> Part:
+def _part(node: NodeView, ruleset: Ruleset, entry: Entry, chain: str) -> Part:
     return Part(
         service=_service(entry),
         text=f"{entry.service_port}, {entry.frontend}",
         evidence=(
-            Evidence(entry.source, f"should be served: {entry.frontend}"),
+            Evidence(node.cluster.declaration(entry), f"the {entry.frontend} should be served"),
             _declaration(ruleset, chain, f"no rule of it is for the {entry.frontend}"),
         ),
     )
@@ -198,6 +203,6 @@ def _not_refused(node: NodeView, ruleset: Ruleset, missing: Iterable[Entry]) -> 
             )
             for e in silent
         ],
-        remedy=f"Restart kube-proxy on {node.name}, and give the Service endpoints.",
+        remedy=f"Give the Service endpoints. {_restart(node)}",
         severity=Severity.INFO,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from analyzer.commands import restart_kube_proxy
 from analyzer.findings import Evidence, Part, Problem, Severity, Station, check, gathered
 from analyzer.model.chain_names import service_suffix_of
 from analyzer.model.forwarding import Action, Entry
@@ -55,7 +56,8 @@ def rules_service_stale(node: NodeView) -> Iterator[Problem]:
                     f"{node.name} serves {counted(len(served), 'address')} that no Service has"
                     + ("" if settled else " (changed just before the dump)"),
                     served,
-                    remedy=f"Restart kube-proxy on {node.name}.",
+                    remedy=f"Restart kube-proxy on {node.name}: "
+                    + restart_kube_proxy(node.proxy_pods, node.proxy_processes),
                     severity=None if settled else Severity.INFO,
                 )
 

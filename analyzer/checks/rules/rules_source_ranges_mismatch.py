@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from analyzer.commands import restart_kube_proxy
 from analyzer.comparison import Pair
 from analyzer.findings import Evidence, Part, Problem, Severity, Station, check, gathered
 from analyzer.model.chain_names import service_suffix_of
@@ -59,7 +60,8 @@ def rules_source_ranges_mismatch(node: NodeView) -> Iterator[Problem]:
                     f"{node.name} admits other clients than Services ask for"
                     + ("" if settled else " (changed just before the dump)"),
                     parts,
-                    remedy=f"Restart kube-proxy on {node.name}.",
+                    remedy=f"Restart kube-proxy on {node.name}: "
+                    + restart_kube_proxy(node.proxy_pods, node.proxy_processes),
                     severity=None if settled else Severity.INFO,
                 )
 
@@ -73,7 +75,7 @@ def _part(node: NodeView, ruleset: Ruleset, pair: Pair) -> Part:
     name = pair.expected.service_port
     told = "; ".join(
         f"{word} {listed(ranges)}"
-        for word, ranges in (("not", pair.shut_out), ("but also", pair.let_in))
+        for word, ranges in (("leaves out", pair.shut_out), ("adds", pair.let_in))
         if ranges
     )
     service = node.cluster.services.get(name.service) if name else None
@@ -95,5 +97,5 @@ def _written(ruleset: Ruleset, pair: Pair, told: str) -> Evidence:
     name = f"KUBE-FW-{service_suffix_of(pair.observed.chain)}"
     chain = ruleset.chain("nat", name)
     if chain is None or not chain.line:
-        return Evidence(pair.observed.source, f"serves the address: {told}")
-    return Evidence(ruleset.ref(chain), f"its rules admit {told}")
+        return Evidence(pair.observed.source, told)
+    return Evidence(ruleset.ref(chain), told)
