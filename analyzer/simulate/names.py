@@ -194,7 +194,12 @@ def _service_of(name: str, directory: Directory) -> ServiceKey | None:
 
 def _unresolved(name: str, queries: tuple[DNSQuery, ...], directory: Directory) -> Resolution:
     last = queries[-1] if queries else None
-    outside = last is not None and last.reply is Reply.UPSTREAM and "." in last.name.rstrip(".")
+    outside = (
+        last is not None
+        and last.reply is Reply.UPSTREAM
+        and "." in last.name.rstrip(".")
+        and not (_is_as_written(name, last.name) and _means_the_cluster(name, directory))
+    )
     if outside and last is not None:
         reason = f"{last.name} is not in the cluster's zone: the DNS asks upstream"
     elif last is not None and last.reply is Reply.NO_ADDRESS:
@@ -204,6 +209,12 @@ def _unresolved(name: str, queries: tuple[DNSQuery, ...], directory: Directory) 
     else:
         reason = f"no query for {name} is answered{_elsewhere(name, directory)}"
     return Resolution(queries, (), None, outside=outside, reason=reason)
+
+
+def _means_the_cluster(name: str, directory: Directory) -> bool:
+    """Tell whether a part of a name is a Service or namespace: nobody upstream is meant to know it."""
+    labels = set(name.lower().rstrip(".").split("."))
+    return any({key.name, key.namespace} & labels for key in directory.services)
 
 
 def _elsewhere(name: str, directory: Directory) -> str:
