@@ -303,8 +303,10 @@ def test_one_object_that_does_not_fit_is_named_and_the_others_are_judged(tmp_pat
     del files["manifest.json"]
     report = reported(laid_out(tmp_path, files))
     (unread,) = [f for f in report.findings if f.check.slug == "bundle-entry-unreadable"]
-    place = r"cluster/pods\.json:\d+:\d+: a value of type int at \$\.items\[\d+\]\.status\.podIP "
-    assert re.match(place + r"\(expected str \| null\)", unread.problem.message)
+    place = (
+        r"cluster/pods\.json:\d+:\d+: a value of type int \(at \$\.items\[\d+\]\.status\.podIP, "
+    )
+    assert re.match(place + r"expected str \| null\)", unread.problem.message)
     assert ("selector-matches-no-pods", "default/hostnames") in {
         (f.check.slug, str(f.problem.service)) for f in report.findings
     }

@@ -77,6 +77,7 @@ class ParseProblem:
     def __str__(self) -> str:
         """`file:line:column: message`, with the path inside a document where it is about such."""
         place = f"{self.path}:{self.line}" + (f":{self.column}" if self.column else "")
-        within = f" at {self.text}" if self.text.startswith(("$.", "$[")) else ""
-        expected = f" (expected {self.expected})" if self.expected else ""
-        return f"{place}: {self.message}{within}{expected}"
+        within = [f"at {self.text}"] if self.text.startswith(("$.", "$[")) else []
+        wanted = [f"expected {self.expected}"] if self.expected else []
+        details = f" ({', '.join((*within, *wanted))})" if within or wanted else ""
+        return f"{place}: {self.message}{details}"
