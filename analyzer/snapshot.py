@@ -819,6 +819,11 @@ class NodeView:
         """True for a Windows node, which has no iptables."""
         return self.api_object is not None and self.api_object.windows
 
+    @property
+    def provider_id(self) -> str:
+        """`spec.providerID`, such as `gce://project/zone/name`; empty where the node is in no known cloud."""
+        return (self.api_object.spec.provider_id if self.api_object else None) or ""
+
     @cached_property
     def _source(self) -> NodeSource:
         return self.cluster.source.node(self.name)
@@ -991,8 +996,7 @@ class NodeView:
     def answers_dns_beside_the_cluster(self, address: str) -> bool | None:
         """Tell whether a link-local nameserver answers on the node or in its cloud; None where unknown."""
         own = {canonical_ip(a.address) for a in self.addresses} or None
-        provider = (self.api_object.spec.provider_id if self.api_object else None) or ""
-        return answers_beside_the_cluster(address, own, provider)
+        return answers_beside_the_cluster(address, own, self.provider_id)
 
     # --- the way of packets ---
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from ipaddress import ip_address
 from itertools import pairwise
 
 from analyzer.expect.corefile import read_corefile
@@ -17,6 +18,7 @@ DNS_PORT = 53
 NODE_LOCAL_ADDRESS = "169.254.20.10"
 """Where NodeLocal DNSCache listens unless it is told otherwise."""
 
+_GOOGLE_METADATA = "169.254.169.254"
 _KNOWN_SERVICES = {
     ("kube-system", "kube-dns"),
     ("kube-system", "coredns"),
@@ -43,16 +45,25 @@ class KubeletDNS:
     """Path of the file that it takes for the node's, such as `/run/systemd/resolve/resolv.conf`."""
 
 
-def dns_services(services: Iterable[Service], pods: Sequence[Pod]) -> tuple[Service, ...]:
-    """Return the Services that answer DNS for the cluster: by name, by label, or by the pods behind port 53."""
-    return tuple(s for s in services if _is_dns(s, pods))
+def dns_services(
+    services: Iterable[Service], pods: Sequence[Pod], asked: Collection[str] = ()
+) -> tuple[Service, ...]:
+    """Return the Services that answer DNS for the cluster: by name, by label, or by the pods behind port 53.
+
+    One with port 53 whose cluster IP is among the nameservers that are `asked` is one of them, whatever its name.
+    """
+    return tuple(s for s in services if _is_dns(s, pods) or _is_asked(s, asked))
 
 
 def dns_addresses(
-    services: Iterable[Service], config_maps: Iterable[ConfigMap], pods: Sequence[Pod]
+    services: Iterable[Service],
+    config_maps: Iterable[ConfigMap],
+    pods: Sequence[Pod],
+    asked: Collection[str] = (),
 ) -> tuple[str, ...]:
     """Return every address at which a pod may ask the cluster's DNS; empty where no DNS Service is known."""
-    ips = [ip for s in dns_services(services, pods) for ip in (*s.cluster_ips, *_pod_ips(s, pods))]
+    answering = dns_services(services, pods, asked)
+    ips = [ip for s in answering for ip in (*s.cluster_ips, *_pod_ips(s, pods))]
     local = node_local_addresses(config_maps, pods)
     return tuple(dict.fromkeys(canonical_ip(ip) for ip in (*ips, *local)))
 
@@ -67,6 +78,23 @@ def node_local_addresses(config_maps: Iterable[ConfigMap], pods: Iterable[Pod]) 
     told = (*_bound(maps), *(ip for pod in caches for ip in _local_ips(pod)))
     addresses = tuple(dict.fromkeys(canonical_ip(ip) for ip in told if family_of(ip) is not None))
     return addresses or ((NODE_LOCAL_ADDRESS,) if maps or caches else ())
+
+
+def answers_beside_the_cluster(
+    address: str, own_addresses: Collection[str] | None, provider_id: str
+) -> bool | None:
+    """Tell whether a link-local nameserver answers on the node itself or in its cloud; None where unknown.
+
+    `own_addresses`: of the node's interfaces, None where they are not known. Caches that no pod shows run on the
+    node (AKS LocalDNS); with Cloud DNS for GKE pods ask Google's metadata server.
+    """
+    if not _is_link_local(address):
+        return False
+    if address == _GOOGLE_METADATA and provider_id.startswith("gce://"):
+        return True
+    if own_addresses is not None:
+        return address in own_addresses
+    return False if address == NODE_LOCAL_ADDRESS else None
 
 
 def kubelet_dns(
@@ -87,9 +115,9 @@ def kubelet_dns(
     domain = next((s for s in told if s.cluster_domain), _Settings())
     return KubeletDNS(
         cluster_dns=servers.cluster_dns,
-        cluster_dns_source=servers.source,
+        cluster_dns_source=servers.servers_source,
         cluster_domain=domain.cluster_domain.rstrip(".") if domain.cluster_domain else None,
-        cluster_domain_source=domain.source,
+        cluster_domain_source=domain.domain_source,
         resolv_conf=next((s.resolv_conf for s in told if s.resolv_conf), None),
     )
 
@@ -101,7 +129,8 @@ class _Settings:
     cluster_dns: tuple[str, ...] | None = None
     cluster_domain: str | None = None
     resolv_conf: str | None = None
-    source: Ref | None = None
+    servers_source: Ref | None = None
+    domain_source: Ref | None = None
 
 
 def _of_configz(document: Document | None) -> _Settings | None:
@@ -111,7 +140,8 @@ def _of_configz(document: Document | None) -> _Settings | None:
         cluster_dns=_listed(document.find("kubeletconfig", "clusterDNS")) or (),
         cluster_domain=_text(document.find("kubeletconfig", "clusterDomain")),
         resolv_conf=_text(document.find("kubeletconfig", "resolvConf")),
-        source=document.ref,
+        servers_source=document.ref.at("kubeletconfig", "clusterDNS"),
+        domain_source=document.ref.at("kubeletconfig", "clusterDomain"),
     )
 
 
@@ -123,7 +153,8 @@ def _of_flags(kubelet: Process | None) -> _Settings | None:
         cluster_dns=None if servers is None else _listed(servers.split(",")),
         cluster_domain=kubelet.flags.get("cluster-domain"),
         resolv_conf=kubelet.flags.get("resolv-conf"),
-        source=kubelet.source,
+        servers_source=kubelet.source,
+        domain_source=kubelet.source,
     )
 
 
@@ -134,8 +165,14 @@ def _of_config(document: Document | None) -> _Settings | None:
         cluster_dns=_listed(document.find("clusterDNS")),
         cluster_domain=_text(document.find("clusterDomain")),
         resolv_conf=_text(document.find("resolvConf")),
-        source=document.ref,
+        servers_source=document.ref.at("clusterDNS"),
+        domain_source=document.ref.at("clusterDomain"),
     )
+
+
+def _is_asked(service: Service, asked: Collection[str]) -> bool:
+    answers = any(p.port == DNS_PORT and p.protocol == "UDP" for p in service.ports)
+    return answers and any(canonical_ip(ip) in asked for ip in service.cluster_ips)
 
 
 def _is_dns(service: Service, pods: Sequence[Pod]) -> bool:
@@ -161,6 +198,10 @@ def _pod_ips(service: Service, pods: Sequence[Pod]) -> Iterator[str]:
     """Yield the pods' own addresses of a headless DNS Service, which has no other."""
     if service.headless:
         yield from (ip for pod in pods if selects(service, pod) for ip in pod.ips)
+
+
+def _is_link_local(address: str) -> bool:
+    return family_of(address) is not None and ip_address(address).is_link_local
 
 
 def _bound(config_maps: Iterable[ConfigMap]) -> Iterator[str]:

@@ -101,6 +101,24 @@ def cluster_zones(corefile: Corefile) -> tuple[str, ...]:
     return tuple(dict.fromkeys(forward))
 
 
+def answers_for(corefile: Corefile, domain: str) -> bool:
+    """Tell whether CoreDNS does more about names in a cluster domain than to pass them on.
+
+    It serves Services in just this domain or everywhere, rewrites its names, or has another server block for it.
+    """
+    wanted = _zone(domain)
+    served = cluster_zones(corefile)
+    serving = [use.server for use in corefile.uses("kubernetes")]
+    others = {_zone(w) for s in corefile.servers if s not in serving for w in s.words} - {"."}
+    rewritten = any(
+        wanted in argument.replace("\\", "").lower()
+        for use in corefile.uses("rewrite")
+        for argument in use.plugin.arguments
+    )
+    elsewhere = any(wanted == zone or wanted.endswith(f".{zone}") for zone in others)
+    return wanted in served or "." in served or rewritten or elsewhere
+
+
 @dataclass(slots=True)
 class _Open:
     """A directive whose block is being read."""

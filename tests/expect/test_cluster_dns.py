@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from analyzer.expect.cluster_dns import (
+    answers_beside_the_cluster,
     dns_addresses,
     dns_services,
     kubelet_dns,
@@ -116,6 +117,33 @@ def test_addresses_at_which_pods_may_ask() -> None:
     assert dns_addresses([], [], []) == ()
 
 
+def test_a_service_that_is_asked_for_names_is_dns_whatever_its_name_and_namespace() -> None:
+    found = dns_service("resolver", "names", selector={}, clusterIPs=["10.96.0.77", "fd00::77"])
+    assert dns_services([found], [], {"10.96.0.10"}) == ()
+    assert dns_addresses([found], [], [], {"fd00::77"}) == ("10.96.0.77", "fd00::77")
+    other = dns_service("web", "names", clusterIP="10.96.0.77", ports=[{"port": 80}])
+    assert dns_services([other], [], {"10.96.0.77"}) == ()
+
+
+@pytest.mark.parametrize(
+    ("address", "own", "provider", "answers"),
+    [
+        pytest.param("169.254.20.10", {"169.254.20.10"}, "", True, id="on an interface"),
+        pytest.param("169.254.10.11", {"10.0.0.4"}, "", False, id="on none"),
+        pytest.param("169.254.20.10", None, "", False, id="NodeLocal DNSCache that is not there"),
+        pytest.param("169.254.10.11", None, "azure:///x", None, id="interfaces unknown"),
+        pytest.param("169.254.169.254", {"10.0.0.4"}, "gce://p/z/n", True, id="Cloud DNS for GKE"),
+        pytest.param("169.254.169.254", {"10.0.0.4"}, "aws:///z/i", False, id="not Google"),
+        pytest.param("10.96.0.10", {"10.96.0.10"}, "", False, id="not link-local"),
+        pytest.param("resolver", None, "", False, id="no address"),
+    ],
+)
+def test_which_link_local_nameservers_answer_beside_the_cluster(
+    address: str, own: set[str] | None, provider: str, answers: bool | None
+) -> None:
+    assert answers_beside_the_cluster(address, own, provider) is answers
+
+
 CONFIGZ = ObjectRef("nodes/a/kubelet-configz.json", -1)
 CONFIG = ObjectRef("cluster/configmaps.json", 3, ("data", "kubelet"))
 PS = SourceRef("nodes/a/processes.txt", 2)
@@ -139,8 +167,14 @@ def test_what_a_kubelet_says_itself_decides_over_flags_and_files() -> None:
         processes=[kubelet(cluster_dns="10.0.0.1", cluster_domain="b.local")],
         config=config(clusterDNS=["10.0.0.2"], clusterDomain="c.local"),
     )
-    assert (found.cluster_dns, found.cluster_dns_source) == (("10.96.0.10",), CONFIGZ)
-    assert (found.cluster_domain, found.cluster_domain_source) == ("a.local", CONFIGZ)
+    assert (found.cluster_dns, found.cluster_dns_source) == (
+        ("10.96.0.10",),
+        CONFIGZ.at("kubeletconfig", "clusterDNS"),
+    )
+    assert (found.cluster_domain, found.cluster_domain_source) == (
+        "a.local",
+        CONFIGZ.at("kubeletconfig", "clusterDomain"),
+    )
     assert found.resolv_conf == "/run/x"
 
 
@@ -150,7 +184,10 @@ def test_flags_decide_over_the_file_for_each_setting() -> None:
         config=config(clusterDNS=["10.0.0.2"], clusterDomain="c.local"),
     )
     assert (found.cluster_dns, found.cluster_dns_source) == (("10.0.0.1", "fd00::1"), PS)
-    assert (found.cluster_domain, found.cluster_domain_source) == ("c.local", CONFIG)
+    assert (found.cluster_domain, found.cluster_domain_source) == (
+        "c.local",
+        CONFIG.at("clusterDomain"),
+    )
 
 
 def test_only_the_kubelet_itself_can_say_that_it_has_no_cluster_dns() -> None:

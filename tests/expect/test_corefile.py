@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from analyzer.expect.corefile import cluster_zones, read_corefile
+from analyzer.expect.corefile import answers_for, cluster_zones, read_corefile
 
 KUBEADM = """.:53 {
     errors
@@ -61,6 +61,34 @@ def test_plugins_have_arguments_options_and_lines() -> None:
 )
 def test_zones_of_the_cluster(text: str, zones: tuple[str, ...]) -> None:
     assert cluster_zones(read_corefile(text)) == zones
+
+
+@pytest.mark.parametrize(
+    ("text", "answers"),
+    [
+        pytest.param(KUBEADM, True, id="the zone of kubernetes"),
+        pytest.param(KUBEADM.replace("cluster.local", "corp.local"), False, id="another zone"),
+        pytest.param(". {\n kubernetes .\n}", True, id="everywhere"),
+        pytest.param(". {\n kubernetes local\n}", False, id="Services of a zone above"),
+        pytest.param(
+            ". {\n rewrite name suffix .cluster.local .c.d\n kubernetes c.d\n}",
+            True,
+            id="rewritten",
+        ),
+        pytest.param(
+            r". {\n rewrite name regex (.*)\.cluster\.local {1}.c.d".replace("\\n", "\n")
+            + "\n kubernetes c.d\n}",
+            True,
+            id="rewritten by an expression",
+        ),
+        pytest.param(
+            "local {\n forward . 10.0.0.1\n}\n. {\n kubernetes c.d\n}", True, id="a block above"
+        ),
+        pytest.param("", False, id="empty"),
+    ],
+)
+def test_what_answers_for_a_cluster_domain(text: str, answers: bool) -> None:
+    assert answers_for(read_corefile(text), "Cluster.Local.") is answers
 
 
 def test_deep_nesting_is_read() -> None:

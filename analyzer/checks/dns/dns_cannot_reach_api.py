@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from analyzer.commands import shell
 from analyzer.findings import Evidence, Problem, Severity, Station, check
 from analyzer.model.inputs import Input
 from analyzer.model.kubernetes import Pod
@@ -14,13 +15,24 @@ _UNREACHED = re.compile(
     r"dial tcp \S+: (?:i/o timeout|connect: (?:no route to host|connection refused|network is unreachable))"
     r"|plugin/(?:ready|kubernetes).*[Ww]aiting (?:on|for)|Unauthorized|is forbidden: User"
 )
+"""What CoreDNS itself writes when it ends; events about its pod use the same words of registries and probes."""
 
 
 @check(
     station=Station.DNS,
     severity=Severity.ERROR,
     needs=(Input.PODS, Input.SERVICES),
-    consequence_of=("kubernetes-service-broken",),
+    consequence_of=(
+        "kubernetes-service-broken",
+        "kube-proxy-not-running",
+        "rules-absent",
+        "rules-hook-missing",
+        "rules-service-missing",
+        "ip-forward-disabled",
+        "traffic-blocked",
+        "forward-policy-drop",
+        "pod-route-missing",
+    ),
     references=("https://kubernetes.io/docs/tasks/administer-cluster/dns-debugging-resolution/",),
     advisory=True,
 )
@@ -35,31 +47,29 @@ def dns_cannot_reach_api(cluster: ClusterView) -> Iterator[Problem]:
     CoreDNS uses the Service default/kubernetes like any pod: look at what this report says of that Service
     on the node of the pod, at firewalls (firewalld's REJECT shows as "no route to host"), and at CoreDNS'
     ClusterRole system:coredns.
+
+    ## Where it is silent
+    Without CoreDNS' own words: its log is not part of a bundle, only what a container that ended left behind.
     """
     for pod in cluster.dns_pods:
-        said = None if pod.ready else _said(cluster, pod)
+        said = None if pod.ready else _said(pod)
         if said is not None:
+            node = pod.spec.node_name
             yield Problem(
                 message=f"CoreDNS (pod {pod.full_name}) does not get Services from the API server",
                 evidence=(said,),
-                remedy=f"See what blocks 443 of default/kubernetes on node {pod.spec.node_name}; then "
-                "kubectl -n kube-system delete pod -l k8s-app=kube-dns",
-                node=pod.spec.node_name or None,
+                remedy=f"See what blocks port 443 of default/kubernetes on node {node}, then restart the pod: "
+                + shell("kubectl", "-n", pod.namespace, "delete", "pod", pod.name),
+                node=node or None,
             )
             return
 
 
-def _said(cluster: ClusterView, pod: Pod) -> Evidence | None:
+def _said(pod: Pod) -> Evidence | None:
     for position, status in enumerate(pod.status.container_statuses or ()):
         for field, state in (("state", status.state), ("lastState", status.last_state)):
             ended = state.terminated if state else None
             if ended and ended.message and _UNREACHED.search(ended.message):
                 place = ("status", "containerStatuses", position, field, "terminated", "message")
                 return Evidence(pod.ref.at(*place), "CoreDNS' last words")
-    for event in reversed(cluster.events):
-        about = event.involved_object
-        if (about.namespace, about.name) == (pod.namespace, pod.name) and _UNREACHED.search(
-            event.message or ""
-        ):
-            return Evidence(event.ref.at("message"), "event about the pod")
     return None

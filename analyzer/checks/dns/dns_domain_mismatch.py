@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from analyzer.findings import Evidence, Problem, Severity, Station, check
+from analyzer.expect.corefile import answers_for
+from analyzer.findings import Evidence, Outcome, Problem, Severity, Station, Undecided, check
 from analyzer.model.inputs import Input
-from analyzer.snapshot import ClusterView
+from analyzer.phrases import listed
+from analyzer.snapshot import ClusterView, NodeView
 
 
 @check(
@@ -14,8 +16,9 @@ from analyzer.snapshot import ClusterView
     severity=Severity.ERROR,
     needs=(Input.CONFIG_MAPS,),
     references=("https://kubernetes.io/docs/tasks/administer-cluster/dns-custom-nameservers/",),
+    advisory=True,
 )
-def dns_domain_mismatch(cluster: ClusterView) -> Iterator[Problem]:
+def dns_domain_mismatch(cluster: ClusterView) -> Iterator[Outcome]:
     """
     kubelet and CoreDNS do not use the same cluster domain.
 
@@ -26,25 +29,46 @@ def dns_domain_mismatch(cluster: ClusterView) -> Iterator[Problem]:
     ## How to put it right
     Make clusterDomain of kubelet and the zone of the plugin `kubernetes` in the Corefile the same, restart
     what changed, and recreate the pods.
+
+    ## Where it is silent
+    Where CoreDNS serves several domains, rewrites kubelet's, or has a server block for it.
     """
     zones = cluster.dns_zones
     if not zones:
+        yield Undecided(reason="no Corefile with the plugin kubernetes is among the ConfigMaps")
         return
-    told: dict[str, list[str]] = {}
-    for node in cluster.nodes.values():
-        domain = node.kubelet_dns.cluster_domain
-        if domain is not None and domain.lower() not in zones and "." not in zones:
-            told.setdefault(domain, []).append(node.name)
-    for domain, names in sorted(told.items()):
-        source = cluster.nodes[names[0]].kubelet_dns.cluster_domain_source
-        evidence = [
-            Evidence(ref, f"CoreDNS serves {', '.join(zones)}") for _, ref in cluster.corefiles[:1]
-        ]
-        if source is not None:
-            evidence.insert(0, Evidence(source, f"clusterDomain {domain}"))
-        yield Problem(
-            message=f"kubelet's cluster domain is {domain}, CoreDNS answers for {', '.join(zones)}",
-            evidence=tuple(evidence),
-            remedy=f"Set the zone of `kubernetes` in the Corefile (ConfigMap kube-system/coredns) to {domain}, or "
-            f"clusterDomain of kubelet to {zones[0]}.",
+    kubelets = [n for n in cluster.nodes.values() if n.kubelet_dns.cluster_domain]
+    if not kubelets:
+        yield Undecided(
+            reason="no kubelet's clusterDomain is in the bundle",
+            missing=(Input.KUBELET_CONFIGZ.path("<node>"),),
+            command=Input.KUBELET_CONFIGZ.command(),
         )
+    told: dict[str, list[NodeView]] = {}
+    for node in kubelets:
+        domain = node.kubelet_dns.cluster_domain or ""
+        if not any(answers_for(corefile, domain) for corefile, _ in cluster.corefiles):
+            told.setdefault(domain, []).append(node)
+    for domain, nodes in sorted(told.items()):
+        yield _problem(cluster, domain, nodes, zones)
+
+
+def _problem(
+    cluster: ClusterView, domain: str, nodes: list[NodeView], zones: tuple[str, ...]
+) -> Problem:
+    every = len(nodes) == len(cluster.nodes)
+    where = "" if every else f" on {listed([n.name for n in nodes])}"
+    sources = dict.fromkeys(n.kubelet_dns.cluster_domain_source for n in nodes)
+    served = " and ".join(zones)
+    return Problem(
+        message=f"kubelet's cluster domain{where} is {domain}, but CoreDNS answers for {served}: names of Services "
+        "do not resolve by pods' search lists",
+        evidence=(
+            *(Evidence(s, f"clusterDomain {domain}") for s in sources if s is not None),
+            *(Evidence(ref, f"CoreDNS serves {served}") for _, ref in cluster.corefiles[:1]),
+        )[:4],
+        remedy=f"Either set clusterDomain in kubelet's configuration{where} to {zones[0]}, restart kubelet and "
+        f"recreate the pods, or set the zone of the plugin kubernetes in the Corefile to {domain}: "
+        "kubectl -n kube-system edit configmap coredns",
+        partial=not every,
+    )

@@ -5,10 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from ipaddress import ip_address
 
+from analyzer.commands import shell
+from analyzer.expect.resolv_conf import DNSOrigin, dns_origin
 from analyzer.findings import Evidence, Problem, Severity, Station, check
 from analyzer.model.inputs import Input
 from analyzer.model.kubernetes import Pod
-from analyzer.snapshot import ClusterView, PodResolvConf
+from analyzer.model.node import ResolvConf
+from analyzer.snapshot import ClusterView
+
+_NODE_FILE = "/etc/resolv.conf"
 
 
 @check(
@@ -16,6 +21,7 @@ from analyzer.snapshot import ClusterView, PodResolvConf
     severity=Severity.ERROR,
     needs=(Input.PODS, Input.SERVICES),
     references=("https://coredns.io/plugins/loop/#troubleshooting",),
+    advisory=True,
 )
 def dns_forward_loop(cluster: ClusterView) -> Iterator[Problem]:
     """
@@ -27,31 +33,22 @@ def dns_forward_loop(cluster: ClusterView) -> Iterator[Problem]:
     ## How to put it right
     The node's resolv.conf names a local stub (127.0.0.53 of systemd-resolved). Give kubelet the real list:
     `resolvConf: /run/systemd/resolve/resolv.conf`; then delete the CoreDNS pods.
+
+    ## Where it is silent
+    For pods that are ready: what made their container end once is over.
     """
-    for pod in cluster.dns_pods:
-        said = _said(pod)
-        if said is not None:
+    down = [p for p in cluster.dns_pods if not p.ready]
+    every = len(down) == len(cluster.dns_pods)
+    for pod in down:
+        shown = _said(pod) or (_own_nameserver(cluster, pod) if every else None)
+        if shown is not None:
             yield Problem(
-                message=f"CoreDNS stops because its queries come back to it (pod {pod.full_name})",
-                evidence=(said,),
-                remedy=_REMEDY,
+                message=f"CoreDNS stops because the queries that it forwards come back to it (pod {pod.full_name})",
+                evidence=(shown,),
+                remedy=_remedy(cluster, pod, down),
+                severity=None if every else Severity.WARNING,
             )
             return
-    looped = [r for r in cluster.pod_resolv_confs if _loops(cluster, r)]
-    if looped and not any(p.ready for p in cluster.dns_pods):
-        first = looped[0]
-        address, ref = first.resolv_conf.nameservers[0]
-        yield Problem(
-            message=f"CoreDNS forwards to {address}, which inside its pod is CoreDNS itself",
-            evidence=(Evidence(ref, f"resolv.conf of {first.full_name}"),),
-            remedy=_REMEDY,
-        )
-
-
-_REMEDY = (
-    "In kubelet's configuration on every node: resolvConf: /run/systemd/resolve/resolv.conf (the file without "
-    "the local stub), restart kubelet, then: kubectl -n kube-system delete pod -l k8s-app=kube-dns"
-)
 
 
 def _said(pod: Pod) -> Evidence | None:
@@ -65,18 +62,36 @@ def _said(pod: Pod) -> Evidence | None:
     return None
 
 
-def _loops(cluster: ClusterView, read: PodResolvConf) -> bool:
-    """Tell whether a DNS pod forwards to its own loopback, or to the cluster's DNS."""
-    pod = cluster.pod_by_name.get(read.full_name)
-    if pod is None or pod not in cluster.dns_pods or not read.resolv_conf.nameservers:
-        return False
+def _own_nameserver(cluster: ClusterView, pod: Pod) -> Evidence | None:
+    """Return the nameserver of the file that the pod forwards to, where that is the pod itself or its Service."""
     forwards = any(
-        use.plugin.arguments[1:] == ("/etc/resolv.conf",)
+        use.plugin.arguments[1:] == (_NODE_FILE,)
         for corefile, _ in cluster.corefiles
         for use in corefile.uses("forward")
     )
-    address = read.resolv_conf.nameservers[0][0]
-    return forwards and (_loopback(address) or address in cluster.dns_addresses)
+    if not forwards or pod.host_network:
+        return None
+    services = {ip for s in cluster.dns_services for ip in s.cluster_ips}
+    for told, shown in _files(cluster, pod):
+        for address, ref in shown.nameservers:
+            if _loopback(address) or address in services:
+                return Evidence(ref, f"{told}: inside the pod {address} is CoreDNS itself")
+    return None
+
+
+def _files(cluster: ClusterView, pod: Pod) -> Iterator[tuple[str, ResolvConf]]:
+    """Yield the pod's resolv.conf, or else the node's that kubelet makes it of."""
+    own = [r for r in cluster.pod_resolv_confs if r.full_name == pod.full_name]
+    for read in own:
+        yield f"resolv.conf of {pod.full_name}", read.resolv_conf
+    node = cluster.nodes.get(pod.spec.node_name)
+    takes = node is not None and node.kubelet_dns.resolv_conf == _NODE_FILE
+    if node and takes and node.resolv_conf and not own and _uses_node_file(pod):
+        yield f"resolv.conf of {node.name}, which kubelet gives to the pod", node.resolv_conf
+
+
+def _uses_node_file(pod: Pod) -> bool:
+    return dns_origin(pod, None) is DNSOrigin.NODE and pod.spec.dns_config is None
 
 
 def _loopback(address: str) -> bool:
@@ -84,3 +99,15 @@ def _loopback(address: str) -> bool:
         return ip_address(address).is_loopback
     except ValueError:
         return False
+
+
+def _remedy(cluster: ClusterView, pod: Pod, down: list[Pod]) -> str:
+    nodes = ", ".join(dict.fromkeys(p.spec.node_name for p in down if p.spec.node_name))
+    names = [p.name for p in down if p.namespace == pod.namespace]
+    again = shell("kubectl", "-n", pod.namespace, "delete", "pod", *names[:5])
+    where = f" on {nodes}" if nodes and len(cluster.nodes) > 1 else ""
+    return (
+        f"Give kubelet{where} a list of nameservers without a local stub, under systemd-resolved "
+        "`resolvConf: /run/systemd/resolve/resolv.conf` in its configuration; restart kubelet, then: "
+        + again
+    )

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from analyzer.findings import Evidence, Problem, Severity, Station, check
+from analyzer.findings import Evidence, Outcome, Problem, Severity, Station, Undecided, check
 from analyzer.model.inputs import Input
+from analyzer.model.kubernetes import Event
+from analyzer.phrases import counted, listed
 from analyzer.snapshot import ClusterView
 
 _MOST_NAMESERVERS = 3
@@ -15,11 +17,10 @@ _MOST_NAMESERVERS = 3
 @check(
     station=Station.DNS,
     severity=Severity.INFO,
-    needs=(Input.EVENTS,),
     references=("https://kubernetes.io/docs/concepts/services-networking/dns-pod-service/",),
     advisory=True,
 )
-def dns_limits_exceeded(cluster: ClusterView) -> Iterator[Problem]:
+def dns_limits_exceeded(cluster: ClusterView) -> Iterator[Outcome]:
     """
     More nameservers or search domains are configured than a resolver takes.
 
@@ -31,29 +32,39 @@ def dns_limits_exceeded(cluster: ClusterView) -> Iterator[Problem]:
     Shorten the node's resolv.conf, or the pod's dnsConfig.
     """
     said = [
-        e
-        for e in cluster.events
-        if e.reason == "DNSConfigForming" or "limits were exceeded" in (e.message or "")
+        e for e in cluster.events if e.reason in {"DNSConfigForming", "CheckLimitsForResolvConf"}
     ]
     if said:
-        last = said[-1]
-        about = last.involved_object
-        pods = {(e.involved_object.namespace, e.involved_object.name) for e in said}
+        yield _told_by_kubelet(said)
+    long = [
+        (r, r.resolv_conf.nameservers[_MOST_NAMESERVERS][1])
+        for r in cluster.pod_resolv_confs
+        if len(r.resolv_conf.nameservers) > _MOST_NAMESERVERS
+    ]
+    if long:
+        names = [read.full_name for read, _ in long]
         yield Problem(
-            message=f"kubelet leaves out DNS settings beyond the limits for {len(pods)} pods, "
-            f"the last {about.namespace}/{about.name}",
-            evidence=(Evidence(last.ref.at("message"), "kubelet's own words"),),
-            remedy="Shorten the search list or nameservers in the node's resolv.conf (kubelet's resolvConf).",
+            message=f"resolv.conf of {listed(names)} has more than three nameservers, of which three are asked",
+            evidence=tuple(Evidence(ref, "the first one that is not asked") for _, ref in long[:3]),
+            remedy="Leave at most three nameservers in the pod's dnsConfig or the node's file.",
+            pod=names[0] if len(names) == 1 else None,
         )
-    for read in cluster.pod_resolv_confs:
-        servers = read.resolv_conf.nameservers
-        if len(servers) > _MOST_NAMESERVERS:
-            yield Problem(
-                message=f"{read.full_name} has {len(servers)} nameservers, of which three are used",
-                evidence=(
-                    Evidence(servers[_MOST_NAMESERVERS][1], "the first one that is not asked"),
-                ),
-                remedy="Leave at most three nameservers.",
-                pod=read.full_name,
-            )
-            return
+    if not cluster.has(Input.EVENTS) and not said:
+        yield Undecided(
+            reason="kubelet tells in events what it leaves out, and they are not in the bundle",
+            missing=(Input.EVENTS.path(),),
+            command=Input.EVENTS.command(),
+        )
+
+
+def _told_by_kubelet(said: list[Event]) -> Problem:
+    about = {f"{e.involved_object.namespace}/{e.involved_object.name}".strip("/"): e for e in said}
+    return Problem(
+        message=f"kubelet leaves out DNS settings beyond the limits, for {counted(len(about), 'object')}: "
+        f"{listed(list(about))}",
+        evidence=tuple(
+            Evidence(e.ref.at("message"), "kubelet's words") for e in list(about.values())[:3]
+        ),
+        remedy="Shorten the search list or the nameservers in the node's resolv.conf (the file that kubelet's "
+        "resolvConf names), or in the pod's dnsConfig.",
+    )

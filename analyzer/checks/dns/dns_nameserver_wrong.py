@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 
-from analyzer.expect.resolv_conf import compare_resolv_conf, expected_resolv_conf
+from analyzer.commands import shell
+from analyzer.expect.resolv_conf import DNSOrigin, compare_resolv_conf, expected_resolv_conf
 from analyzer.findings import Evidence, Outcome, Problem, Severity, Station, Undecided, check
+from analyzer.model.address import canonical_ip
 from analyzer.model.inputs import Input
-from analyzer.model.source import SourceRef
-from analyzer.snapshot import ClusterView, NodeView
+from analyzer.model.kubernetes import Pod
+from analyzer.phrases import listed
+from analyzer.snapshot import ClusterView, NodeView, PodResolvConf
 
 
 @check(
@@ -27,17 +31,20 @@ def dns_nameserver_wrong(cluster: ClusterView) -> Iterator[Outcome]:
     Pods ask a nameserver that is not the cluster's DNS.
 
     ## Why it matters
-    Names of Services do not resolve in these pods; the Services answer by IP address.
+    Names of Services do not resolve in these pods; the Services answer by IP address. Where the right
+    nameserver stands before the wrong one, names resolve, but not for every resolver, and not while the first
+    is slow: that is a warning.
 
     ## How to put it right
     Set clusterDNS of kubelet to the cluster IP of the DNS Service, restart kubelet, and recreate the pods:
     a pod keeps the resolv.conf of its start.
 
     ## Where it is silent
-    For pods whose dnsPolicy asks for the node's resolvers, for nameservers of their own dnsConfig, and for
-    NodeLocal DNSCache.
+    For pods whose dnsPolicy asks for the node's resolvers, for nameservers of their own dnsConfig, for any
+    Service with port 53, and for caches on the node (NodeLocal DNSCache, an address of the node's interfaces).
     """
     if not cluster.dns_addresses:
+        yield Undecided(reason="the bundle shows no DNS Service to compare nameservers with")
         return
     if not cluster.pod_resolv_confs:
         yield Undecided(
@@ -45,59 +52,130 @@ def dns_nameserver_wrong(cluster: ClusterView) -> Iterator[Outcome]:
             missing=("pods/<namespace>/<pod>/resolv.conf",),
             command=Input.POD_RESOLV_CONF.command(),
         )
-    wrong = _wrong_pods(cluster)
-    settings = _wrong_kubelets(cluster)
-    for address in sorted({*wrong, *settings}):
-        yield _problem(cluster, address, wrong.get(address, []), settings.get(address, []))
+    groups: dict[tuple[str, ...], _Askers] = defaultdict(_Askers)
+    right = _read_pods(cluster, groups)
+    _read_kubelets(cluster, groups, right)
+    for addresses, askers in sorted(groups.items()):
+        unknown = [n for n in askers.all_nodes if _is_unknown(n, addresses)]
+        if unknown:
+            yield _undecided(addresses, unknown[0])
+        else:
+            yield _problem(cluster, addresses, askers)
 
 
-def _wrong_pods(cluster: ClusterView) -> dict[str, list[tuple[str, SourceRef]]]:
-    """Return, by wrong nameserver, the pods that ask it with the line that says so."""
-    found: dict[str, list[tuple[str, SourceRef]]] = defaultdict(list)
+@dataclass(slots=True)
+class _Askers:
+    """Who asks the same wrong nameservers."""
+
+    pods: list[tuple[PodResolvConf, Pod, NodeView | None]] = field(default_factory=list)
+    kubelets: list[NodeView] = field(default_factory=list)
+
+    @property
+    def all_nodes(self) -> list[NodeView]:
+        """The nodes whose kubelets or pods they are."""
+        return [*self.kubelets, *(node for _, _, node in self.pods if node is not None)]
+
+
+def _read_pods(cluster: ClusterView, groups: dict[tuple[str, ...], _Askers]) -> set[str]:
+    """Add the pods with wrong nameservers; return the nodes of which a pod has nothing but right ones."""
+    right: set[str] = set()
     for read in cluster.pod_resolv_confs:
         pod = cluster.pod_by_name.get(read.full_name)
         if pod is None:
             continue
-        expected = expected_resolv_conf(pod, None, "", None)
-        difference = compare_resolv_conf(expected, read.resolv_conf, pod, cluster.dns_addresses)
-        for address, ref in difference.wrong_nameservers:
-            found[address].append((read.full_name, ref))
-    return found
+        node = cluster.nodes.get(pod.spec.node_name)
+        told = node.kubelet_dns.cluster_dns if node else None
+        expected = expected_resolv_conf(pod, () if told == () else None, "", None)
+        found = compare_resolv_conf(expected, read.resolv_conf, pod, cluster.dns_addresses)
+        wrong = tuple(a for a, _ in found.wrong_nameservers if not _answers(node, a))
+        if wrong:
+            groups[wrong].pods.append((read, pod, node))
+        elif expected.origin is DNSOrigin.CLUSTER:
+            right.add(pod.spec.node_name)
+    return right
 
 
-def _wrong_kubelets(cluster: ClusterView) -> dict[str, list[NodeView]]:
-    """Return, by wrong clusterDNS, the nodes whose kubelet is set to it."""
-    found: dict[str, list[NodeView]] = defaultdict(list)
+def _read_kubelets(
+    cluster: ClusterView, groups: dict[tuple[str, ...], _Askers], right: set[str]
+) -> None:
+    """Add the kubelets set to wrong nameservers, but for those whose pods show that they are set right."""
     for node in cluster.nodes.values():
         told = node.kubelet_dns.cluster_dns or ()
-        if told and not set(told) & set(cluster.dns_addresses):
-            found[told[0]].append(node)
-    return found
+        known = {*cluster.dns_addresses}
+        wrong = tuple(a for a in told if a not in known and not _answers(node, a))
+        if wrong and (node.name not in right or wrong in groups):
+            groups[wrong].kubelets.append(node)
 
 
-def _problem(
-    cluster: ClusterView, address: str, pods: list[tuple[str, SourceRef]], nodes: list[NodeView]
-) -> Problem:
-    right = ", ".join(cluster.dns_addresses)
-    who = []
+def _answers(node: NodeView | None, address: str) -> bool:
+    return node is not None and node.answers_dns_beside_the_cluster(canonical_ip(address)) is True
+
+
+def _is_unknown(node: NodeView, addresses: tuple[str, ...]) -> bool:
+    return any(node.answers_dns_beside_the_cluster(canonical_ip(a)) is None for a in addresses)
+
+
+def _undecided(addresses: tuple[str, ...], node: NodeView) -> Undecided:
+    return Undecided(
+        reason=f"{' and '.join(addresses)} may be a DNS cache on {node.name} itself: its addresses would tell",
+        missing=(Input.ADDRESSES.path(node.name),),
+        command=Input.ADDRESSES.command(node.name),
+        node=node.name,
+    )
+
+
+def _problem(cluster: ClusterView, addresses: tuple[str, ...], askers: _Askers) -> Problem:
+    pods = [read.full_name for read, _, _ in askers.pods]
+    asked = " and ".join(addresses)
+    said = []
     if pods:
-        names = [name for name, _ in pods]
-        more = f" and {len(names) - 3} more" if len(names) > 3 else ""  # noqa: PLR2004
-        who.append(f"{', '.join(names[:3])}{more} {'asks' if len(names) == 1 else 'ask'} {address}")
-    if nodes:
-        who.append(f"kubelet's clusterDNS on {', '.join(n.name for n in nodes[:3])} is {address}")
-    evidence = [Evidence(ref, f"resolv.conf of {name}") for name, ref in pods[:3]]
-    sources = dict.fromkeys(n.kubelet_dns.cluster_dns_source for n in nodes)
-    evidence += [Evidence(ref, "kubelet's clusterDNS") for ref in sources if ref is not None]
-    evidence += [
-        Evidence(s.ref.at("spec", "clusterIP"), f"cluster IP of {s.full_name}")
-        for s in cluster.dns_services[:1]
-    ]
+        said.append(f"{listed(pods)} {'asks' if len(pods) == 1 else 'ask'} {asked}")
+    if askers.kubelets:
+        names = listed([n.name for n in askers.kubelets])
+        said.append(f"kubelet's clusterDNS on {names} is {asked}")
     return Problem(
-        message=f"{'; '.join(who)}, but the cluster's DNS is {right}",
-        evidence=tuple(evidence),
-        remedy=f"Set clusterDNS in kubelet's configuration to {cluster.dns_addresses[0]} on the nodes of these "
-        "pods, restart kubelet there, then recreate the pods.",
-        pod=pods[0][0] if len(pods) == 1 and not nodes else None,
+        message=f"{'; '.join(said)}, but the cluster's DNS is {', '.join(cluster.dns_addresses[:4])}",
+        evidence=tuple(_evidence(cluster, addresses, askers)),
+        remedy=_remedy(cluster, askers),
+        severity=None if _all_lost(cluster, addresses, askers) else Severity.WARNING,
+        pod=pods[0] if len(pods) == 1 and not askers.kubelets else None,
         partial=True,
     )
+
+
+def _all_lost(cluster: ClusterView, addresses: tuple[str, ...], askers: _Askers) -> bool:
+    """Tell whether someone asks a wrong nameserver first; one on the loopback may be the pod's own forwarder."""
+    known = {*cluster.dns_addresses}
+    first = [read.resolv_conf.nameservers[0][0] for read, _, _ in askers.pods]
+    first += [(n.kubelet_dns.cluster_dns or ("",))[0] for n in askers.kubelets]
+    own = not askers.kubelets and all(a.startswith("127.") or a == "::1" for a in addresses)
+    return not own and any(canonical_ip(a) not in known for a in first)
+
+
+def _evidence(
+    cluster: ClusterView, addresses: tuple[str, ...], askers: _Askers
+) -> Iterator[Evidence]:
+    for read, _, _ in askers.pods[:3]:
+        line = next(ref for a, ref in read.resolv_conf.nameservers if a in addresses)
+        yield Evidence(line, f"resolv.conf of {read.full_name}")
+    sources = dict.fromkeys(n.kubelet_dns.cluster_dns_source for n in askers.kubelets)
+    for source in [s for s in sources if s is not None][:3]:
+        yield Evidence(source, "kubelet's clusterDNS")
+    for service in cluster.dns_services[:1]:
+        yield Evidence(service.ref.at("spec", "clusterIP"), f"cluster IP of {service.full_name}")
+
+
+def _remedy(cluster: ClusterView, askers: _Askers) -> str:
+    right = cluster.dns_addresses[0]
+    nodes = list(dict.fromkeys(n.name for n in askers.all_nodes))
+    told = {a for n in askers.all_nodes for a in n.kubelet_dns.cluster_dns or ()}
+    again = "recreate the pods, which keep the resolv.conf of their start"
+    if askers.pods:
+        pod = askers.pods[0][1]
+        again += ", such as: " + shell("kubectl", "-n", pod.namespace, "delete", "pod", pod.name)
+    if told and told <= {*cluster.dns_addresses}:
+        return (
+            f"kubelet's configuration names {', '.join(sorted(told))}, these pods do not: {again}"
+        )
+    where = f" on {listed(nodes)}" if nodes else ""
+    return f"Set clusterDNS in kubelet's configuration{where} to {right}, restart kubelet there, then {again}"

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from analyzer.commands import shell
 from analyzer.expect.resolv_conf import DNSOrigin, dns_origin
 from analyzer.findings import Evidence, Outcome, Problem, Severity, Station, Undecided, check
 from analyzer.model.inputs import Input
 from analyzer.model.source import SourceRef
+from analyzer.phrases import listed
 from analyzer.snapshot import ClusterView, PodResolvConf
 
 _ENOUGH = 2
@@ -33,6 +35,10 @@ def dns_ndots_too_low(cluster: ClusterView) -> Iterator[Outcome]:
 
     ## How to put it right
     Take `ndots` out of the pod's dnsConfig, or set it to 2 or more; use full names where it has to stay.
+
+    ## Where it is silent
+    For 2 to 4, which is usual where many names of other domains are looked up. Where the pod's own dnsConfig
+    asks for less it is only advice: glibc still tries the search list afterwards.
     """
     if not cluster.pod_resolv_confs:
         yield Undecided(
@@ -41,23 +47,10 @@ def dns_ndots_too_low(cluster: ClusterView) -> Iterator[Outcome]:
             command=Input.POD_RESOLV_CONF.command(),
         )
     low = [r for r in cluster.pod_resolv_confs if _is_low(cluster, r)]
-    if not low:
-        return
-    names = [r.full_name for r in low]
-    more = f" and {len(names) - 3} more" if len(names) > 3 else ""  # noqa: PLR2004
-    yield Problem(
-        message=f"ndots is {low[0].resolv_conf.ndots} in {', '.join(names[:3])}{more}: names such as "
-        "<service>.<namespace> are not looked up in the search list first",
-        evidence=tuple(
-            Evidence(
-                r.resolv_conf.options_source or SourceRef(r.resolv_conf.path, 1),
-                f"resolv.conf of {r.full_name}",
-            )
-            for r in low[:3]
-        ),
-        remedy="Remove ndots from spec.dnsConfig.options of the pod's template (kubelet then writes 5).",
-        pod=names[0] if len(names) == 1 else None,
-    )
+    for wanted in (False, True):
+        found = [r for r in low if (_option(cluster, r) is not None) is wanted]
+        if found:
+            yield _problem(cluster, found, wanted=wanted)
 
 
 def _is_low(cluster: ClusterView, read: PodResolvConf) -> bool:
@@ -67,3 +60,41 @@ def _is_low(cluster: ClusterView, read: PodResolvConf) -> bool:
         and dns_origin(pod, None) is DNSOrigin.CLUSTER
         and read.resolv_conf.ndots < _ENOUGH
     )
+
+
+def _option(cluster: ClusterView, read: PodResolvConf) -> Evidence | None:
+    """Return where the pod's dnsConfig sets ndots, or None where it does not."""
+    pod = cluster.pod_by_name.get(read.full_name)
+    config = pod.spec.dns_config if pod else None
+    for position, option in enumerate((config.options if config else None) or ()):
+        if pod is not None and option.name == "ndots":
+            place = ("spec", "dnsConfig", "options", position, "value")
+            return Evidence(pod.ref.at(*place), f"what {read.full_name} asks for")
+    return None
+
+
+def _problem(cluster: ClusterView, low: list[PodResolvConf], *, wanted: bool) -> Problem:
+    names = [r.full_name for r in low]
+    first = low[0]
+    lines = [_line(r) for r in low[:3]]
+    options = [o for r in low[:3] if (o := _option(cluster, r)) is not None]
+    again = shell("kubectl", "-n", first.namespace, "delete", "pod", first.pod)
+    return Problem(
+        message=f"ndots is {first.resolv_conf.ndots} in {listed(names)}: names such as "
+        "<service>.<namespace> are asked for as they stand before the search list is used, if at all",
+        evidence=(*lines, *options),
+        remedy="If these pods use such names, remove ndots from spec.dnsConfig.options of their template "
+        "(kubelet then writes 5) or set it to 2."
+        if wanted
+        else f"kubelet writes ndots:5; something else has written this file. Recreate the pod: {again}",
+        severity=Severity.INFO if wanted else None,
+        pod=names[0] if len(names) == 1 else None,
+    )
+
+
+def _line(read: PodResolvConf) -> Evidence:
+    source = read.resolv_conf.options_source
+    if source is None or "ndots" not in read.resolv_conf.options:
+        line = source or SourceRef(read.resolv_conf.path, 1)
+        return Evidence(line, f"no ndots in the resolv.conf of {read.full_name}: it counts as 1")
+    return Evidence(source, f"resolv.conf of {read.full_name}")

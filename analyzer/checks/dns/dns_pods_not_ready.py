@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from analyzer.commands import shell
-from analyzer.findings import Evidence, Problem, Severity, Station, check
+from analyzer.findings import Evidence, Outcome, Problem, Severity, Station, Undecided, check
 from analyzer.model.inputs import Input
 from analyzer.model.kubernetes import Pod, Service
+from analyzer.phrases import listed
 from analyzer.snapshot import ClusterView
 
 
@@ -20,10 +21,11 @@ from analyzer.snapshot import ClusterView
         "dns-cannot-reach-api",
         "node-not-ready",
         "network-plugin-not-ready",
+        "endpoints-not-written",
     ),
     references=("https://kubernetes.io/docs/tasks/administer-cluster/dns-debugging-resolution/",),
 )
-def dns_pods_not_ready(cluster: ClusterView) -> Iterator[Problem]:
+def dns_pods_not_ready(cluster: ClusterView) -> Iterator[Outcome]:
     """
     The pods that answer DNS are not ready: all (error), or some of them (warning).
 
@@ -32,21 +34,44 @@ def dns_pods_not_ready(cluster: ClusterView) -> Iterator[Problem]:
 
     ## How to put it right
     Read the log of the last container: `kubectl -n kube-system logs -l k8s-app=kube-dns --previous`. A
-    forwarding loop and an API server that CoreDNS does not reach are the usual reasons.
+    forwarding loop and an API server that CoreDNS does not reach are the usual reasons: a container that runs
+    and is not ready waits for the API server.
+
+    ## Where it is silent
+    For a DNS Service without pods that nobody asks (Cloud DNS for GKE leaves one behind).
     """
-    pods = cluster.dns_pods
-    down = [p for p in pods if not p.ready]
-    service = next(iter(cluster.dns_services), None)
-    if service is None or not service.spec.selector:
+    if not cluster.dns_services:
+        yield Undecided(reason="the bundle shows no DNS Service, so its pods are not known")
+    told: set[frozenset[str]] = set()
+    for service in cluster.dns_services:
+        pods = [p for p in cluster.service_views[service.key].selected_pods if not p.terminating]
+        names = frozenset(p.full_name for p in pods)
+        if not service.spec.selector or names in told:
+            continue
+        told.add(names)
+        down = [p for p in pods if not p.ready]
+        if not pods:
+            yield from _without_pods(cluster, service)
+        elif down:
+            yield _not_ready(service, down, len(pods))
+
+
+def _without_pods(cluster: ClusterView, service: Service) -> Iterator[Outcome]:
+    nodes = cluster.nodes.values()
+    asked = cluster.asked_nameservers
+    elsewhere = any(n.answers_dns_beside_the_cluster(a) for n in nodes for a in asked)
+    if elsewhere and asked.isdisjoint(cluster.dns_addresses):
         return
-    if not pods:
-        yield _none(service)
-    elif down:
-        yield _not_ready(service, down, len(pods))
-
-
-def _none(service: Service) -> Problem:
-    return Problem(
+    if any(n.provider_id.startswith("gce:") for n in nodes):
+        yield Undecided(
+            reason=f"{service.full_name} has no pod; whether Cloud DNS for GKE answers in its place is not known",
+            service=service.key,
+        )
+        return
+    others = [s for s in cluster.dns_services if s is not service]
+    if any(p.ready for s in others for p in cluster.service_views[s.key].selected_pods):
+        return
+    yield Problem(
         message=f"{service.full_name}, the cluster's DNS, has no pod",
         evidence=(Evidence(service.ref.at("spec", "selector"), "no pod has these labels"),),
         remedy="See whether its Deployment is there and not scaled to 0: "
@@ -56,14 +81,17 @@ def _none(service: Service) -> Problem:
 
 
 def _not_ready(service: Service, down: list[Pod], count: int) -> Problem:
-    names = ", ".join(p.name for p in down[:3]) + (" …" if len(down) > 3 else "")  # noqa: PLR2004
+    first = down[0]
     every = len(down) == count
+    restarted = any(s.restart_count for s in first.status.container_statuses or ())
+    log = ["kubectl", "-n", first.namespace, "logs", first.name]
     return Problem(
-        message=f"{len(down)} of {count} DNS pods are not ready: {names}{_why(down[0])}",
+        message=f"{len(down)} of {count} DNS pods of {service.full_name} {'is' if len(down) == 1 else 'are'} not "
+        f"ready: {listed([p.name for p in down])}{_why(first)}",
         evidence=tuple(e for p in down[:3] for e in _shown(p)),
-        remedy=shell("kubectl", "-n", down[0].namespace, "logs", down[0].name, "--previous")
+        remedy=shell("kubectl", "-n", first.namespace, "describe", "pod", first.name)
         + "\n"
-        + shell("kubectl", "-n", down[0].namespace, "describe", "pod", down[0].name),
+        + shell(*log, *(["--previous"] if restarted else [])),
         service=service.key,
         severity=None if every else Severity.WARNING,
     )

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from analyzer.expect.resolv_conf import DNSOrigin, dns_origin
 from analyzer.findings import Evidence, Problem, Severity, Station, check
 from analyzer.model.inputs import Input
-from analyzer.model.kubernetes import Pod
+from analyzer.model.kubernetes import Event, Pod
+from analyzer.phrases import listed
 from analyzer.snapshot import ClusterView
 
 
@@ -26,18 +27,16 @@ def dns_policy_not_cluster(cluster: ClusterView) -> Iterator[Problem]:
 
     ## Why it matters
     Names of Services do not resolve there. That is what dnsPolicy Default says; a pod of the host's network
-    with ClusterFirst gets it unasked, and so does every pod of a kubelet without clusterDNS.
+    with ClusterFirst gets it unasked, and so does every pod of a kubelet without clusterDNS (an error).
 
     ## How to put it right
     For a pod with hostNetwork: dnsPolicy ClusterFirstWithHostNet. For a kubelet: set clusterDNS.
 
     ## Where it is silent
-    For pods of the system's own namespaces, which mostly need no names of Services; for others it is only
-    advice, since not every pod uses such names.
+    For pods of the system's own namespaces, which mostly need no names of Services, and for dnsPolicy None,
+    which leaves all to dnsConfig. For others it is only advice, since not every pod uses such names.
     """
-    unset = _kubelets_without_dns(cluster)
-    if unset is not None:
-        yield unset
+    yield from _kubelets_without_dns(cluster)
     for origin in (DNSOrigin.NODE_FOR_HOST_NETWORK, DNSOrigin.NODE):
         pods = [p for p in cluster.pods if _concerns(p) and dns_origin(p, None) is origin]
         if pods:
@@ -52,39 +51,55 @@ def _concerns(pod: Pod) -> bool:
 
 def _advice(origin: DNSOrigin, pods: list[Pod]) -> Problem:
     names = [p.full_name for p in pods]
-    more = f" and {len(names) - 3} more" if len(names) > 3 else ""  # noqa: PLR2004
     host = origin is DNSOrigin.NODE_FOR_HOST_NETWORK
     field = ("spec", "hostNetwork") if host else ("spec", "dnsPolicy")
+    one = len(names) == 1
+    why = (
+        f"{'is' if one else 'are'} in the host's network with dnsPolicy ClusterFirst, which means the node's "
+        "resolvers there"
+        if host
+        else f"{'has' if one else 'have'} dnsPolicy Default, the node's resolvers"
+    )
     return Problem(
-        message=f"{', '.join(names[:3])}{more}: {origin.value}, so names of Services do not resolve there",
+        message=f"{listed(names)} {why}: names of Services do not resolve",
         evidence=tuple(Evidence(p.ref.at(*field), f"pod {p.name}") for p in pods[:3]),
-        remedy="If these pods use Services by name, set dnsPolicy: "
-        + ("ClusterFirstWithHostNet" if host else "ClusterFirst")
-        + " in their template.",
+        remedy="If these pods use Services by name, let their template say dnsPolicy "
+        + ("ClusterFirstWithHostNet." if host else "ClusterFirst."),
         severity=Severity.INFO,
-        pod=names[0] if len(names) == 1 else None,
+        pod=names[0] if one else None,
     )
 
 
-def _kubelets_without_dns(cluster: ClusterView) -> Problem | None:
+def _kubelets_without_dns(cluster: ClusterView) -> Iterator[Problem]:
     nodes = [n for n in cluster.nodes.values() if n.kubelet_dns.cluster_dns == ()]
-    event = next((e for e in reversed(cluster.events) if e.reason == "MissingClusterDNS"), None)
+    event = next((e for e in reversed(cluster.events) if _is_current(cluster, e)), None)
     evidence = [
-        Evidence(ref, "clusterDNS is not set here")
+        Evidence(ref, "no clusterDNS in this configuration")
         for ref in dict.fromkeys(n.kubelet_dns.cluster_dns_source for n in nodes)
         if ref is not None
-    ]
+    ][:3]
     if event is not None:
         evidence.append(Evidence(event.ref.at("message"), "kubelet's own words"))
     if not evidence:
-        return None
-    named = ", ".join(n.name for n in nodes[:3]) or "a node"
-    return Problem(
-        message=f"kubelet on {named} has no clusterDNS: its pods get the node's resolvers",
-        evidence=tuple(evidence[:4]),
-        remedy="Set clusterDNS in kubelet's configuration to the cluster IP of the DNS Service"
-        + (f" ({cluster.dns_addresses[0]})" if cluster.dns_addresses else "")
-        + ", restart kubelet, recreate the pods.",
+        return
+    where = f"on {listed([n.name for n in nodes])} " if nodes else ""
+    address = f" ({cluster.dns_addresses[0]})" if cluster.dns_addresses else ""
+    yield Problem(
+        message=f"kubelet {where}has no clusterDNS: its pods get the node's resolvers, and names of Services do not "
+        "resolve there",
+        evidence=tuple(evidence),
+        remedy=f"Set clusterDNS in kubelet's configuration to the cluster IP of the DNS Service{address}, restart "
+        "kubelet, recreate the pods.",
         severity=Severity.ERROR,
         partial=True,
     )
+
+
+def _is_current(cluster: ClusterView, event: Event) -> bool:
+    """Tell whether kubelet misses clusterDNS by an event that no setting of its node contradicts."""
+    if event.reason != "MissingClusterDNS":
+        return False
+    about = event.involved_object
+    pod = cluster.pod_by_name.get(f"{about.namespace}/{about.name}")
+    node = cluster.nodes.get(pod.spec.node_name) if pod else None
+    return node is None or not node.kubelet_dns.cluster_dns

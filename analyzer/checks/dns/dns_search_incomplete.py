@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from analyzer.commands import shell
 from analyzer.expect.resolv_conf import compare_resolv_conf, expected_resolv_conf
 from analyzer.findings import Evidence, Outcome, Problem, Severity, Station, Undecided, check
 from analyzer.model.inputs import Input
 from analyzer.model.source import SourceRef
+from analyzer.phrases import listed
 from analyzer.snapshot import ClusterView, PodResolvConf
 
 
@@ -15,6 +17,7 @@ from analyzer.snapshot import ClusterView, PodResolvConf
     station=Station.DNS,
     severity=Severity.ERROR,
     needs=(Input.PODS,),
+    consequence_of=("dns-domain-mismatch",),
     references=(
         "https://kubernetes.io/docs/tasks/debug/debug-application/debug-service/#does-any-service-work-by-dns-name",
         "https://kubernetes.io/docs/concepts/services-networking/dns-pod-service/#namespaces-of-services",
@@ -29,55 +32,82 @@ def dns_search_incomplete(cluster: ClusterView) -> Iterator[Outcome]:
     `<namespace>.svc.<domain>` and `svc.<domain>` there, only full names resolve.
 
     ## How to put it right
-    Set clusterDomain of kubelet to the domain that CoreDNS serves, restart kubelet and recreate the pod; take
-    a `searches` out of the pod's dnsConfig that replaces them.
+    Set clusterDomain of kubelet to the domain that CoreDNS serves, restart kubelet and recreate the pod. If
+    kubelet is set right, something in the pod has written another file.
 
     ## Where it is silent
-    For pods whose dnsPolicy does not ask for the cluster's DNS.
+    For pods whose dnsPolicy does not ask for the cluster's DNS, and for any of several domains that CoreDNS
+    serves.
     """
-    domain = _domain(cluster)
-    if domain is None:
-        yield Undecided(
-            reason="neither kubelet's clusterDomain nor CoreDNS' zone is in the bundle",
-            missing=(Input.CONFIG_MAPS.path(),),
-            command=Input.CONFIG_MAPS.command(),
-        )
-        return
     if not cluster.pod_resolv_confs:
         yield Undecided(
             reason="no pod's resolv.conf is in the bundle",
             missing=("pods/<namespace>/<pod>/resolv.conf",),
             command=Input.POD_RESOLV_CONF.command(),
         )
-    lacking = [(r, m) for r in cluster.pod_resolv_confs if (m := _missing(cluster, r, domain))]
-    if not lacking:
-        return
+    domains = {r.full_name: _domains(cluster, r) for r in cluster.pod_resolv_confs}
+    if not cluster.dns_zones and not all(domains.values()):
+        yield Undecided(
+            reason="neither kubelet's clusterDomain nor CoreDNS' zone is in the bundle",
+            missing=(Input.CONFIG_MAPS.path(),),
+            command=Input.CONFIG_MAPS.command(),
+        )
+    lacking = [
+        (r, missing)
+        for r in cluster.pod_resolv_confs
+        if (missing := _missing(cluster, r, domains[r.full_name]))
+    ]
+    if lacking:
+        yield _problem(lacking, domains)
+
+
+def _domains(cluster: ClusterView, read: PodResolvConf) -> tuple[str, ...]:
+    """Return the domains of Services: CoreDNS' zones, else the domain of the kubelet that started the pod."""
+    pod = cluster.pod_by_name.get(read.full_name)
+    node = cluster.nodes.get(pod.spec.node_name) if pod else None
+    told = node.kubelet_dns.cluster_domain if node else None
+    return cluster.dns_zones or ((told,) if told else ())
+
+
+def _missing(
+    cluster: ClusterView, read: PodResolvConf, domains: tuple[str, ...]
+) -> tuple[str, ...]:
+    """Return what lacks for the domain of which least does."""
+    pod = cluster.pod_by_name.get(read.full_name)
+    if pod is None:
+        return ()
+    node = cluster.nodes.get(pod.spec.node_name)
+    told = node.kubelet_dns.cluster_dns if node else None
+    expected = (
+        expected_resolv_conf(pod, () if told == () else None, domain, None) for domain in domains
+    )
+    found = (compare_resolv_conf(e, read.resolv_conf, pod, ()).missing_search for e in expected)
+    return min(found, key=len, default=())
+
+
+def _problem(
+    lacking: list[tuple[PodResolvConf, tuple[str, ...]]], domains: dict[str, tuple[str, ...]]
+) -> Problem:
     first, missing = lacking[0]
     names = [read.full_name for read, _ in lacking]
-    more = f" and {len(names) - 3} more" if len(names) > 3 else ""  # noqa: PLR2004
-    yield Problem(
-        message=f"the search list of {', '.join(names[:3])}{more} lacks {', '.join(missing)}",
-        evidence=tuple(Evidence(_line(r), f"resolv.conf of {r.full_name}") for r, _ in lacking[:3]),
-        remedy=f"Set clusterDomain in kubelet's configuration to {domain} on the node of {first.full_name}, restart "
-        "kubelet, then recreate the pod. Until then use full names such as "
-        f"<service>.{first.namespace}.svc.{domain}.",
+    domain = domains[first.full_name][0]
+    return Problem(
+        message=f"the search list of {listed(names)} lacks {', '.join(missing)}: short names of Services do "
+        "not resolve there",
+        evidence=tuple(_evidence(r) for r, _ in lacking[:3]),
+        remedy=f"Set clusterDomain in kubelet's configuration to {domain} on the node of {first.full_name} and "
+        "restart kubelet; then recreate the pod: "
+        + shell("kubectl", "-n", first.namespace, "delete", "pod", first.pod)
+        + f"\nUntil then use full names such as <service>.<namespace>.svc.{domain}.",
         pod=names[0] if len(names) == 1 else None,
         partial=True,
     )
 
 
-def _domain(cluster: ClusterView) -> str | None:
-    told = (node.kubelet_dns.cluster_domain for node in cluster.nodes.values())
-    return next(filter(None, (*cluster.dns_zones, *told)), None)
-
-
-def _missing(cluster: ClusterView, read: PodResolvConf, domain: str) -> tuple[str, ...]:
-    pod = cluster.pod_by_name.get(read.full_name)
-    if pod is None:
-        return ()
-    expected = expected_resolv_conf(pod, None, domain, None)
-    return compare_resolv_conf(expected, read.resolv_conf, pod, ()).missing_search
-
-
-def _line(read: PodResolvConf) -> SourceRef:
-    return read.resolv_conf.search_source or SourceRef(read.resolv_conf.path, 1)
+def _evidence(read: PodResolvConf) -> Evidence:
+    source = read.resolv_conf.search_source
+    if source is None:
+        return Evidence(
+            SourceRef(read.resolv_conf.path, 1), f"{read.full_name} has no search line at all"
+        )
+    return Evidence(source, f"resolv.conf of {read.full_name}")

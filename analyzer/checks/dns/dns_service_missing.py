@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from analyzer.findings import Evidence, Problem, Severity, Station, check
+from analyzer.findings import Evidence, Outcome, Problem, Severity, Station, Undecided, check
 from analyzer.model.forwarding import ServiceKey
 from analyzer.model.inputs import Input
 from analyzer.model.source import SourceRef
@@ -17,7 +17,7 @@ from analyzer.snapshot import ClusterView
     needs=(Input.SERVICES, Input.PODS),
     references=("https://kubernetes.io/docs/tasks/administer-cluster/dns-debugging-resolution/",),
 )
-def dns_service_missing(cluster: ClusterView) -> Iterator[Problem]:
+def dns_service_missing(cluster: ClusterView) -> Iterator[Outcome]:
     """
     The cluster has no Service that answers DNS.
 
@@ -30,26 +30,47 @@ def dns_service_missing(cluster: ClusterView) -> Iterator[Problem]:
     of the Service range).
 
     ## Where it is silent
-    For bundles of single namespaces, and where NodeLocal DNSCache answers on its own address.
+    Where NodeLocal DNSCache or the cloud answers on an address of its own. A bundle of single namespaces does
+    not tell.
     """
-    whole = ServiceKey("default", "kubernetes") in cluster.services
-    if not whole or cluster.dns_services or cluster.dns_addresses:
+    if cluster.dns_services or cluster.dns_addresses or _answered_elsewhere(cluster):
         return
-    wanted = next(
-        (n.kubelet_dns for n in cluster.nodes.values() if n.kubelet_dns.cluster_dns), None
+    namespaces = {key.namespace for key in cluster.services}
+    if ServiceKey("default", "kubernetes") not in cluster.services:
+        yield Undecided(
+            reason="the bundle has Services of "
+            + (f"{len(namespaces)} namespaces only" if namespaces else "no namespace")
+            + ": whether one answers DNS is not known",
+            missing=(Input.SERVICES.path(),),
+            command=Input.SERVICES.command(),
+        )
+        return
+    yield _problem(cluster)
+
+
+def _answered_elsewhere(cluster: ClusterView) -> bool:
+    return any(
+        node.answers_dns_beside_the_cluster(address)
+        for node in cluster.nodes.values()
+        for address in cluster.asked_nameservers
     )
+
+
+def _problem(cluster: ClusterView) -> Problem:
     evidence = [
         Evidence(
-            SourceRef(Input.SERVICES.path(), 1), "no Service named kube-dns or with port 53 here"
+            SourceRef(Input.SERVICES.path(), 1), "no Service of the cluster's DNS in this list"
         )
     ]
-    if wanted is not None and wanted.cluster_dns_source is not None:
-        evidence.append(Evidence(wanted.cluster_dns_source, "kubelet gives pods this clusterDNS"))
-    address = f" at {', '.join(wanted.cluster_dns)}" if wanted and wanted.cluster_dns else ""
-    yield Problem(
+    kubelets = [n.kubelet_dns for n in cluster.nodes.values() if n.kubelet_dns.cluster_dns]
+    wanted = (kubelets[0].cluster_dns or ()) if kubelets else ()
+    if kubelets and kubelets[0].cluster_dns_source is not None:
+        evidence.append(Evidence(kubelets[0].cluster_dns_source, "what kubelet gives to pods"))
+    address = f" at {' and '.join(wanted)}, where kubelet sends pods" if wanted else ""
+    return Problem(
         message=f"no Service answers DNS in this cluster{address}: names of Services do not resolve",
         evidence=tuple(evidence),
         remedy="Install CoreDNS with a Service kube-system/kube-dns"
-        + (f" and clusterIP {wanted.cluster_dns[0]}" if wanted and wanted.cluster_dns else "")
-        + " (kubeadm init phase addon coredns).",
+        + (f" that has clusterIP {wanted[0]}" if wanted else "")
+        + "; in a cluster made by kubeadm: kubeadm init phase addon coredns",
     )

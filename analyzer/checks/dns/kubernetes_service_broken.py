@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from ipaddress import ip_address
 
-from analyzer.findings import Evidence, Problem, Severity, Station, check
+from analyzer.findings import Evidence, Outcome, Problem, Severity, Station, Undecided, check
 from analyzer.model.backend import Backend
 from analyzer.model.forwarding import ServiceKey
 from analyzer.model.inputs import Input
@@ -24,7 +24,7 @@ _KEY = ServiceKey("default", "kubernetes")
         "https://github.com/kubernetes/kubernetes/issues/67875",
     ),
 )
-def kubernetes_service_broken(cluster: ClusterView) -> Iterator[Problem]:
+def kubernetes_service_broken(cluster: ClusterView) -> Iterator[Outcome]:
     """
     The Service default/kubernetes, through which pods reach the API server, has no endpoint that can work.
 
@@ -36,17 +36,11 @@ def kubernetes_service_broken(cluster: ClusterView) -> Iterator[Problem]:
     and see that API servers that are gone were taken out (lease reconciler, 1.9 and later).
 
     ## Where it is silent
-    For bundles of single namespaces.
+    A bundle without the namespace default does not tell.
     """
     service = cluster.services.get(_KEY)
     if service is None:
-        if any(key.namespace == "kube-system" for key in cluster.services):
-            yield Problem(
-                message="the Service default/kubernetes does not exist: pods do not find the API server",
-                evidence=(Evidence(SourceRef(Input.SERVICES.path(), 1), "no such Service here"),),
-                remedy="Restart a kube-apiserver: it makes the Service at its start.",
-                service=_KEY,
-            )
+        yield _absent(cluster)
         return
     backends = cluster.backends.get(_KEY, ())
     if not any(b.ready for b in backends):
@@ -55,7 +49,8 @@ def kubernetes_service_broken(cluster: ClusterView) -> Iterator[Problem]:
             evidence=(
                 Evidence(service.ref.at("metadata", "name"), "the Service without endpoints"),
             ),
-            remedy="See why no API server has registered itself: its log, and --advertise-address.",
+            remedy="See in the API server's log why it does not register itself, and whether its "
+            "--advertise-address is right: kubectl -n default get endpointslices",
             service=_KEY,
         )
     for backend in backends:
@@ -65,8 +60,24 @@ def kubernetes_service_broken(cluster: ClusterView) -> Iterator[Problem]:
                 evidence=(Evidence(backend.source, "endpoint of default/kubernetes"),),
                 remedy="Set --advertise-address of that kube-apiserver to an address that nodes and pods reach.",
                 service=_KEY,
-                partial=len(backends) > 1,
+                partial=not all(_unroutable(b) for b in backends if b.ready),
             )
+
+
+def _absent(cluster: ClusterView) -> Outcome:
+    namespaces = {key.namespace for key in cluster.services} | {p.namespace for p in cluster.pods}
+    if not {"default", "kube-system"} <= namespaces:
+        return Undecided(
+            reason="the bundle does not hold the namespace default and its Service kubernetes",
+            missing=(Input.SERVICES.path(),),
+            command=Input.SERVICES.command(),
+        )
+    return Problem(
+        message="the Service default/kubernetes does not exist: pods do not find the API server",
+        evidence=(Evidence(SourceRef(Input.SERVICES.path(), 1), "no such Service in this list"),),
+        remedy="kube-apiserver makes it again within seconds of its deletion; see in its log why it does not.",
+        service=_KEY,
+    )
 
 
 def _unroutable(backend: Backend) -> bool:
