@@ -39,7 +39,8 @@ def _quote(locator: Locator, lines: list[str], ref: Ref) -> Quote:
             found = locator.locate(ref)
             return _with_context(ref.path, lines, found.line, found.text)
         case SourceRef(line=line):
-            text = lines[line - 1] if 0 < line <= len(lines) else "(the file is empty)"
+            absent = "(the file ends before this line)" if lines else "(the file is empty)"
+            text = lines[line - 1] if 0 < line <= len(lines) else absent
             return _with_context(ref.path, lines, line, _cut(text))
 
 

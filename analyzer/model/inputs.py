@@ -6,6 +6,7 @@ and which command gives that file", and collecting. Source: bundle format svcbun
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 from enum import Enum
 
@@ -118,9 +119,8 @@ class Input(Enum):
                 return f"pods/{namespace}/{pod}/{self.value.name}"
 
     def command(self, node: str = "", namespace: str = "", pod: str = "") -> str:
-        """Return the command that produces the file for a node or pod."""
-        return (
-            self.value.command.replace("<node>", node)
-            .replace("<namespace>", namespace)
-            .replace("<pod>", pod)
-        )
+        """Return the command that produces the file for a node or pod; placeholders stay where no name is given."""
+        command = self.value.command
+        for placeholder, name in (("<node>", node), ("<namespace>", namespace), ("<pod>", pod)):
+            command = command.replace(placeholder, shlex.quote(name) if name else placeholder)
+        return command

@@ -9,7 +9,7 @@ from analyzer.report.markdown import Block, code_block, paragraph
 _PROGRAMS = (
     "kubectl|iptables|ip6tables|iptables-save|ip6tables-save|iptables-restore|ip6tables-restore|nft"
     "|ipvsadm|ipset|ip|sysctl|systemctl|service|journalctl|modprobe|crictl|conntrack|ss|svcbundle"
-    "|kubeadm|update-alternatives|ufw|firewall-cmd|bridge|apt-get|dnf|yum|apk"
+    "|kubeadm|update-alternatives|ufw|firewall-cmd|bridge|apt-get|dnf|yum|apk|fuser|curl|timedatectl|chronyc"
 )
 _COMMAND = rf"(?:sudo )?(?:{_PROGRAMS}) [^\s,.;:].*"
 _WHOLE = re.compile(_COMMAND)
