@@ -16,7 +16,14 @@ def main() -> int:
     shared = Path(sys.argv[1])
     tool = f"{sys.executable} -m analyzer"
     done = subprocess.run(  # noqa: S603 - our own command
-        [sys.executable, shared / "tools/score.py", shared / "captures", "--no-trace", "--svcbundle", tool],
+        [
+            sys.executable,
+            shared / "tools/score.py",
+            shared / "captures",
+            "--no-trace",
+            "--svcbundle",
+            tool,
+        ],
         capture_output=True,
         text=True,
         check=False,
@@ -31,7 +38,9 @@ def main() -> int:
     allowed = RECORD.read_text(encoding="utf-8").split()
     limits = dict(zip(allowed[::2], map(int, allowed[1::2]), strict=True))
     fallen = missed > limits["missed"] or int(found[3]) > limits["false-alarms"]
-    print(f"missed {missed} (recorded {limits['missed']}), false alarms {found[3]} (recorded {limits['false-alarms']})")
+    print(
+        f"missed {missed} (recorded {limits['missed']}), false alarms {found[3]} (recorded {limits['false-alarms']})"
+    )
     return int(fallen)
 
 

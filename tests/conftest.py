@@ -15,7 +15,9 @@ def shared() -> Path:
     """The folder of captures and real-world inputs beside the checkout; tests of it are skipped without."""
     folder = ROOT.parent / "shared"
     if not (folder / "captures").is_dir():
-        pytest.skip("no ../shared beside the checkout: captures and real-world inputs are not tested")
+        pytest.skip(
+            "no ../shared beside the checkout: captures and real-world inputs are not tested"
+        )
     return folder
 
 
