@@ -17,6 +17,8 @@ _UNREACHED = re.compile(
 )
 """What CoreDNS itself writes when it ends; events about its pod use the same words of registries and probes."""
 
+_REFUSED = re.compile("Unauthorized|is forbidden: User")
+
 
 @check(
     station=Station.DNS,
@@ -54,22 +56,34 @@ def dns_cannot_reach_api(cluster: ClusterView) -> Iterator[Problem]:
     for pod in cluster.dns_pods:
         said = None if pod.ready else _said(pod)
         if said is not None:
-            node = pod.spec.node_name
+            evidence, words = said
             yield Problem(
                 message=f"CoreDNS (pod {pod.full_name}) does not get Services from the API server",
-                evidence=(said,),
-                remedy=f"See what blocks port 443 of default/kubernetes on node {node}, then restart the pod: "
-                + shell("kubectl", "-n", pod.namespace, "delete", "pod", pod.name),
-                node=node or None,
+                evidence=(evidence,),
+                remedy=_remedy(pod, words),
+                node=pod.spec.node_name or None,
             )
             return
 
 
-def _said(pod: Pod) -> Evidence | None:
+def _remedy(pod: Pod, words: str) -> str:
+    if _REFUSED.search(words):
+        return (
+            "See what the API server lets CoreDNS do: kubectl describe clusterrole system:coredns"
+        )
+    again = shell("kubectl", "-n", pod.namespace, "delete", "pod", pod.name)
+    return (
+        f"See what blocks port 443 of default/kubernetes on node {pod.spec.node_name}, then restart the pod: "
+        + again
+    )
+
+
+def _said(pod: Pod) -> tuple[Evidence, str] | None:
+    """Return CoreDNS' last words and where they stand, where they tell of the API server."""
     for position, status in enumerate(pod.status.container_statuses or ()):
         for field, state in (("state", status.state), ("lastState", status.last_state)):
             ended = state.terminated if state else None
             if ended and ended.message and _UNREACHED.search(ended.message):
                 place = ("status", "containerStatuses", position, field, "terminated", "message")
-                return Evidence(pod.ref.at(*place), "CoreDNS' last words")
+                return Evidence(pod.ref.at(*place), "CoreDNS' last words"), ended.message
     return None

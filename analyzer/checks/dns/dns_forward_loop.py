@@ -104,6 +104,11 @@ def _loopback(address: str) -> bool:
 def _remedy(cluster: ClusterView, pod: Pod, down: list[Pod]) -> str:
     nodes = ", ".join(dict.fromkeys(p.spec.node_name for p in down if p.spec.node_name))
     names = [p.name for p in down if p.namespace == pod.namespace]
+    if dns_origin(pod, None) is DNSOrigin.CLUSTER:
+        return (
+            "CoreDNS must not ask the cluster's DNS. Set dnsPolicy to Default in its template: "
+            + shell("kubectl", "-n", pod.namespace, "edit", "deployments")
+        )
     again = shell("kubectl", "-n", pod.namespace, "delete", "pod", *names[:5])
     where = f" on {nodes}" if nodes and len(cluster.nodes) > 1 else ""
     return (

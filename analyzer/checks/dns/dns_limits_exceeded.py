@@ -59,8 +59,9 @@ def dns_limits_exceeded(cluster: ClusterView) -> Iterator[Outcome]:
 
 def _told_by_kubelet(said: list[Event]) -> Problem:
     about = {f"{e.involved_object.namespace}/{e.involved_object.name}".strip("/"): e for e in said}
+    noun = "pod" if all(e.involved_object.kind == "Pod" for e in said) else "object"
     return Problem(
-        message=f"kubelet leaves out DNS settings beyond the limits, for {counted(len(about), 'object')}: "
+        message=f"kubelet leaves out DNS settings beyond the limits, for {counted(len(about), noun)}: "
         f"{listed(list(about))}",
         evidence=tuple(
             Evidence(e.ref.at("message"), "kubelet's words") for e in list(about.values())[:3]

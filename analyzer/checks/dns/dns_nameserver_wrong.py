@@ -133,23 +133,31 @@ def _problem(cluster: ClusterView, addresses: tuple[str, ...], askers: _Askers) 
     if askers.kubelets:
         names = listed([n.name for n in askers.kubelets])
         said.append(f"kubelet's clusterDNS on {names} is {asked}")
+    lost = _asked_first(cluster, askers)
+    right = ", ".join(cluster.dns_addresses[:4])
     return Problem(
-        message=f"{'; '.join(said)}, but the cluster's DNS is {', '.join(cluster.dns_addresses[:4])}",
+        message=f"{'; '.join(said)}, but the cluster's DNS is {right}"
+        if lost
+        else f"{'; '.join(said)} beside the cluster's DNS, {right}: another resolver does not know Services",
         evidence=tuple(_evidence(cluster, addresses, askers)),
-        remedy=_remedy(cluster, askers),
-        severity=None if _all_lost(cluster, addresses, askers) else Severity.WARNING,
+        remedy=_remedy(cluster, addresses, askers),
+        severity=None if lost and not _on_loopback(addresses, askers) else Severity.WARNING,
         pod=pods[0] if len(pods) == 1 and not askers.kubelets else None,
         partial=True,
     )
 
 
-def _all_lost(cluster: ClusterView, addresses: tuple[str, ...], askers: _Askers) -> bool:
-    """Tell whether someone asks a wrong nameserver first; one on the loopback may be the pod's own forwarder."""
+def _asked_first(cluster: ClusterView, askers: _Askers) -> bool:
     known = {*cluster.dns_addresses}
     first = [read.resolv_conf.nameservers[0][0] for read, _, _ in askers.pods]
     first += [(n.kubelet_dns.cluster_dns or ("",))[0] for n in askers.kubelets]
-    own = not askers.kubelets and all(a.startswith("127.") or a == "::1" for a in addresses)
-    return not own and any(canonical_ip(a) not in known for a in first)
+    return any(canonical_ip(a) not in known for a in first)
+
+
+def _on_loopback(addresses: tuple[str, ...], askers: _Askers) -> bool:
+    """Tell whether a program in the pods may forward the queries; kubelet writes no such address by itself."""
+    own = all(a.startswith("127.") or canonical_ip(a) == "::1" for a in addresses)
+    return own and not askers.kubelets
 
 
 def _evidence(
@@ -165,8 +173,13 @@ def _evidence(
         yield Evidence(service.ref.at("spec", "clusterIP"), f"cluster IP of {service.full_name}")
 
 
-def _remedy(cluster: ClusterView, askers: _Askers) -> str:
+def _remedy(cluster: ClusterView, addresses: tuple[str, ...], askers: _Askers) -> str:
     right = cluster.dns_addresses[0]
+    if _on_loopback(addresses, askers):
+        return (
+            "kubelet does not write this address: see that the program in the pod which answers there "
+            f"forwards names of Services to {right}."
+        )
     nodes = list(dict.fromkeys(n.name for n in askers.all_nodes))
     told = {a for n in askers.all_nodes for a in n.kubelet_dns.cluster_dns or ()}
     again = "recreate the pods, which keep the resolv.conf of their start"

@@ -58,7 +58,7 @@ def dns_search_incomplete(cluster: ClusterView) -> Iterator[Outcome]:
         if (missing := _missing(cluster, r, domains[r.full_name]))
     ]
     if lacking:
-        yield _problem(lacking, domains)
+        yield _problem(cluster, lacking, domains)
 
 
 def _domains(cluster: ClusterView, read: PodResolvConf) -> tuple[str, ...]:
@@ -86,21 +86,35 @@ def _missing(
 
 
 def _problem(
-    lacking: list[tuple[PodResolvConf, tuple[str, ...]]], domains: dict[str, tuple[str, ...]]
+    cluster: ClusterView,
+    lacking: list[tuple[PodResolvConf, tuple[str, ...]]],
+    domains: dict[str, tuple[str, ...]],
 ) -> Problem:
     first, missing = lacking[0]
     names = [read.full_name for read, _ in lacking]
-    domain = domains[first.full_name][0]
     return Problem(
         message=f"the search list of {listed(names)} lacks {', '.join(missing)}: short names of Services do "
         "not resolve there",
         evidence=tuple(_evidence(r) for r, _ in lacking[:3]),
-        remedy=f"Set clusterDomain in kubelet's configuration to {domain} on the node of {first.full_name} and "
-        "restart kubelet; then recreate the pod: "
-        + shell("kubectl", "-n", first.namespace, "delete", "pod", first.pod)
-        + f"\nUntil then use full names such as <service>.<namespace>.svc.{domain}.",
+        remedy=_remedy(cluster, first, domains[first.full_name][0]),
         pod=names[0] if len(names) == 1 else None,
         partial=True,
+    )
+
+
+def _remedy(cluster: ClusterView, first: PodResolvConf, domain: str) -> str:
+    node = cluster.nodes.get(cluster.pod_by_name[first.full_name].spec.node_name)
+    again = shell("kubectl", "-n", first.namespace, "delete", "pod", first.pod)
+    if node is not None and node.kubelet_dns.cluster_domain == domain:
+        done = f"kubelet on {node.name} is set to {domain}, but has not written this file, or before that"
+    else:
+        where = f" on {node.name}" if node else ""
+        done = (
+            f"Set clusterDomain in kubelet's configuration{where} to {domain} and restart kubelet"
+        )
+    return (
+        f"{done}. Recreate the pod: {again}\n"
+        f"Until then use full names such as <service>.<namespace>.svc.{domain}."
     )
 
 

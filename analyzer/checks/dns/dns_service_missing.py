@@ -8,6 +8,7 @@ from analyzer.findings import Evidence, Outcome, Problem, Severity, Station, Und
 from analyzer.model.forwarding import ServiceKey
 from analyzer.model.inputs import Input
 from analyzer.model.source import SourceRef
+from analyzer.phrases import counted
 from analyzer.snapshot import ClusterView
 
 
@@ -38,9 +39,8 @@ def dns_service_missing(cluster: ClusterView) -> Iterator[Outcome]:
     namespaces = {key.namespace for key in cluster.services}
     if ServiceKey("default", "kubernetes") not in cluster.services:
         yield Undecided(
-            reason="the bundle has Services of "
-            + (f"{len(namespaces)} namespaces only" if namespaces else "no namespace")
-            + ": whether one answers DNS is not known",
+            reason=f"the bundle has Services of {counted(len(namespaces), 'namespace')}, default/kubernetes not among "
+            "them: whether another answers DNS is not known",
             missing=(Input.SERVICES.path(),),
             command=Input.SERVICES.command(),
         )
@@ -66,7 +66,7 @@ def _problem(cluster: ClusterView) -> Problem:
     wanted = (kubelets[0].cluster_dns or ()) if kubelets else ()
     if kubelets and kubelets[0].cluster_dns_source is not None:
         evidence.append(Evidence(kubelets[0].cluster_dns_source, "what kubelet gives to pods"))
-    address = f" at {' and '.join(wanted)}, where kubelet sends pods" if wanted else ""
+    address = f" (kubelet sends pods to {' and '.join(wanted)})" if wanted else ""
     return Problem(
         message=f"no Service answers DNS in this cluster{address}: names of Services do not resolve",
         evidence=tuple(evidence),
