@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from analyzer.model.address import network_of
-from analyzer.model.chain_names import service_suffix_of
 from analyzer.model.forwarding import Action, Entry, ForwardingTable
+from analyzer.observe.userspace import USERSPACE_CHAINS
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,8 +21,7 @@ class Pair:
     def tells_endpoints(self) -> bool:
         """True where the rules say which endpoints are used; those of the userspace mode do not."""
         observed = self.observed
-        known = bool(observed.targets) or service_suffix_of(observed.chain) is not None
-        return known and observed.action is Action.FORWARD
+        return observed.action is Action.FORWARD and observed.chain not in USERSPACE_CHAINS
 
     @property
     def shut_out(self) -> tuple[str, ...]:
@@ -69,6 +68,8 @@ def compare(
     pairs: list[Pair] = []
     for entry in filter(known, expected.entries):
         found = _decisive(observed.counterparts(entry))
+        if entry.optional and found is not None and found.action is not Action.FORWARD:
+            continue  # what need not be served may be refused
         if found is not None and not _is_for_strangers(found, entry):
             pairs.append(Pair(entry, found))
         elif not entry.optional:

@@ -979,10 +979,15 @@ class NodeView:
 
     def settled(self, key: ServiceKey) -> bool:
         """Tell whether the Service last changed long enough before the node's rules were dumped (F5)."""
-        view = self.cluster.service_views.get(key)
-        made = self.cluster.identity.created_at
+        cluster = self.cluster
+        view = cluster.service_views.get(key)
+        if view is not None:
+            changed = view.last_change
+        else:
+            published = cluster.slices.get(key, ()), cluster.endpoints.get(key)
+            changed = last_change(None, (), *published)
         period = self.kube_proxy.options.sync_period_seconds
-        return view is None or is_settled(view.last_change, made, period)
+        return is_settled(changed, cluster.identity.created_at, period)
 
     @cached_property
     def kubelet_dns(self) -> KubeletDNS:

@@ -163,7 +163,12 @@ CASES = {
     "chain that nothing leads to": Damage(
         "^:KUBE-SEP-6AGV7P436B2QOFWC", r":KUBE-SEP-AAAAAAAAAAAAAAAA - [0:0]\n\g<0>", ()
     ),
-    "1.14: nothing": old("^\*nat", "*nat"),
+    "1.14: nothing": old(r"^\*nat", "*nat"),
+    "1.14: way through the node ports": old(
+        r"(shop/web-nodeport:http\" -m tcp --dport 30080 -j )KUBE-MARK-MASQ",
+        r"\1RETURN",
+        "error rules-endpoint-missing",
+    ),
     "1.14: source range": old(
         r"^.*-A KUBE-FW-.* -s 192.168.77.200/32.*\n", "", "warning rules-source-ranges-mismatch"
     ),

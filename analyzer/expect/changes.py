@@ -11,18 +11,19 @@ TRIGGER_TIME_ANNOTATION = "endpoints.kubernetes.io/last-change-trigger-time"
 
 
 def last_change(
-    service: Service,
+    service: Service | None,
     pods: Sequence[Pod],
     slices: Sequence[EndpointSlice] = (),
     endpoints: Endpoints | None = None,
 ) -> datetime | None:
     """Return the time of the last change that decides who serves, or None where no object tells.
 
-    A pod that is gone leaves no time but that of the slices and Endpoints it was taken from.
+    A pod that is gone leaves no time but that of the slices and Endpoints it was taken from. `service`: None
+    where only what was published for it is known.
     """
     published = (*slices, *((endpoints,) if endpoints is not None else ()))
     times = (
-        *_written(service),
+        *(_written(service) if service is not None else ()),
         *(time for pod in pods for time in _of_pod(pod)),
         *(time for item in published for time in _of_published(item)),
     )

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 from analyzer.commands import restart_kube_proxy
 from analyzer.comparison import Pair
-from analyzer.expect.pod_ranges import first_outside, ranges_of_pods
+from analyzer.expect.pod_ranges import first_node_inside, first_outside, ranges_of_pods
 from analyzer.findings import Evidence, Part, Problem, Severity, Station, check, gathered
-from analyzer.model.forwarding import Endpoint, Entry, Masquerade, ServiceKey
+from analyzer.model.forwarding import Endpoint, Entry, FrontendKind, Masquerade, ServiceKey
 from analyzer.model.inputs import Input
 from analyzer.model.kube_proxy import DetectLocal, ProxyMode
 from analyzer.model.ruleset import Family, Ruleset
@@ -43,7 +43,9 @@ def rules_masquerade_missing(node: NodeView) -> Iterator[Problem]:
     ## Why it matters
     A client outside the pod network, or a pod that reaches itself through its Service, gets an answer from
     an address that it never asked, and drops it: the connection times out.
-    With a clusterCIDR that lacks pods it is the other way round: they count as outside clients.
+    With a clusterCIDR that lacks pods it is the other way round: they count as outside clients. One that
+    holds the nodes' network as well lets outside clients there count as pods, which breaks Services with
+    externalTrafficPolicy Local.
 
     ## How to put it right
     Restart kube-proxy on the node. Set clusterCIDR (or another detectLocalMode) so that it can tell pods
@@ -51,7 +53,8 @@ def rules_masquerade_missing(node: NodeView) -> Iterator[Problem]:
 
     ## Where it is silent
     Where kube-proxy's configuration leaves open what should be masqueraded (without it, what detectLocalMode
-    is), and about endpoints on other nodes, whose connections to themselves do not pass here.
+    is), and about endpoints on other nodes, whose connections to themselves do not pass here. Where nodes
+    have no podCIDR, pods may share the nodes' network by design.
     """
     if node.kube_proxy.mode is not ProxyMode.IPTABLES:
         return
@@ -72,9 +75,10 @@ def rules_masquerade_missing(node: NodeView) -> Iterator[Problem]:
                 remedy="Check clusterCIDR and detectLocalMode of kube-proxy, then restart it: "
                 + restart_kube_proxy(node.proxy_pods, node.proxy_processes),
             )
-    wrong = _cluster_cidr(node)
-    if wrong is not None:
-        yield wrong
+    if _speaks_for_configuration(node):
+        wrong = _too_narrow(node) or _too_wide(node)
+        if wrong is not None:
+            yield wrong
 
 
 def _broken_chains(node: NodeView, ruleset: Ruleset) -> Problem | None:
@@ -118,12 +122,17 @@ def _of_entries(pairs: tuple[Pair, ...]) -> Iterator[Part]:
                 service=name.service,
                 text=f"{name} at {pair.expected.frontend}: {_told(found)} instead of {_told(wanted)}",
                 evidence=(
-                    Evidence(
-                        pair.observed.chain_source or pair.observed.source,
-                        f"no rule marks connections to {pair.expected.frontend} for masquerading",
-                    ),
+                    Evidence(_unmarking(pair), "no rule of this way marks for masquerading"),
                 ),
             )
+
+
+def _unmarking(pair: Pair) -> Ref:
+    """Show the Service's chain, which marks what goes to the cluster IP, else the rule for the address."""
+    entry = pair.observed
+    if entry.frontend.kind is FrontendKind.CLUSTER_IP and entry.chain_source is not None:
+        return entry.chain_source
+    return entry.source
 
 
 def _told(masquerade: Masquerade) -> str:
@@ -167,33 +176,74 @@ def _service(entry: Entry) -> ServiceKey | None:
     return entry.service_port.service if entry.service_port else None
 
 
-def _cluster_cidr(node: NodeView) -> Problem | None:
-    """Return a problem where the configured clusterCIDR lacks pods of any node; told on the first node that has it."""
+def _speaks_for_configuration(node: NodeView) -> bool:
+    """Tell whether the node is the first of those that have its clusterCIDR, and goes by it."""
     options = node.kube_proxy.options
-    if options.detect_local is not DetectLocal.CLUSTER_CIDR or options.source is None:
-        return None
-    alike = [
-        n.name
-        for n in node.cluster.nodes.values()
-        if n.kube_proxy.options.cluster_cidrs == options.cluster_cidrs
-    ]
-    if alike[0] != node.name:
-        return None
+    by_range = options.detect_local is DetectLocal.CLUSTER_CIDR and options.source is not None
+    return by_range and _alike(node)[0] == node.name
+
+
+def _alike(node: NodeView) -> list[str]:
+    cidrs = node.kube_proxy.options.cluster_cidrs
+    nodes = node.cluster.nodes.values()
+    return [n.name for n in nodes if n.kube_proxy.options.cluster_cidrs == cidrs]
+
+
+def _too_narrow(node: NodeView) -> Problem | None:
+    """Return a problem where the configured clusterCIDR lacks pods of any node."""
     for other in node.cluster.nodes.values():
         pods = node.cluster.pods_by_node.get(other.name, ())
-        outside = first_outside(ranges_of_pods(other.api_object, pods), options.cluster_cidrs)
+        ranges = ranges_of_pods(other.api_object, pods)
+        outside = first_outside(ranges, node.kube_proxy.options.cluster_cidrs)
         if outside is not None:
-            configured = ", ".join(options.cluster_cidrs)
-            return Problem(
-                message=f"clusterCIDR of kube-proxy on {listed(alike)} ({configured}) does not hold the pods of "
-                f"{other.name} ({outside.cidr}): they count as outside clients",
-                evidence=(
-                    Evidence(_setting(options.source), f"clusterCIDR {configured}"),
-                    Evidence(outside.source, f"pods of {other.name}"),
-                ),
-                remedy="Set clusterCIDR in kube-proxy's configuration to the range of all pods and restart it.",
+            return _wrong_cidr(
+                node,
+                f"does not hold the pods of {other.name} ({outside.cidr}): they count as outside clients",
+                Evidence(outside.source, f"pods of {other.name}"),
             )
     return None
+
+
+def _too_wide(node: NodeView) -> Problem | None:
+    """Return a problem where it holds the nodes as well: clients in their network then count as pods."""
+    cluster = node.cluster
+    nodes = [n.api_object for n in cluster.nodes.values() if n.api_object is not None]
+    inside = first_node_inside(nodes, node.kube_proxy.options.cluster_cidrs)
+    local = [
+        service
+        for service in cluster.services.values()
+        if service.spec.external_traffic_policy == "Local" and not service.headless
+    ]
+    shared = any(
+        first_outside(ranges_of_pods(n, cluster.pods_by_node.get(n.name, ())), n.pod_cidrs)
+        for n in nodes
+    )
+    if inside is None or not local or shared:
+        return None
+    names = listed(tuple(s.full_name for s in local))
+    return _wrong_cidr(
+        node,
+        f"also holds the nodes ({inside.cidr}): outside clients in their network count as pods, are sent to "
+        f"endpoints on any node in spite of externalTrafficPolicy Local, and get no answer from another node's: "
+        f"{names}",
+        Evidence(inside.source, f"{inside.cidr} is a node, not a pod"),
+        frozenset(s.key for s in local),
+    )
+
+
+def _wrong_cidr(
+    node: NodeView, told: str, proof: Evidence, affects: frozenset[ServiceKey] = frozenset()
+) -> Problem | None:
+    options = node.kube_proxy.options
+    if options.source is None:
+        return None
+    configured = ", ".join(options.cluster_cidrs)
+    return Problem(
+        message=f"clusterCIDR of kube-proxy on {listed(_alike(node))} ({configured}) {told}",
+        evidence=(Evidence(_setting(options.source), f"clusterCIDR {configured}"), proof),
+        remedy="Set clusterCIDR in kube-proxy's configuration to the range of all pods and restart it.",
+        affects=affects,
+    )
 
 
 def _setting(source: Ref) -> Ref:

@@ -25,6 +25,8 @@ from analyzer.snapshot import NodeView
         "kube-proxy-lock-contention",
         "rules-jump-dangling",
         "rules-chain-empty",
+        "rules-service-missing",
+        "rules-endpoint-missing",
         "external-ip-conflict",
         "node-port-conflict",
         "cluster-ip-duplicate",

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 from analyzer.commands import restart_kube_proxy
 from analyzer.findings import Evidence, Part, Problem, Severity, Station, check, gathered
-from analyzer.model.chain_names import service_suffix_of
 from analyzer.model.forwarding import Action, Entry
 from analyzer.model.inputs import Input
 from analyzer.model.ruleset import Family
+from analyzer.observe.userspace import USERSPACE_CHAINS
 from analyzer.phrases import counted
 from analyzer.snapshot import NodeView
 
@@ -64,9 +64,7 @@ def rules_service_stale(node: NodeView) -> Iterator[Problem]:
 
 def _serves(entry: Entry) -> bool:
     """Tell whether the rule takes connections anywhere; those of the userspace mode do not say where."""
-    return entry.action is Action.FORWARD and bool(
-        entry.targets or service_suffix_of(entry.chain) is None
-    )
+    return entry.action is Action.FORWARD and bool(entry.targets or entry.chain in USERSPACE_CHAINS)
 
 
 def _settled(node: NodeView, entry: Entry) -> bool:
