@@ -124,6 +124,9 @@ class Branch(msgspec.Struct, frozen=True):
 
     assumed: frozenset[Assumption] = frozenset()
 
+    next_hop: int | None = None
+    """Gateway that the packet leaves to, or None where it leaves to its destination."""
+
     visits: int = 0
     """Hosts passed so far, to end loops."""
 

@@ -31,14 +31,11 @@ class End(NamedTuple):
 
 
 def bind(
-    branch: Branch, machine: Machine, translation: Translation, step: Step, next_hop: int | None
+    branch: Branch, machine: Machine, translation: Translation, step: Step
 ) -> list[Branch | Ending]:
-    """Write a NAT target's choice into the connection, once for each choice that the kernel has.
-
-    `next_hop` is whom the packet leaves to, which decides the address of MASQUERADE.
-    """
+    """Write a NAT target's choice into the connection, once for each choice that the kernel has."""
     packet = branch.packet
-    addresses = _addresses(packet, machine, translation, next_hop)
+    addresses = _addresses(packet, machine, translation, branch.next_hop)
     if addresses is None:
         reason = f"no address to {translation.change.value} to"
         return [Ending(branch.stepped(step), Fate.DROPPED, Cause.RULE, reason)]
@@ -113,7 +110,10 @@ def rewrite(packet: Packet) -> Packet:
 def _addresses(
     packet: Packet, machine: Machine, translation: Translation, next_hop: int | None
 ) -> list[int] | None:
-    """Return the addresses that the kernel may choose, or None where it finds none and drops the packet."""
+    """Return the addresses that the kernel may choose, or None where it finds none and drops the packet.
+
+    `next_hop` decides the address of MASQUERADE.
+    """
     to_source = packet.hook not in DESTINATION_HOOKS
     current = packet.flow.source if to_source else packet.flow.destination
     match translation.change:

@@ -54,10 +54,8 @@ class Output:
         first = leaving.packet
         return through(
             [leaving],
-            self._netfilter.output_mangle,
-            self._netfilter.output_nat,
-            # The interface is still the one that was chosen before NAT: the hook keeps it (`nf_hook_state`).
-            self._netfilter.output_filter,
+            # Filters still see the interface that was chosen before NAT: the hook keeps it (`nf_hook_state`).
+            self._netfilter.output,
             lambda passing: self._after_output(passing, first, answer, hop),
         )
 

@@ -1,20 +1,45 @@
-"""A dump made ready to be executed: tables and chains whose rules are compiled when they are first reached."""
+"""A dump of iptables made ready to be executed: rules are compiled when a packet first reaches their chain."""
 
 from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 
 from analyzer.model.ruleset import Chain, Rule, Ruleset, Table
 from analyzer.model.source import ParseProblem, SourceRef
 from analyzer.simulate.chain_index import ChainIndex
 from analyzer.simulate.machine import Machine
-from analyzer.simulate.packet import Packet
+from analyzer.simulate.packet import Hook, Packet
 from analyzer.simulate.rule import CompiledRule, compile_rule, lost_rule
+from analyzer.simulate.table import BaseChain
 from analyzer.simulate.translation import translation_of
 
+RAW, CONNTRACK, MANGLE, NAT_DESTINATION, FILTER, SECURITY, NAT_SOURCE = (
+    -300,
+    -200,
+    -150,
+    -100,
+    0,
+    50,
+    100,
+)
+"""Priorities of the tables, and of conntrack between them (`enum nf_ip_hook_priorities`)."""
+
+_TABLES: Mapping[Hook, Mapping[str, int]] = {
+    Hook.PREROUTING: {"raw": RAW, "mangle": MANGLE, "nat": NAT_DESTINATION},
+    Hook.INPUT: {"mangle": MANGLE, "filter": FILTER, "security": SECURITY, "nat": NAT_SOURCE},
+    Hook.FORWARD: {"mangle": MANGLE, "filter": FILTER, "security": SECURITY},
+    Hook.OUTPUT: {
+        "raw": RAW,
+        "mangle": MANGLE,
+        "nat": NAT_DESTINATION,
+        "filter": FILTER,
+        "security": SECURITY,
+    },
+    Hook.POSTROUTING: {"mangle": MANGLE, "nat": NAT_SOURCE},
+}
 _INDEXED_FROM = 16
 """Chains with fewer rules are simply read from top to bottom."""
 
@@ -25,29 +50,21 @@ class Program:
     """All tables of one dump."""
 
     def __init__(self, ruleset: Ruleset, machine: Machine) -> None:
-        self.path = ruleset.path
-        self.cut = any(not t.complete for t in ruleset.tables.values()) or any(
+        self._path = ruleset.path
+        self._cut = any(not t.complete for t in ruleset.tables.values()) or any(
             p.truncation for p in ruleset.problems
         )
-        """True where the dump ends early: a table that is not in it may have been lost."""
-
         self._tables = {
             name: CompiledTable(table, ruleset, machine) for name, table in ruleset.tables.items()
         }
 
-    def table(self, name: str) -> CompiledTable | None:
-        """Return a table, or None where the dump has none of that name."""
-        return self._tables.get(name)
-
-    def passes_all(self, name: str, hook: str) -> bool:
-        """Tell whether a table plainly lets everything pass at a hook: it has no rule there, and no other policy."""
-        table = self._tables.get(name)
-        if table is None:
-            return not self.cut
-        chain = table.chain(hook)
-        if chain is None:
-            return True
-        return not chain.positions and not chain.may_go_on and chain.policy in {None, "ACCEPT"}
+    def base_chains(self, hook: Hook) -> list[BaseChain]:
+        """Return what hangs on a hook; a table that a cut dump may have lost is there without content."""
+        return [
+            BaseChain(priority, name == "nat", self._tables.get(name), hook.value, self._path)
+            for name, priority in _TABLES[hook].items()
+            if name in self._tables or self._cut
+        ]
 
 
 class CompiledTable:
@@ -116,27 +133,31 @@ class CompiledChain:
         self.policy = chain.policy
         self.source = SourceRef(table.path, max(chain.line, 1))
         self.may_go_on = table.may_go_on(chain)
-        """True where the dump was cut off and further rules may have been lost."""
-
         self._table = table
         self._entries = _in_order(chain.rules, lost)
         self._compiled: dict[int, CompiledRule] = {}
-        self.positions: Sequence[int] = range(len(self._entries))
-        """Positions of all rules."""
 
-    def rule(self, position: int) -> CompiledRule:
-        """Return the rule at a position, compiled."""
+    @property
+    def empty(self) -> bool:
+        """True where it has no rule."""
+        return not self._entries
+
+    def candidates(self, packet: Packet, *, indexed: bool) -> Sequence[CompiledRule]:
+        """Return the rules, in order, that may match a packet."""
+        if not indexed or len(self._entries) < _INDEXED_FROM:
+            return self._all
+        return [self._rule(position) for position in self._index.candidates(packet)]
+
+    def _rule(self, position: int) -> CompiledRule:
         found = self._compiled.get(position)
         if found is None:
             found = self._table.compile(self._entries[position])
             self._compiled[position] = found
         return found
 
-    def candidates(self, packet: Packet) -> Sequence[int]:
-        """Return the positions, ascending, of all rules that may match a packet: a superset of those that do."""
-        if len(self._entries) < _INDEXED_FROM:
-            return self.positions
-        return self._index.candidates(packet)
+    @cached_property
+    def _all(self) -> tuple[CompiledRule, ...]:
+        return tuple(self._rule(position) for position in range(len(self._entries)))
 
     @cached_property
     def _index(self) -> ChainIndex:

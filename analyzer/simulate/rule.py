@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from analyzer.model.ruleset import Match, Rule
-from analyzer.model.source import ParseProblem, SourceRef
+from analyzer.model.source import ParseProblem, Ref, SourceRef
 from analyzer.simulate.machine import Machine
 from analyzer.simulate.match.catalogue import MATCHES
 from analyzer.simulate.match.chance import chance_of, list_of, puts_on_list
@@ -20,10 +20,10 @@ from analyzer.simulate.target import Effect, Kind, effect_of
 class CompiledRule:
     """One rule."""
 
-    rule: Rule | None
-    """None for a line of the dump that could not be read."""
+    subject: Rule | str
+    """The rule of iptables; text for a rule of nft or a line that could not be read."""
 
-    source: SourceRef
+    source: Ref
     effect: Effect
     conditions: tuple[Condition, ...]
     names: tuple[str, ...]
@@ -39,9 +39,11 @@ class CompiledRule:
     """Lists of `-m recent` that it asks for the client."""
 
     @property
-    def text(self) -> str:
-        """The rule as the dump has it."""
-        return "" if self.rule is None else self.rule.text
+    def place(self) -> str:
+        """Where it stands, for a sentence: `nodes/a/iptables-save.txt:12`."""
+        if isinstance(self.source, SourceRef):
+            return f"{self.source.path}:{self.source.line}"
+        return f"{self.source.path}, {self.subject if isinstance(self.subject, str) else ''}"
 
     def matches(self, packet: Packet) -> bool | None:
         """Tell whether a packet meets every condition, the chance aside; None where it may or may not."""
@@ -83,7 +85,7 @@ def compile_rule(
         names += [f"-m {match.name}" if match.name else "its own options"] * len(found)
     lists = [match for match in rule.matches if match.name == "recent"]
     return CompiledRule(
-        rule=rule,
+        subject=rule,
         source=source,
         effect=effect_of(rule, chains),
         conditions=tuple(conditions),
@@ -102,7 +104,7 @@ def lost_rule(problem: ParseProblem) -> CompiledRule:
     """Stand in for a line that could not be read: it may match, and may do anything."""
     name = "a line that could not be read"
     return CompiledRule(
-        rule=None,
+        subject=name,
         source=SourceRef(problem.path, problem.line),
         effect=Effect(Kind.UNKNOWN, name),
         conditions=(unknown,),

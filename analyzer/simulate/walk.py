@@ -9,9 +9,9 @@ import msgspec
 
 from analyzer.simulate.branch import Assumption, Branch, Cause, Ending, Fate, Step, Trail
 from analyzer.simulate.packet import Packet
-from analyzer.simulate.program import CompiledChain, CompiledTable
 from analyzer.simulate.question import Budget
 from analyzer.simulate.rule import CompiledRule
+from analyzer.simulate.table import ExecutableChain, ExecutableTable
 from analyzer.simulate.target import Kind
 from analyzer.simulate.translation import Translation
 
@@ -39,9 +39,9 @@ class Passed(NamedTuple):
 class Frame(NamedTuple):
     """Where the walk stands in a chain."""
 
-    chain: CompiledChain
-    positions: Sequence[int]
-    """Rules that may match, ascending."""
+    chain: ExecutableChain
+    rules: Sequence[CompiledRule]
+    """Rules that may match, in order."""
 
     following: int
     """Which of them is next."""
@@ -57,7 +57,7 @@ class Walk:
     """The walk of one packet through one table at one hook."""
 
     def __init__(
-        self, host: str, table: CompiledTable, budget: Budget, *, indexed: bool = True
+        self, host: str, table: ExecutableTable, budget: Budget, *, indexed: bool = True
     ) -> None:
         self._host = host
         self._table = table
@@ -66,11 +66,11 @@ class Walk:
         self._pending: list[tuple[Branch, Frame]] = []
         self._results: list[Passed | Ending] = []
         self._jumps = 0
-        self._base: CompiledChain | None = None
+        self._base: ExecutableChain | None = None
 
-    def run(self, branch: Branch) -> list[Passed | Ending]:
-        """Return every way on which the packet leaves the table, in the order of decisions."""
-        chain = self._table.chain(branch.packet.hook.value)
+    def run(self, branch: Branch, base: str) -> list[Passed | Ending]:
+        """Return every way on which the packet leaves the table, having entered it by a base chain."""
+        chain = self._table.chain(base)
         if chain is None:
             return [Passed(branch)]
         self._base = chain
@@ -80,10 +80,10 @@ class Walk:
         return self._results
 
     def _enter(
-        self, chain: CompiledChain, packet: Packet, caller: Frame | None, entered: Trail | None
+        self, chain: ExecutableChain, packet: Packet, caller: Frame | None, entered: Trail | None
     ) -> Frame:
-        positions = chain.candidates(packet) if self._indexed else chain.positions
-        return Frame(chain, positions, 0, caller, entered, caller.depth + 1 if caller else 0)
+        rules = chain.candidates(packet, indexed=self._indexed)
+        return Frame(chain, rules, 0, caller, entered, caller.depth + 1 if caller else 0)
 
     def _follow(self, branch: Branch, frame: Frame) -> None:
         """Execute rules until the packet leaves the table; the other side of a split is kept for later."""
@@ -93,9 +93,9 @@ class Walk:
             going = self._next_match(branch, frame)
 
     def _next_match(self, branch: Branch, frame: Frame) -> tuple[Branch, Frame] | None:
-        chain, positions, packet = frame.chain, frame.positions, branch.packet
-        for index in range(frame.following, len(positions)):
-            rule = chain.rule(positions[index])
+        chain, rules, packet = frame.chain, frame.rules, branch.packet
+        for index in range(frame.following, len(rules)):
+            rule = rules[index]
             answer = rule.matches(packet)
             if answer is False and rule.asked and rule.lacks_only_list(packet):
                 if self._table.shows_on_list(rule.asked, packet):
@@ -106,7 +106,7 @@ class Walk:
                 continue
             if rule.effect.silent and not rule.listed:
                 continue
-            after = Frame(chain, positions, index + 1, frame.caller, frame.entered, frame.depth)
+            after = Frame(chain, rules, index + 1, frame.caller, frame.entered, frame.depth)
             matched = self._split(branch, rule, after, known=answer is not None)
             return None if matched is None else self._apply(matched, rule, after)
         return self._leave_chain(branch, frame, returned=None)
@@ -116,7 +116,7 @@ class Walk:
     ) -> Branch | None:
         """Return the branch on which a rule matches, or None for none; keep the one on which it does not."""
         if not known:
-            what = f"{rule.undecided(branch.packet)} of {rule.source.path}:{rule.source.line}"
+            what = f"{rule.undecided(branch.packet)} of {rule.place}"
             split = self._budget.ask(branch, what, rule.source)
             if split.refused is not None:
                 self._results.append(split.refused)
@@ -138,9 +138,13 @@ class Walk:
         if rule.listed:
             listed = replace(branch.packet, recent=branch.packet.recent | rule.listed)
             branch = replace(branch, packet=listed)
+        if effect.alter is not None:
+            branch = replace(branch, packet=effect.alter(branch.packet))
         match effect.kind:
             case Kind.CONTINUE:
-                return self._alter(branch, rule, after), after
+                if effect.alter is not None:
+                    branch = branch.stepped(self._step(branch, after.chain, rule))
+                return branch, after
             case Kind.JUMP | Kind.GOTO:
                 return self._jump(branch, rule, after)
             case Kind.RETURN:
@@ -153,12 +157,6 @@ class Walk:
             case _:
                 self._results.append(self._end(branch, rule, after.chain))
         return None
-
-    def _alter(self, branch: Branch, rule: CompiledRule, after: Frame) -> Branch:
-        if rule.effect.alter is None:
-            return branch
-        stepped = branch.stepped(self._step(branch, after.chain, rule))
-        return replace(stepped, packet=rule.effect.alter(branch.packet))
 
     def _jump(
         self, branch: Branch, rule: CompiledRule, after: Frame
@@ -191,7 +189,7 @@ class Walk:
         return branch, frame.caller
 
     def _by_policy(
-        self, branch: Branch, chain: CompiledChain, returned: CompiledRule | None
+        self, branch: Branch, chain: ExecutableChain, returned: CompiledRule | None
     ) -> Passed | Ending:
         """Let the base chain's policy decide; a goto may have led to another chain before."""
         if returned is not None:
@@ -204,26 +202,26 @@ class Walk:
         fate = Fate.DROPPED if base.policy == "DROP" else Fate.INCONCLUSIVE
         return Ending(branch.stepped(step), fate, Cause.POLICY, reason)
 
-    def _end(self, branch: Branch, rule: CompiledRule, chain: CompiledChain) -> Ending:
+    def _end(self, branch: Branch, rule: CompiledRule, chain: ExecutableChain) -> Ending:
         stepped = branch.stepped(self._step(branch, chain, rule))
         fates = {Kind.DROP: Fate.DROPPED, Kind.REJECT: Fate.REJECTED}
         fate = fates.get(rule.effect.kind, Fate.INCONCLUSIVE)
-        place = f"{rule.source.path}:{rule.source.line}"
         cause = Cause.UNKNOWN if fate is Fate.INCONCLUSIVE else Cause.RULE
-        return Ending(stepped, fate, cause, f"{rule.effect.text} ({place})")
+        return Ending(stepped, fate, cause, f"{rule.effect.text} ({rule.place})")
 
-    def _cut_off(self, branch: Branch, chain: CompiledChain) -> Ending:
+    def _cut_off(self, branch: Branch, chain: ExecutableChain) -> Ending:
         reason = f"{self._table.path} is cut off: chain {chain.name} may have more rules"
         step = self._noted(branch, chain, f":{chain.name}", "cut off")
         return Ending(branch.stepped(step), Fate.INCONCLUSIVE, Cause.UNKNOWN, reason)
 
-    def _step(self, branch: Branch, chain: CompiledChain, rule: CompiledRule) -> Step:
+    def _step(self, branch: Branch, chain: ExecutableChain, rule: CompiledRule) -> Step:
         hook, table = branch.packet.hook, self._table.name
-        subject = rule.effect.text if rule.rule is None else rule.rule
         effect = _effect_text(rule)
-        return Step(self._host, branch.leg, hook, table, chain.name, rule.source, subject, effect)
+        return Step(
+            self._host, branch.leg, hook, table, chain.name, rule.source, rule.subject, effect
+        )
 
-    def _noted(self, branch: Branch, chain: CompiledChain, note: str, effect: str) -> Step:
+    def _noted(self, branch: Branch, chain: ExecutableChain, note: str, effect: str) -> Step:
         hook, table = branch.packet.hook, self._table.name
         return Step(self._host, branch.leg, hook, table, chain.name, chain.source, note, effect)
 
