@@ -45,3 +45,22 @@ def first_outside(ranges: Iterable[PodRange], cidrs: Iterable[str]) -> PodRange 
         if inner is not None and same and not any(inner.network_address in n for n in same):
             return item
     return None
+
+
+def first_node_inside(nodes: Iterable[Node], cidrs: Iterable[str]) -> PodRange | None:
+    """Return the first address of a node that is in one of the CIDRs, where pods have ranges of their own.
+
+    None where a node has no `spec.podCIDR`: its pods may then share the nodes' network.
+    """
+    networks = [n for n in map(network_of, cidrs) if n is not None]
+    found = None
+    for node in nodes:
+        if not node.pod_cidrs:
+            return None
+        for ip in node.internal_ips:
+            address = network_of(ip)
+            if address is None or found is not None:
+                continue
+            if any(n.version == address.version and address.network_address in n for n in networks):
+                found = PodRange(ip, node.ref.at("status", "addresses"))
+    return found

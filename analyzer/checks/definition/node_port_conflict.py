@@ -11,6 +11,7 @@ from analyzer.findings import Evidence, Outcome, Problem, Severity, Station, Und
 from analyzer.model.forwarding import Entry, FrontendKind, Protocol
 from analyzer.model.inputs import Input
 from analyzer.model.kube_proxy import Minor, ProxyMode
+from analyzer.model.log import LogEntry
 from analyzer.model.node import Socket
 from analyzer.model.source import ObjectRef, Ref
 from analyzer.phrases import counted, listed
@@ -26,7 +27,11 @@ _IN_USE = re.compile(
     r"can't open .*listen (?P<protocol>tcp|udp)\d? \S*:(?P<port>\d{1,5}): bind: address already in use",
     re.DOTALL,
 )
-"""What kube-proxy up to 1.23 logs for a node port that it gives up (kube-facts C.2)."""
+"""What kube-proxy up to 1.21 logs for a node port that it gives up (kube-facts C.2)."""
+
+_WRITES_RULES = "skipping it"
+"""How 1.22 and 1.23 end that line: they write the rules all the same, and may have opened the port themselves for the
+other IP family (seen with 1.23.4)."""
 
 
 @check(
@@ -145,7 +150,7 @@ def _given_up(node: NodeView) -> Iterator[Outcome]:
     """Node ports for which an old kube-proxy wrote no rules, because it could not listen there."""
     comparison = node.comparison()
     if comparison is None:
-        if any(_IN_USE.search(log.text[:_LONGEST]) for log in node.proxy_log):
+        if any(_gives_up(log) for log in node.proxy_log):
             yield _undecided(node, Input.RULESET, "whether kube-proxy gave a node port up")
         return
     missing = {
@@ -157,7 +162,7 @@ def _given_up(node: NodeView) -> Iterator[Outcome]:
     if missing and not opens_none and not node.proxy_log:
         yield _undecided(node, Input.PROXY_LOG, "whether kube-proxy gave a node port up")
     for log in node.proxy_log if missing else ():
-        found = _IN_USE.search(log.text[:_LONGEST])
+        found = _gives_up(log)
         protocol = Protocol.parse(found["protocol"]) if found else None
         entry = missing.pop((protocol, int(found["port"])), None) if found and protocol else None
         if entry is None or entry.service_port is None:
@@ -175,6 +180,11 @@ def _given_up(node: NodeView) -> Iterator[Outcome]:
             service=key,
             node=node.name,
         )
+
+
+def _gives_up(log: LogEntry) -> re.Match[str] | None:
+    text = log.text[:_LONGEST]
+    return None if _WRITES_RULES in text else _IN_USE.search(text)
 
 
 def _node_port_ref(entry: Entry) -> Ref:
