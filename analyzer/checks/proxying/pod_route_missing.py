@@ -6,11 +6,26 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from analyzer.commands import shell
-from analyzer.findings import Evidence, Problem, Severity, Station, check
+from analyzer.findings import Evidence, Outcome, Problem, Severity, Station, Undecided, check
+from analyzer.model.forwarding import ServiceKey
 from analyzer.model.inputs import Input
-from analyzer.model.kubernetes import Node
 from analyzer.model.node import Route
-from analyzer.model.source import SourceRef
+from analyzer.model.ruleset import Family
+from analyzer.model.source import ObjectRef, SourceRef
+from analyzer.phrases import listed
+from analyzer.pod_routing import (
+    PodAddress,
+    depends_on_rules,
+    is_default,
+    is_direct,
+    is_for_pods,
+    is_neighbour,
+    is_routed_by_nodes,
+    owners,
+    way_to_pods,
+)
+from analyzer.simulate.address import block, family_of, number
+from analyzer.simulate.branch import route_text
 from analyzer.simulate.routing import RouteAnswer, RouteKind
 from analyzer.snapshot import NodeView
 
@@ -27,7 +42,7 @@ _DEAD_ENDS = frozenset({RouteKind.BLACKHOLE, RouteKind.UNREACHABLE, RouteKind.PR
         "https://kubernetes.io/docs/concepts/architecture/cloud-controller/#route-controller",
     ),
 )
-def pod_route_missing(node: NodeView) -> Iterator[Problem]:
+def pod_route_missing(node: NodeView) -> Iterator[Outcome]:
     """
     A node has no route to the pods of another node, or one that leads elsewhere.
 
@@ -40,105 +55,146 @@ def pod_route_missing(node: NodeView) -> Iterator[Problem]:
     controller; at once: `ip route add <pod CIDR> via <node address>`.
 
     ## Where it is silent
-    Where no node has routes of its own for pods (the cloud's network routes them), and for overlays, whose
-    next hop is not a node's address.
+    Where the network between the nodes routes pods, so that nodes have no routes for them: clouds (GKE,
+    AWS VPC CNI, Azure), BGP to the routers, nodes in another subnet where routes are direct.
     """
-    for other in node.cluster.nodes.values():
-        if other is node or other.api_object is None or other.windows:
-            continue
-        address = _pod_address(other)
-        answer = node.route_to(address) if address else None
-        if answer is None:
-            continue
-        fault = _fault(node, other, address, answer)
-        if fault is not None:
-            yield _problem(node, other, other.api_object, address, fault)
+    if depends_on_rules(node):
+        yield Undecided(
+            reason=f"{node.name} has routes outside of the main table, and its policy rules are not in the bundle",
+            missing=(Input.ROUTE_RULES.path(node.name),),
+            command=Input.ROUTE_RULES.command(node.name),
+        )
+        return
+    others = [n for n in node.cluster.nodes.values() if n is not node and n.api_object]
+    faults = [f for n in others if not n.windows for f in _faults(node, n)]
+    if faults:
+        yield _problem(node, faults, len(others))
 
 
 @dataclass(frozen=True, slots=True)
 class _Fault:
-    """What is wrong with the way to another node's pods."""
+    """What is wrong with the way to another node's pods, in one IP family."""
 
+    other: NodeView
+    family: Family
+    pod: PodAddress
     told: str
     route: Route | None
     """The route that decides, or None where there is none at all."""
 
+    @property
+    def cidr(self) -> str:
+        """The pod CIDR of the node that holds the pod; empty where none does."""
+        found = self._position
+        return "" if found is None else self._cidrs[found]
 
-def _pod_address(other: NodeView) -> str:
-    """Return the address of a pod that runs on the node, or of its pod CIDR where none is known."""
-    for pod in other.cluster.pods_by_node.get(other.name, ()):
-        if not pod.host_network and not pod.finished and pod.ips and pod.ready:
-            return pod.ips[0]
-    cidrs = other.api_object.pod_cidrs if other.api_object else ()
-    return cidrs[0].partition("/")[0] if cidrs and not other.cluster.pods else ""
+    @property
+    def cidr_source(self) -> ObjectRef | None:
+        """Where that pod CIDR stands."""
+        found, api = self._position, self.other.api_object
+        if found is None or api is None:
+            return None
+        return api.ref.at("spec", *(("podCIDRs", found) if api.spec.pod_cidrs else ("podCIDR",)))
+
+    @property
+    def _cidrs(self) -> tuple[str, ...]:
+        return self.other.api_object.pod_cidrs if self.other.api_object else ()
+
+    @property
+    def _position(self) -> int | None:
+        address = number(self.pod.address) or 0
+        blocks = ((n, c, block(c)) for n, c in enumerate(self._cidrs))
+        own = (n for n, c, b in blocks if b and family_of(c) is self.family and b.holds(address))
+        return next(own, None)
 
 
-def _fault(node: NodeView, other: NodeView, address: str, answer: RouteAnswer) -> _Fault | None:
+def _faults(node: NodeView, other: NodeView) -> Iterator[_Fault]:
+    for family in Family:
+        way = way_to_pods(node, other, family)
+        told = _told(node, other, family, way.answer) if way else ""
+        if way and told:
+            yield _Fault(other, family, way.pod, told, way.answer.route)
+
+
+def _told(node: NodeView, other: NodeView, family: Family, answer: RouteAnswer) -> str:
+    """Return what is wrong with the way to a pod, or an empty string."""
+    route = answer.route
     if answer.kind in _DEAD_ENDS:
-        return _Fault(f"its route is {answer.kind.value}", answer.route)
+        return f"its route is {answer.kind.value}"
     if answer.kind is RouteKind.NONE:
-        return _Fault("it has no route for them", None)
-    if answer.kind is not RouteKind.UNICAST or answer.route is None:
-        return None
-    if _is_default(answer.route):
-        return (
-            _Fault("only the default route is left", answer.route)
-            if _routed(node, other, address)
-            else None
-        )
-    gateways = {route_gateway for route_gateway in _gateways(answer.route) if route_gateway}
-    owner = next((n for n in node.cluster.nodes.values() if gateways & _addresses(n)), None)
-    if owner is not None and owner is not other:
-        return _Fault(f"its route leads to {owner.name}", answer.route)
-    return None
+        return "it has no route for them"
+    if answer.kind is not RouteKind.UNICAST or route is None:
+        return ""
+    if not is_for_pods(node, route):
+        left = "the default route" if is_default(route) else f"the route to {route.destination}"
+        return f"only {left} is left" if is_routed_by_nodes(node, other, family) else ""
+    led = owners(node, route)
+    wrong = led and other not in led
+    return f"its route leads to {listed([n.name for n in led])}" if wrong else ""
 
 
-def _routed(node: NodeView, other: NodeView, address: str) -> bool:
-    """Tell whether pods are routed by the nodes here: this one to a third, or a third one to the other."""
-    cluster = node.cluster
-    thirds = [n for n in cluster.nodes.values() if n is not node and n is not other]
-    return any(
-        _has_own_route(node, _pod_address(third)) or _has_own_route(third, address)
-        for third in thirds
-    ) or _has_own_route(other, _pod_address(node))
-
-
-def _has_own_route(node: NodeView, address: str) -> bool:
-    answer = node.route_to(address) if address else None
-    return (
-        answer is not None
-        and answer.kind is RouteKind.UNICAST
-        and answer.route is not None
-        and not _is_default(answer.route)
+def _problem(node: NodeView, faults: list[_Fault], others: int) -> Problem:
+    first = faults[0]
+    names = list(dict.fromkeys(f.other.name for f in faults))
+    where = f"{first.cidr}, for example {first.pod.address}" if first.cidr else first.pod.address
+    told = " and ".join(dict.fromkeys(f.told for f in faults[:3]))
+    return Problem(
+        message=f"{node.name} has no way to the pods of {listed(names)} ({where}): {told}",
+        evidence=tuple(_evidence(node, faults)),
+        remedy=_remedy(node, faults),
+        affects=_served_there(node, set(names)),
+        partial=len(names) < others,
     )
 
 
-def _is_default(route: Route) -> bool:
-    return route.destination in {"0.0.0.0/0", "::/0"}
+def _evidence(node: NodeView, faults: list[_Fault]) -> Iterator[Evidence]:
+    routes = dict.fromkeys(f.route for f in faults)
+    for route in list(routes)[:3]:
+        if route is None:
+            yield Evidence(SourceRef(Input.ROUTES.path(node.name), 1), "no route here covers them")
+        else:
+            field = route.source.at("dst") if isinstance(route.source, ObjectRef) else route.source
+            yield Evidence(field, f"the route that decides: {route_text(route)}")
+    for fault in faults[:3]:
+        yield Evidence(fault.pod.source, f"a pod on {fault.other.name}")
+        if fault.cidr_source is not None:
+            yield Evidence(fault.cidr_source, "the pod CIDR of that node")
 
 
-def _gateways(route: Route) -> Iterator[str]:
-    yield route.gateway
-    for gateway, _ in route.nexthops:
-        yield gateway
+def _remedy(node: NodeView, faults: list[_Fault]) -> str:
+    lines = []
+    for fault in faults[:3]:
+        ips = fault.other.api_object.internal_ips if fault.other.api_object else ()
+        via = next((ip for ip in ips if (":" in ip) == (":" in fault.pod.address)), "")
+        if fault.cidr and via and _is_routed_directly(node, fault):
+            ip = ["ip", "-6"] if ":" in via else ["ip"]
+            command = shell(*ip, "route", "replace", fault.cidr, "via", via)
+            lines.append(f"On {node.name}, at once: {command}")
+    pods = ["kubectl", "get", "pods", "--all-namespaces", "--field-selector"]
+    lines.append(
+        f"For good: restart the network plugin's agent on {node.name}, which should write the route. To find its pod: "
+        + shell(*pods, f"spec.nodeName={node.name}")
+    )
+    return "\n".join(lines)
 
 
-def _addresses(node: NodeView) -> set[str]:
-    return set(node.api_object.ips) if node.api_object else set()
+def _is_routed_directly(node: NodeView, fault: _Fault) -> bool:
+    """Tell whether the other node has a route straight to this one's pods, so that one back will do."""
+    way = way_to_pods(fault.other, node, fault.family)
+    near = is_neighbour(node, fault.other, fault.family)
+    return (
+        near
+        and way is not None
+        and way.answer.route is not None
+        and is_direct(fault.other, way.answer.route)
+    )
 
 
-def _problem(node: NodeView, other: NodeView, api: Node, address: str, fault: _Fault) -> Problem:
-    cidr = api.pod_cidrs[0] if api.pod_cidrs else f"{address}/32"
-    via = api.internal_ips[0] if api.internal_ips else "<address of the node>"
-    source = fault.route.source if fault.route else SourceRef(Input.ROUTES.path(node.name), 1)
-    shown = api.ref.at("spec", "podCIDR") if api.pod_cidrs else api.ref.at("metadata", "name")
-    return Problem(
-        message=f"{node.name} has no way to the pods of {other.name} ({cidr}, for example {address}): "
-        f"{fault.told}",
-        evidence=(
-            Evidence(source, "the route that decides" if fault.route else "no route covers them"),
-            Evidence(shown, f"pods of {other.name}"),
-        ),
-        remedy=f"On {node.name}, at once: {shell('ip', 'route', 'replace', cidr, 'via', via)}\n"
-        f"For good: restart the network plugin's agent on {node.name}, which should write it.",
+def _served_there(node: NodeView, names: set[str]) -> frozenset[ServiceKey]:
+    """Return the Services that have ready endpoints on the nodes."""
+    backends = node.cluster.backends
+    return frozenset(
+        key
+        for key in node.cluster.services
+        if any(b.node in names and b.ready for b in backends.get(key, ()))
     )
