@@ -10,6 +10,7 @@ from analyzer.model.inputs import Input
 from analyzer.model.ip_set import IPSet
 from analyzer.model.node import (
     BridgePort,
+    Document,
     InterfaceAddress,
     Link,
     Route,
@@ -26,10 +27,10 @@ class Host:
 
     name: str
     rulesets: Mapping[Family, tuple[Ruleset, ...]]
-    """Dumps by family, in the order in which the kernel consults them; a family without dump is missing."""
+    """Dumps by family, one for each backend; a family of which nothing was read is missing."""
 
-    order_known: bool = True
-    """False where legacy and nft tables both exist: which are consulted first depends on which came last."""
+    nft: Document | None = None
+    """`nft -j list ruleset`, or None where it was not read; iptables' own tables in it are not looked at."""
 
     addresses: tuple[InterfaceAddress, ...] = ()
     links: tuple[Link, ...] = ()
@@ -48,7 +49,7 @@ class Host:
     """Inputs of the node that the bundle does not have."""
 
     unexecuted: Mapping[Family, tuple[str, ...]] = field(default_factory=dict)
-    """What else may translate or drop packets here but is not executed: `nftables table ip kube-proxy`."""
+    """What else may translate or drop packets here but is not executed: `nftables table bridge filter`."""
 
     ipvs: bool = False
     """True where IPVS may take what is addressed to the host itself."""

@@ -14,7 +14,7 @@ from analyzer.simulate.address import family_of
 from analyzer.simulate.host import HostListener, PodSite
 
 _IPTABLES_TABLES = frozenset({"raw", "mangle", "nat", "filter", "security"})
-_IPTABLES_FAMILIES = frozenset({"ip", "ip6"})
+_BELOW_IP = frozenset({"bridge", "netdev"})
 _ANYWHERE = {Family.IPV4: "0.0.0.0/0", Family.IPV6: "::/0"}
 
 
@@ -43,28 +43,14 @@ def empty_by_nft(nft: Document | None, family: Family, iptables_version: str) ->
     return Ruleset(nft.ref.path, family, Flavour.NFT, "nft")
 
 
-def order_is_known(dumps: Iterable[Ruleset]) -> bool:
-    """Tell whether at most one dump has nat rules, so that it does not matter which tables came last."""
-    hooks = ("PREROUTING", "INPUT", "OUTPUT", "POSTROUTING")
-    with_rules = [d for d in dumps if any(d.rules("nat", hook) for hook in hooks)]
-    return len(with_rules) <= 1
-
-
-def foreign_tables(nft: Document | None, family: Family | None = None) -> tuple[str, ...]:
-    """Return the nftables tables with hooks and rules that iptables-save does not show.
-
-    `nft`: `nft -j list ruleset`. `family`: only what can see packets of this family.
-    """
+def unexecuted_tables(nft: Document | None) -> tuple[str, ...]:
+    """Return the nftables tables with rules on hooks below IP, which no walk executes (`nft -j list ruleset`)."""
     items = nft.find("nftables") if nft is not None else None
     if not isinstance(items, list):
         return ()
-    hooked = set(_tables(items, "chain", "hook"))
-    filled = set(_tables(items, "rule", "expr"))
-    skipped = {Family.IPV4: "ip6", Family.IPV6: "ip", None: ""}[family]
+    filled = set(_tables(items, "chain", "hook")) & set(_tables(items, "rule", "expr"))
     return tuple(
-        f"nftables table {kind} {name}"
-        for kind, name in sorted(hooked & filled)
-        if kind != skipped and not (kind in _IPTABLES_FAMILIES and name in _IPTABLES_TABLES)
+        f"nftables table {kind} {name}" for kind, name in sorted(filled) if kind in _BELOW_IP
     )
 
 

@@ -11,6 +11,7 @@ from analyzer.simulate.branch import Branch, Cause, Ending, Fate, Leg, Stage, St
 from analyzer.simulate.conntrack import confirm, track
 from analyzer.simulate.machine import Machine
 from analyzer.simulate.nat import bind, is_bound, marked_bound, rewrite
+from analyzer.simulate.nft.program import NftProgram
 from analyzer.simulate.packet import Hook, Packet, State
 from analyzer.simulate.program import CONNTRACK, NAT_DESTINATION, NAT_SOURCE, Program
 from analyzer.simulate.question import Budget
@@ -39,7 +40,7 @@ class Netfilter:
         self._indexed = indexed
         """False reads long chains from top to bottom, which must give the same answers."""
 
-        self._programs: dict[Family, tuple[Program, ...] | None] = {}
+        self._programs: dict[Family, tuple[Program | NftProgram, ...] | None] = {}
         self._stages: dict[tuple[str, str], tuple[Stage, ...]] = {}
 
     def prerouting(self, branch: Branch) -> Sequence[Way]:
@@ -89,12 +90,14 @@ class Netfilter:
             stages.append((_LAST, lambda branch: [confirm(branch, self._machine.name)]))
         return tuple(stage for _, stage in sorted(stages, key=lambda item: item[0]))
 
-    def _rulesets(self, family: Family) -> tuple[Program, ...] | None:
+    def _rulesets(self, family: Family) -> tuple[Program | NftProgram, ...] | None:
+        """Return what executes on packets of a family, or None where iptables' rules were not read."""
         if family not in self._programs:
-            dumps = self._machine.host.rulesets.get(family)
-            self._programs[family] = (
-                None if dumps is None else tuple(Program(d, self._machine) for d in dumps)
-            )
+            host = self._machine.host
+            dumps = host.rulesets.get(family)
+            programs = [Program(d, self._machine) for d in dumps or ()]
+            native = [NftProgram(host.nft, family, self._machine)] if host.nft is not None else []
+            self._programs[family] = None if dumps is None else (*programs, *native)
         return self._programs[family]
 
     def _read(self, branch: Branch) -> Sequence[Way]:
@@ -151,9 +154,9 @@ class Netfilter:
         self, branch: Branch, bases: tuple[BaseChain, ...]
     ) -> list[tuple[Branch, tuple[BaseChain, ...]]]:
         """Return the orders in which chains of one priority may be consulted: those that came last are first."""
-        if self._machine.host.order_known or len(bases) < 2:  # noqa: PLR2004 - legacy and nft
+        if len({base.priority for base in bases}) == len(bases):
             return [(branch, bases)]
-        text = f"which nat tables of {self._machine.name} were created last, legacy or nft"
+        text = f"which nat tables of {self._machine.name} were created last"
         split = self.budget.ask_once(branch, text)
         ways = ((split.yes, bases), (split.no, tuple(reversed(bases))))
         return [(taken, order) for taken, order in ways if taken is not None]

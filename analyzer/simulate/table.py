@@ -72,6 +72,7 @@ class BaseChain:
 
     chain: str
     path: str
+    """The file it was read from."""
 
     @property
     def passes_all(self) -> bool:

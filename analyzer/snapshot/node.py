@@ -35,8 +35,7 @@ from analyzer.simulate.inventory import (
     assumed_routes,
     dumps_in_force,
     empty_by_nft,
-    foreign_tables,
-    order_is_known,
+    unexecuted_tables,
 )
 from analyzer.snapshot.node_facts import NodeFacts
 from analyzer.snapshot.sources import (
@@ -203,7 +202,7 @@ class NodeView(NodeFacts):
         return Host(
             name=self.name,
             rulesets=rulesets,
-            order_known=all(order_is_known(dumps) for dumps in rulesets.values()),
+            nft=self.document(Input.NFT_RULESET),
             addresses=self.addresses,
             links=self.links,
             routes=self.routes or assumed_routes(pods),
@@ -214,7 +213,7 @@ class NodeView(NodeFacts):
             sets=self.ip_sets,
             connections=self.connections,
             absent=absent,
-            unexecuted={family: self._unexecuted(family) for family in Family},
+            unexecuted=dict.fromkeys(Family, self._unexecuted),
             ipvs=self.kube_proxy.mode is ProxyMode.IPVS,
             assumptions=tuple(
                 f"{self.name}: {_HOST_INPUTS[i]}"
@@ -234,14 +233,17 @@ class NodeView(NodeFacts):
         empty = empty_by_nft(self.document(Input.NFT_RULESET), family, version)
         return () if empty is None else (empty,)
 
-    def _unexecuted(self, family: Family) -> tuple[str, ...]:
-        """Return what else decides about packets here, and is not executed."""
-        found = foreign_tables(self.document(Input.NFT_RULESET), family)
+    @property
+    def _unexecuted(self) -> tuple[str, ...]:
+        """What else decides about packets here, and is not executed."""
+        nft = self.document(Input.NFT_RULESET)
         match self.kube_proxy.mode:
-            case ProxyMode.REPLACED | ProxyMode.NFTABLES if not found:
+            case ProxyMode.REPLACED:
                 return (self.rules_unread,)
+            case ProxyMode.NFTABLES if nft is None:
+                return (f"kube-proxy's nftables rules (no {Input.NFT_RULESET.value.name})",)
             case _:
-                return found
+                return unexecuted_tables(nft)
 
     @property
     def losses(self) -> tuple[Loss, ...]:
