@@ -47,6 +47,26 @@ def first_outside(ranges: Iterable[PodRange], cidrs: Iterable[str]) -> PodRange 
     return None
 
 
+def all_outside(ranges: Sequence[PodRange], cidrs: Iterable[str]) -> PodRange | None:
+    """Return the first range of an IP family of which no range is in the CIDRs, or None.
+
+    Where some pods are inside, a second pool of addresses is more likely than a mistake.
+    """
+    networks = [n for n in map(network_of, cidrs) if n is not None]
+    outside: dict[int, PodRange] = {}
+    inside: set[int] = set()
+    for item in ranges:
+        inner = network_of(item.cidr)
+        same = [n for n in networks if inner is not None and n.version == inner.version]
+        if inner is None or not same:
+            continue
+        if any(inner.network_address in n for n in same):
+            inside.add(inner.version)
+        else:
+            outside.setdefault(inner.version, item)
+    return next((item for version, item in outside.items() if version not in inside), None)
+
+
 def first_node_inside(nodes: Iterable[Node], cidrs: Iterable[str]) -> PodRange | None:
     """Return the first address of a node that is in one of the CIDRs, where pods have ranges of their own.
 

@@ -75,6 +75,7 @@ def test_changes_of_the_service_and_of_what_is_published() -> None:
     assert last_change(new, []) == NOON
     assert last_change(old, [], [endpoint_slice(annotations=TRIGGER)]) == NOON
     assert last_change(old, [], [], endpoints_object(annotations=TRIGGER)) == NOON
+    assert last_change(None, [], [endpoint_slice(annotations=TRIGGER)]) == NOON
 
 
 def test_no_time_anywhere() -> None:

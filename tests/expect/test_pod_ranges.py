@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from analyzer.expect.pod_ranges import first_outside, ranges_of_pods
+from analyzer.expect.pod_ranges import all_outside, first_outside, ranges_of_pods
 from analyzer.model.kubernetes import Node, Pod
 
 
@@ -48,4 +48,21 @@ def test_the_first_range_that_no_cidr_holds(
     node: Node | None, pods: list[Pod], cidrs: tuple[str, ...], outside: str | None
 ) -> None:
     found = first_outside(ranges_of_pods(node, pods), cidrs)
+    assert (found.cidr if found else None) == outside
+
+
+@pytest.mark.parametrize(
+    ("pods", "outside"),
+    [
+        pytest.param([_pod("10.8.1.5"), _pod("10.9.1.5")], None, id="a second pool"),
+        pytest.param([_pod("10.9.1.5"), _pod("10.9.1.6")], "10.9.1.5", id="all outside"),
+        pytest.param([_pod("10.8.1.5"), _pod("fd00:9::5")], "fd00:9::5", id="all of one family"),
+        pytest.param([_pod("fd00:9::5")], "fd00:9::5", id="one"),
+        pytest.param([], None, id="none"),
+    ],
+)
+def test_a_range_is_wrong_where_it_holds_no_pod_of_the_family(
+    pods: list[Pod], outside: str | None
+) -> None:
+    found = all_outside(ranges_of_pods(None, pods), ("10.8.0.0/16", "fd00:8::/56"))
     assert (found.cidr if found else None) == outside

@@ -6,7 +6,12 @@ from collections.abc import Iterator
 
 from analyzer.commands import restart_kube_proxy
 from analyzer.comparison import Pair
-from analyzer.expect.pod_ranges import first_node_inside, first_outside, ranges_of_pods
+from analyzer.expect.pod_ranges import (
+    all_outside,
+    first_node_inside,
+    first_outside,
+    ranges_of_pods,
+)
 from analyzer.findings import Evidence, Part, Problem, Severity, Station, check, gathered
 from analyzer.model.forwarding import Endpoint, Entry, FrontendKind, Masquerade, ServiceKey
 from analyzer.model.inputs import Input
@@ -194,7 +199,7 @@ def _too_narrow(node: NodeView) -> Problem | None:
     for other in node.cluster.nodes.values():
         pods = node.cluster.pods_by_node.get(other.name, ())
         ranges = ranges_of_pods(other.api_object, pods)
-        outside = first_outside(ranges, node.kube_proxy.options.cluster_cidrs)
+        outside = all_outside(ranges, node.kube_proxy.options.cluster_cidrs)
         if outside is not None:
             return _wrong_cidr(
                 node,

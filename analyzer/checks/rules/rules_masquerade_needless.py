@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from analyzer.commands import restart_kube_proxy
-from analyzer.expect.pod_ranges import first_outside, ranges_of_pods
+from analyzer.expect.pod_ranges import all_outside, ranges_of_pods
 from analyzer.findings import Evidence, Problem, Severity, Station, check
 from analyzer.model.inputs import Input
 from analyzer.model.kube_proxy import ProxyMode
@@ -69,7 +69,7 @@ def _wrong_range(node: NodeView, ruleset: Ruleset) -> Iterator[Problem]:
     pods = ranges_of_pods(node.api_object, node.cluster.pods_by_node.get(node.name, ()))
     for rule in _telling_pods_apart(ruleset):
         written = rule.value("-s") or ""
-        outside = first_outside(pods, (written,))
+        outside = all_outside(pods, (written,))
         if outside is not None and written not in node.kube_proxy.options.cluster_cidrs:
             yield Problem(
                 message=f"rules on {node.name} take {written} for the range of pods, which does not hold "
