@@ -67,9 +67,9 @@ class Case:
         )
 
 
-def cases() -> list[Case]:
+def cases(name: str = "kernel_cases.txt") -> list[Case]:
     found: list[Case] = []
-    for line in (DATA / "kernel_cases.txt").read_text().splitlines():
+    for line in (DATA / name).read_text().splitlines():
         word, _, rest = line.partition(" ")
         if line.startswith("#") or not line:
             continue

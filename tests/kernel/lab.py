@@ -13,7 +13,9 @@ import time
 from dataclasses import dataclass
 from enum import Enum
 
+from analyzer.model.node import Document
 from analyzer.model.ruleset import Family
+from analyzer.parse.document import decode_document
 from analyzer.parse.ip_tool import parse_addresses, parse_links, parse_route_rules, parse_routes
 from analyzer.parse.ipset_save import parse_ipset_save
 from analyzer.parse.iptables_save import parse_iptables_save
@@ -84,6 +86,7 @@ class KernelLab:
         self._sides = {side: Namespace(side) for side in SIDES}
         self._cookie = 1000
         self._port = 20000
+        self._native = False
         self._build()
         self._taps = {side: self._tap(side) for side in SIDES}
         self._local = [
@@ -178,6 +181,18 @@ class KernelLab:
             self._host.run("ipset", "-exist", "restore", text=sets)
         self._host.run(f"{version}tables-{flavour}-restore", text=rules)
 
+    def load_nft(self, rules: str) -> None:
+        """Load tables of nft beside those of iptables."""
+        self._host.run("nft", "-f", "-", text=rules)
+        self._native = True
+
+    def drop_nft(self) -> None:
+        """Take the table `t` of a test away again."""
+        listed = self._host.run("nft", "list", "tables").splitlines()
+        for table in (line for line in listed if line.endswith(" t")):
+            self._host.run("nft", "delete", *table.split())
+        self._native = False
+
     def ip(self, words: str) -> None:
         self._host.ip(words)
 
@@ -193,6 +208,7 @@ class KernelLab:
         return Host(
             "host",
             {family: parse_iptables_save("iptables-save.txt", saved, family)},
+            nft=self._nft(),
             addresses=parse_addresses("ip-addr.json", self._host.run("ip", "-j", "addr")).value,
             links=parse_links("ip-link.json", self._host.run("ip", "-j", "-d", "link")).value,
             routes=(
@@ -203,6 +219,12 @@ class KernelLab:
             sysctls=parse_sysctls("sysctl.txt", settings).value,
             sets=parse_ipset_save("ipset-save.txt", self._host.run("ipset", "save")).value,
         )
+
+    def _nft(self) -> Document | None:
+        if not self._native:
+            return None
+        listed = self._host.run("nft", "-j", "list", "ruleset").encode()
+        return decode_document("nft-ruleset.json", listed).value
 
     # --- packets ---
 
