@@ -370,7 +370,7 @@ def big(tmp_path_factory: pytest.TempPathFactory) -> Path:
     files = files_of("kube-proxy-stopped")
     rules = b"*filter\n:INPUT ACCEPT [0:0]\n" + b"".join(
         b"-A INPUT -s 192.0.2.%d/32 -m comment --comment n%d -j ACCEPT\n" % (n % 256, n)
-        for n in range(60_000)
+        for n in range(30_000)
     )
     files["nodes/node-a/iptables-save.txt"] += rules + b"COMMIT\n"
     return laid_out(tmp_path_factory.mktemp("big"), files)
