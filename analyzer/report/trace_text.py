@@ -14,8 +14,8 @@ from analyzer.simulate.branch import Leg, Step
 from analyzer.simulate.names import Resolution
 from analyzer.simulate.outcome import Answer, Backend, Outcome, Verdict
 
-_LARGEST_DENOMINATOR = 1000
-_ROUNDING = Fraction(1, 1_000_000)
+_LARGEST_DENOMINATOR = 100
+_ROUNDING = Fraction(1, 100_000)
 """The kernel keeps 1/3 as 715827883/2147483648, and kube-proxy 1.16 and earlier as 0.33333."""
 
 _LEGS = {
@@ -41,8 +41,8 @@ def share_text(probability: Fraction) -> str:
     if probability == 1:
         return "always"
     simple = probability.limit_denominator(_LARGEST_DENOMINATOR)
-    close = abs(simple - probability) <= max(_ROUNDING, probability / 20_000)
-    return f"{simple} ({percent})" if close and simple else percent
+    meant = simple > 0 and abs(simple - probability) <= _ROUNDING
+    return f"{simple} ({percent})" if meant else percent
 
 
 def _lines(answer: Answer, quotes: Mapping[Ref, Quote], terminal: Terminal) -> Iterator[str]:

@@ -133,6 +133,8 @@ class RuleCompiler:
             ended = self._statement(draft, statement)
             if ended is not None:
                 return [ended]
+        if any("xt" in statement for statement in listed):
+            return [_unmodelled(draft, "an extension of iptables")]
         return [_Fixed((draft.rule(Effect(Kind.CONTINUE, "")),))]
 
     def _statement(self, draft: _Draft, statement: dict[str, Any]) -> Slot | None:
