@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from ipaddress import IPv4Network, IPv6Network
-from itertools import combinations
 
+from analyzer.expect.claims import address_claims
 from analyzer.findings import Evidence, Problem, Severity, Station, check
-from analyzer.model.address import network_of
+from analyzer.model.address import family_of
+from analyzer.model.forwarding import FrontendKind, ServiceKey
 from analyzer.model.inputs import Input
-from analyzer.model.kubernetes import Node
+from analyzer.model.ruleset import Family
 from analyzer.model.source import ObjectRef
-from analyzer.snapshot import ClusterView
-
-
-@dataclass(frozen=True, slots=True)
-class _Range:
-    """A range of addresses and whose it is."""
-
-    owner: str
-    network: IPv4Network | IPv6Network
-    source: ObjectRef
+from analyzer.phrases import counted, listed
+from analyzer.simulate.address import Block, block, number
+from analyzer.snapshot import ClusterView, NodeView
 
 
 @check(
@@ -42,67 +36,142 @@ def cidr_overlap(cluster: ClusterView) -> Iterator[Problem]:
     it register again after its range is free.
 
     ## Where it is silent
-    For network plugins that do not use the nodes' podCIDR: only ranges that Node objects name are compared,
-    and cluster IPs that Services have.
+    For network plugins that do not use the nodes' podCIDR: it counts only where pods of the node are in it, or
+    where no pods are known. What is compared with it are cluster IPs that Services have and addresses of nodes.
     """
-    nodes = [n.api_object for n in cluster.nodes.values() if n.api_object]
-    pods = [r for node in nodes for r in _pod_ranges(node)]
-    ordered = sorted(pods, key=lambda r: (r.network.version, int(r.network.network_address)))
-    for one, other in combinations(_crowded(ordered), 2):
-        if _overlap(one, other) and one.owner != other.owner:
-            yield _problem(one, other, "the pods of two nodes share addresses")
-    for taken in (*_cluster_ips(cluster), *_node_addresses(nodes)):
-        hit = next((r for r in pods if _overlap(r, taken)), None)
-        if hit is not None:
-            yield _problem(hit, taken, f"{taken.owner} lies in a pod range")
-            return
+    ranges = [r for node in cluster.nodes.values() for r in _pod_ranges(node)]
+    for group in _overlapping(ranges):
+        yield _shared(group)
+    index = _Index(ranges)
+    services = [(ip, index.holder(ip.address)) for ip in _cluster_ips(cluster)]
+    yield from _taken([(ip, r) for ip, r in services if r], "cluster IP")
+    nodes = [(ip, index.holder(ip.address)) for ip in _node_ips(cluster)]
+    yield from _taken([(ip, r) for ip, r in nodes if r], "node address")
 
 
-def _pod_ranges(node: Node) -> Iterator[_Range]:
-    plural = bool(node.spec.pod_cidrs)
-    for position, cidr in enumerate(node.pod_cidrs):
-        network = network_of(cidr)
-        field = ("spec", "podCIDRs", position) if plural else ("spec", "podCIDR")
-        if network is not None:
-            yield _Range(f"node {node.name}", network, node.ref.at(*field))
+@dataclass(frozen=True, slots=True)
+class _Range:
+    """The pod range of a node in one IP family."""
+
+    node: str
+    cidr: str
+    family: Family
+    block: Block
+    source: ObjectRef
+
+    @property
+    def last(self) -> int:
+        """The highest address."""
+        width = 32 if self.family is Family.IPV4 else 128
+        return self.block.value | (~self.block.mask & ((1 << width) - 1))
 
 
-def _crowded(ordered: list[_Range]) -> list[_Range]:
-    """Return the ranges that overlap the one before or after them: few, where all is well none."""
-    near: dict[int, _Range] = {}
-    for position in range(1, len(ordered)):
-        if _overlap(ordered[position - 1], ordered[position]):
-            near[position - 1] = ordered[position - 1]
-            near[position] = ordered[position]
-    return list(near.values())
+@dataclass(frozen=True, slots=True)
+class _Address:
+    """An address that must be in no pod range, and whose it is."""
+
+    address: str
+    owner: str
+    source: ObjectRef
+    service: ServiceKey | None = None
 
 
-def _cluster_ips(cluster: ClusterView) -> Iterator[_Range]:
-    for service in cluster.services.values():
-        for ip in service.cluster_ips:
-            network = network_of(ip)
-            if network is not None:
-                source = service.ref.at("spec", "clusterIP")
-                yield _Range(f"cluster IP {ip} of {service.full_name}", network, source)
+def _pod_ranges(node: NodeView) -> Iterator[_Range]:
+    """Yield the node's pod ranges that its pods are in."""
+    api = node.api_object
+    for position, cidr in enumerate(api.pod_cidrs if api else ()):
+        covered, family = block(cidr), family_of(cidr.partition("/")[0])
+        if api is None or covered is None or family is None or not _is_used(node, covered, family):
+            continue
+        field = ("podCIDRs", position) if api.spec.pod_cidrs else ("podCIDR",)
+        yield _Range(node.name, cidr, family, covered, api.ref.at("spec", *field))
 
 
-def _node_addresses(nodes: list[Node]) -> Iterator[_Range]:
-    for node in nodes:
-        for ip in node.internal_ips:
-            network = network_of(ip)
-            if network is not None:
-                source = node.ref.at("status", "addresses")
-                yield _Range(f"address {ip} of node {node.name}", network, source)
+def _is_used(node: NodeView, covered: Block, family: Family) -> bool:
+    own = [
+        number(ip)
+        for pod in node.cluster.pods_by_node.get(node.name, ())
+        if not (pod.host_network or pod.finished)
+        for ip in pod.ips
+        if family_of(ip) is family
+    ]
+    return not own or any(ip is not None and covered.holds(ip) for ip in own)
 
 
-def _overlap(one: _Range, other: _Range) -> bool:
-    return one.network.version == other.network.version and one.network.overlaps(other.network)
+def _overlapping(ranges: Iterable[_Range]) -> Iterator[list[_Range]]:
+    """Yield the groups of ranges of several nodes that share addresses."""
+    group: list[_Range] = []
+    for item in sorted(ranges, key=lambda r: (r.family.value, r.block.value, r.node)):
+        same = group and item.family is group[0].family
+        if not same or item.block.value > max(r.last for r in group):
+            yield from _of_several(group)
+            group = []
+        group.append(item)
+    yield from _of_several(group)
 
 
-def _problem(one: _Range, other: _Range, told: str) -> Problem:
+def _of_several(group: list[_Range]) -> Iterator[list[_Range]]:
+    if len({r.node for r in group}) > 1:
+        yield group
+
+
+def _shared(group: list[_Range]) -> Problem:
+    told = listed([f"{r.cidr} of {r.node}" for r in group], 4)
     return Problem(
-        message=f"{told}: {one.network} ({one.owner}) and {other.network} ({other.owner})",
-        evidence=(Evidence(one.source, one.owner), Evidence(other.source, other.owner)),
-        remedy="Choose ranges for pods, Services and nodes that do not overlap; see the controller manager's "
-        "--cluster-cidr and the API server's --service-cluster-ip-range.",
+        message=f"the pods of {counted(len({r.node for r in group}), 'node')} share addresses: {told}",
+        evidence=tuple(Evidence(r.source, f"pod range of {r.node}") for r in group[:4]),
+        remedy="Give each node a pod range of its own: drain one of them, delete its Node object and let kubelet "
+        "register it again, so that the controller manager assigns a free range.",
+    )
+
+
+class _Index:
+    """Pod ranges by prefix, to find the one that holds an address."""
+
+    def __init__(self, ranges: Iterable[_Range]) -> None:
+        self._by_mask: dict[tuple[Family, int], dict[int, _Range]] = defaultdict(dict)
+        for item in ranges:
+            self._by_mask[item.family, item.block.mask].setdefault(item.block.value, item)
+
+    def holder(self, address: str) -> _Range | None:
+        """Return a range that holds an address, or None."""
+        value, family = number(address), family_of(address)
+        found = (
+            by_value.get(value & mask)
+            for (of, mask), by_value in self._by_mask.items()
+            if value is not None and of is family
+        )
+        return next(filter(None, found), None)
+
+
+def _cluster_ips(cluster: ClusterView) -> Iterator[_Address]:
+    for service in cluster.services.values():
+        for claim in address_claims(service):
+            if claim.kind is FrontendKind.CLUSTER_IP:
+                yield _Address(claim.address, service.full_name, claim.source, service.key)
+
+
+def _node_ips(cluster: ClusterView) -> Iterator[_Address]:
+    for node in cluster.nodes.values():
+        api = node.api_object
+        for position, item in enumerate((api.status.addresses if api else None) or ()):
+            if api is not None and item.type == "InternalIP":
+                source = api.ref.at("status", "addresses", position, "address")
+                yield _Address(item.address, node.name, source)
+
+
+def _taken(hits: list[tuple[_Address, _Range]], what: str) -> Iterator[Problem]:
+    if not hits:
+        return
+    told = listed([f"{a.address} of {a.owner} in {r.cidr} of {r.node}" for a, r in hits])
+    first, range_ = hits[0]
+    yield Problem(
+        message=f"{counted(len(hits), what)} in the pod range of a node: {told}",
+        evidence=(
+            *(Evidence(a.source, f"{what} of {a.owner}") for a, _ in hits[:3]),
+            Evidence(range_.source, f"pod range of {range_.node}"),
+        ),
+        remedy=f"A pod may get {first.address} as well. Choose ranges for pods, Services and nodes that do not "
+        "overlap; see the controller manager's --cluster-cidr and the API server's --service-cluster-ip-range.",
+        affects=frozenset(a.service for a, _ in hits if a.service is not None),
     )

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from analyzer.findings import Evidence, Problem, Severity, Station, check
+from analyzer.commands import shell
+from analyzer.findings import Evidence, Outcome, Problem, Severity, Station, Undecided, check
 from analyzer.model.inputs import Input
 from analyzer.snapshot import NodeView
 
@@ -17,7 +18,7 @@ from analyzer.snapshot import NodeView
         "https://kubernetes.io/docs/setup/production-environment/container-runtimes/#prerequisite-ipv4-forwarding-optional",
     ),
 )
-def ip_forward_disabled(node: NodeView) -> Iterator[Problem]:
+def ip_forward_disabled(node: NodeView) -> Iterator[Outcome]:
     """
     The node does not forward packets: net.ipv4.ip_forward is 0.
 
@@ -27,9 +28,15 @@ def ip_forward_disabled(node: NodeView) -> Iterator[Problem]:
     ## How to put it right
     `sysctl -w net.ipv4.ip_forward=1`, and a file in /etc/sysctl.d so that it stays.
     """
-    for name in ("net.ipv4.ip_forward", *_v6(node)):
+    for name in _settings(node):
         found = node.sysctls.get(name)
-        if found is not None and found.value == "0":
+        if found is None:
+            yield Undecided(
+                reason=f"{Input.SYSCTLS.path(node.name)} does not say what {name} is",
+                missing=(Input.SYSCTLS.path(node.name),),
+                command=shell("sysctl", name),
+            )
+        elif found.value == "0":
             yield Problem(
                 message=f"{node.name} does not forward packets: {name} is 0",
                 evidence=(Evidence(found.source, "forwarding is off"),),
@@ -38,7 +45,10 @@ def ip_forward_disabled(node: NodeView) -> Iterator[Problem]:
             )
 
 
-def _v6(node: NodeView) -> tuple[str, ...]:
-    """Return the setting for IPv6 where Services or pods use it."""
-    used = any(":" in ip for s in node.cluster.services.values() for ip in s.cluster_ips)
-    return ("net.ipv6.conf.all.forwarding",) if used else ()
+def _settings(node: NodeView) -> Iterator[str]:
+    """Yield the settings of the IP families that Services use; that of IPv4 where no cluster IP is known."""
+    ips = [ip for s in node.cluster.services.values() for ip in s.cluster_ips]
+    if not ips or any(":" not in ip for ip in ips):
+        yield "net.ipv4.ip_forward"
+    if any(":" in ip for ip in ips):
+        yield "net.ipv6.conf.all.forwarding"

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from analyzer.commands import shell
 from analyzer.findings import Evidence, Problem, Severity, Station, check
 from analyzer.model.inputs import Input
 from analyzer.model.kube_proxy import Minor
-from analyzer.model.kubernetes import Service
-from analyzer.snapshot import ServiceView
+from analyzer.phrases import listed
+from analyzer.snapshot import NodeView, ServiceView
 
 
 @check(
@@ -33,34 +34,50 @@ def local_policy_no_endpoint(view: ServiceView) -> Iterator[Problem]:
     ## How to put it right
     Send clients only to nodes with an endpoint (a load balancer that honours the health check node port
     does), run a pod on every node (DaemonSet), or set the policy to Cluster.
+
+    ## Where it is silent
+    For nodes without kube-proxy (Windows, virtual ones). For a load balancer, which is told by the health check
+    node port where endpoints are, and for the pods of a DaemonSet, which run where they are meant to, it is
+    only advice.
     """
-    service = view.service
-    if not view.proxied or not any(b.ready for b in view.backends):
+    ready = [b for b in view.backends if b.ready]
+    if not view.proxied or not ready:
         return
-    served = {b.node for b in view.backends if b.ready or (b.serving and b.terminating)}
-    if "" in served:
-        return  # an endpoint without nodeName is local nowhere: hand-made, see its own Service
-    without = [n.name for n in view.cluster.nodes.values() if n.api_object and n.name not in served]
-    for scope, field, ways in _policies(view):
-        if without:
-            yield _problem(service, scope, field, ways, sorted(served), without)
+    served = {b.node for b in view.backends if b.ready or (b.serving and b.terminating)} - {""}
+    without = [n.name for n in view.cluster.nodes.values() if _counts(n) and n.name not in served]
+    if without:
+        for policy in _policies(view):
+            yield _problem(view, policy, sorted(served), without)
 
 
-def _policies(view: ServiceView) -> Iterator[tuple[str, str, str]]:
-    """Yield (clients, field, addresses) of each Local policy that takes effect."""
-    service = view.service
-    spec = service.spec
-    external = [
-        told
-        for told, there in (
-            ("node port", any(p.node_port for p in service.ports)),
-            ("load-balancer IP", bool(service.ingress_ips)),
-            ("external IP", bool(spec.external_ips)),
-        )
-        if there
-    ]
-    if spec.external_traffic_policy == "Local" and external:
-        yield "from outside", "externalTrafficPolicy", " and ".join(external)
+@dataclass(frozen=True, slots=True)
+class _Policy:
+    """A Local policy that takes effect."""
+
+    field: str
+    clients: str
+    ways: tuple[str, ...]
+    """By which addresses they come."""
+
+
+def _counts(node: NodeView) -> bool:
+    if node.api_object is None or node.windows:
+        return False
+    labels = node.api_object.labels
+    virtual = labels.get("type") == "virtual-kubelet"
+    return not virtual and labels.get("eks.amazonaws.com/compute-type") != "fargate"
+
+
+def _policies(view: ServiceView) -> Iterator[_Policy]:
+    service, spec = view.service, view.service.spec
+    external = {
+        "node port": any(p.node_port for p in service.ports),
+        "load-balancer IP": bool(service.ingress_ips),
+        "external IP": bool(spec.external_ips),
+    }
+    ways = tuple(way for way, there in external.items() if there)
+    if spec.external_traffic_policy == "Local" and ways:
+        yield _Policy("externalTrafficPolicy", "from outside", ways)
     version = Minor.parse(view.cluster.kubernetes)
     known = version is None or version >= Minor(1, 21)
     honoured = any(
@@ -68,30 +85,47 @@ def _policies(view: ServiceView) -> Iterator[tuple[str, str, str]]:
         for n in view.cluster.nodes.values()
     )
     if spec.internal_traffic_policy == "Local" and known and honoured:
-        yield "from pods there", "internalTrafficPolicy", "cluster IP"
+        yield _Policy("internalTrafficPolicy", "from pods there", ("cluster IP",))
 
 
-def _problem(  # noqa: PLR0913, PLR0917 - the parts of one sentence
-    service: Service, scope: str, field: str, ways: str, served: list[str], without: list[str]
-) -> Problem:
-    named = ", ".join(without[:5]) + (f" and {len(without) - 5} more" if len(without) > 5 else "")  # noqa: PLR2004
-    balanced = field == "externalTrafficPolicy" and service.ingress_ips
+def _problem(view: ServiceView, policy: _Policy, served: list[str], without: list[str]) -> Problem:
+    service = view.service
+    drop = "drops" if len(without) == 1 else "drop"
+    have = "has one" if len(served) == 1 else "have one"
+    only = f"only {listed(served, 5)} {have}" if served else "none names the node that it is on"
+    endpoints = {b.node: Evidence(b.source, _where(b.node)) for b in view.backends if b.ready}
     return Problem(
-        message=f"{service.full_name} has {field} Local: {named} drop{'s' if len(without) == 1 else ''} what comes "
-        f"{scope} to its {ways}, having no endpoint of it (only {', '.join(served[:5])} "
-        f"{'has' if len(served) == 1 else 'have'})",
-        evidence=(Evidence(service.ref.at("spec", field), "the policy"),),
-        remedy="Use the address of a node with an endpoint, or accept other nodes' traffic: "
-        + shell(
-            "kubectl",
-            "-n",
-            service.namespace,
-            "patch",
-            "service",
-            service.name,
-            "-p",
-            f'{{"spec":{{"{field}":"Cluster"}}}}',
-        )
-        + ("\nThe client's address is then masqueraded." if field.startswith("external") else ""),
-        severity=Severity.INFO if balanced else None,
+        message=f"{service.full_name} has {policy.field} Local: {listed(without, 5)} {drop} what comes "
+        f"{policy.clients} to its {' and '.join(policy.ways)}, having no endpoint of it ({only})",
+        evidence=(
+            Evidence(service.ref.at("spec", policy.field), "the policy"),
+            *list(endpoints.values())[:3],
+        ),
+        remedy=_remedy(view, policy, served),
+        severity=Severity.INFO if served and _is_meant(view, policy) else None,
     )
+
+
+def _where(node: str) -> str:
+    return f"an endpoint on {node}" if node else "an endpoint of which no node is named"
+
+
+def _is_meant(view: ServiceView, policy: _Policy) -> bool:
+    balanced = policy.field == "externalTrafficPolicy" and view.service.spec.type == "LoadBalancer"
+    return balanced or any(w.kind == "DaemonSet" for w in view.workloads)
+
+
+def _remedy(view: ServiceView, policy: _Policy, served: list[str]) -> str:
+    service = view.service
+    value = f'{{"spec":{{"{policy.field}":"Cluster"}}}}'
+    command = shell(
+        "kubectl", "-n", service.namespace, "patch", "service", service.name, "-p", value
+    )
+    if not served:
+        first = "Give its endpoints their nodeName, or let any node serve them: "
+    elif policy.field == "externalTrafficPolicy":
+        first = "Use the address of a node with an endpoint, or let any node pass traffic on: "
+    else:
+        first = "Run a pod of it on every node that uses it, or let any node's pods reach all endpoints: "
+    masked = policy.field == "externalTrafficPolicy"
+    return first + command + ("\nThe client's address is then masqueraded." if masked else "")

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
+from dataclasses import dataclass
 
-from analyzer.findings import Evidence, Problem, Severity, Station, check
+from analyzer.findings import Evidence, Outcome, Problem, Severity, Station, Undecided, check
+from analyzer.model.address import canonical_ip, family_of
 from analyzer.model.inputs import Input
+from analyzer.model.source import ObjectRef
+from analyzer.phrases import listed
 from analyzer.snapshot import ClusterView, NodeView
 
 
@@ -19,7 +23,7 @@ from analyzer.snapshot import ClusterView, NodeView
         "https://github.com/kubernetes/kubernetes/issues/44702",
     ),
 )
-def node_address_wrong(cluster: ClusterView) -> Iterator[Problem]:
+def node_address_wrong(cluster: ClusterView) -> Iterator[Outcome]:
     """
     A node's InternalIP is not its own: several nodes share it, or no interface has it.
 
@@ -29,38 +33,102 @@ def node_address_wrong(cluster: ClusterView) -> Iterator[Problem]:
 
     ## How to put it right
     Start kubelet with `--node-ip` set to the address that the other nodes reach.
+
+    ## Where it is silent
+    For Node objects whose machine is gone (Ready is Unknown) and has left its address to another, for virtual
+    nodes, and for ExternalIPs, which clouds translate.
     """
-    holders: dict[str, list[NodeView]] = defaultdict(list)
+    holders: dict[str, list[_Holder]] = defaultdict(list)
     for node in cluster.nodes.values():
-        for ip in node.api_object.internal_ips if node.api_object else ():
-            holders[ip].append(node)
-    for ip, nodes in sorted(holders.items()):
-        if len(nodes) > 1:
-            yield Problem(
-                message=f"{', '.join(n.name for n in nodes)} all have InternalIP {ip}",
-                evidence=tuple(
-                    Evidence(n.api_object.ref.at("status", "addresses"), f"addresses of {n.name}")
-                    for n in nodes[:5]
-                    if n.api_object
-                ),
-                remedy="Give each kubelet its own --node-ip and restart it.",
-            )
-        else:
-            yield from _foreign(nodes[0], ip)
+        for holder in _internal_ips(node):
+            holders[holder.address].append(holder)
+    shared: dict[tuple[str, ...], list[_Holder]] = defaultdict(list)
+    for found in holders.values():
+        alive = [h for h in found if not _is_gone(h.node)]
+        if len(alive) > 1:
+            shared[tuple(h.node.name for h in alive)] += alive
+        for holder in found if len(found) == 1 else ():
+            yield from _foreign(holder)
+    for names, found in shared.items():
+        yield _shared(names, found)
+    unread = [n for n in cluster.nodes.values() if n.api_object and not _is_read(n)]
+    if unread:
+        yield Undecided(
+            reason=f"the interfaces of {listed([n.name for n in unread])} are not in the bundle",
+            missing=tuple(Input.ADDRESSES.path(n.name) for n in unread),
+            command=Input.ADDRESSES.command(unread[0].name),
+        )
 
 
-def _foreign(node: NodeView, ip: str) -> Iterator[Problem]:
-    if not node.has(Input.ADDRESSES) or node.api_object is None or not node.addresses:
+@dataclass(frozen=True, slots=True)
+class _Holder:
+    """A node with one of its InternalIPs."""
+
+    node: NodeView
+    address: str
+    """In its canonical spelling."""
+
+    source: ObjectRef
+
+
+def _internal_ips(node: NodeView) -> Iterator[_Holder]:
+    api = node.api_object
+    if api is None or api.labels.get("type") == "virtual-kubelet":
         return
-    if any(a.address == ip for a in node.addresses):
+    for position, item in enumerate(api.status.addresses or ()):
+        address = canonical_ip(item.address)
+        if item.type == "InternalIP" and family_of(address) is not None:
+            source = api.ref.at("status", "addresses", position, "address")
+            yield _Holder(node, address, source)
+
+
+def _is_gone(node: NodeView) -> bool:
+    condition = node.api_object.condition("Ready") if node.api_object else None
+    return condition is not None and condition.status == "Unknown"
+
+
+def _is_read(node: NodeView) -> bool:
+    return node.windows or (node.has(Input.ADDRESSES) and bool(node.addresses))
+
+
+def _shared(names: tuple[str, ...], holders: list[_Holder]) -> Problem:
+    addresses = dict.fromkeys(h.address for h in holders)
+    return Problem(
+        message=f"{listed(names, 5)} all have InternalIP {' and '.join(addresses)}",
+        evidence=tuple(Evidence(h.source, f"InternalIP of {h.node.name}") for h in holders[:5]),
+        remedy="Give each kubelet its own --node-ip, an address that the other nodes reach, and restart it.",
+    )
+
+
+def _foreign(holder: _Holder) -> Iterator[Problem]:
+    node = holder.node
+    if node.windows or not _is_read(node):
         return
+    own = {canonical_ip(a.address): a.interface for a in node.addresses}
+    if holder.address in own:
+        return
+    candidates = [
+        f"{address} ({interface})"
+        for address, interface in own.items()
+        if family_of(address) is family_of(holder.address)
+        and interface not in {"lo", "kube-ipvs0", "nodelocaldns", *node.pod_bridges}
+    ]
     yield Problem(
-        message=f"no interface of {node.name} has its InternalIP {ip}",
+        message=f"no interface of {node.name} has its InternalIP {holder.address}",
         evidence=(
-            Evidence(node.api_object.ref.at("status", "addresses"), "InternalIP of the node"),
-            Evidence(node.addresses[0].source, "its interfaces begin here"),
+            Evidence(holder.source, f"InternalIP of {node.name}"),
+            *_evidence(node, holder.address),
         ),
-        remedy=f"Start kubelet on {node.name} with --node-ip set to an address of one of its interfaces.",
+        remedy=f"Start kubelet on {node.name} with --node-ip set to an address of one of its interfaces"
+        + (f": {listed(candidates, 4)}" if candidates else "."),
         node=node.name,
         severity=Severity.WARNING,
     )
+
+
+def _evidence(node: NodeView, missing: str) -> Iterator[Evidence]:
+    """Yield the addresses that the node has instead."""
+    same = [a for a in node.addresses if family_of(a.address) is family_of(missing)]
+    for item in [a for a in same or node.addresses if a.interface != "lo"][:2]:
+        source = item.source.at("local") if isinstance(item.source, ObjectRef) else item.source
+        yield Evidence(source, f"address of {item.interface}")

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from ipaddress import IPv4Address
 
 from analyzer.findings import Evidence, Problem, Severity, Station, check
+from analyzer.model.address import networks_of
 from analyzer.model.inputs import Input
 from analyzer.model.kube_proxy import KubeProxy, ProxyMode
-from analyzer.model.source import Ref
+from analyzer.model.ruleset import Family
+from analyzer.model.source import ObjectRef, Ref
+from analyzer.phrases import listed
 from analyzer.snapshot import ClusterView, NodeView
+
+_LOOPBACK = IPv4Address("127.0.0.1")
 
 
 @check(
@@ -24,7 +30,8 @@ def node_port_localhost(cluster: ClusterView) -> Iterator[Problem]:
 
     ## Why it matters
     A test with `curl 127.0.0.1:<node port>`, or a registry mirror addressed as localhost, fails although the
-    Service works. So it is by design in nftables and ipvs mode, for IPv6, and with localhostNodePorts off.
+    Service works. So it is by design in nftables and ipvs mode, for IPv6, with localhostNodePorts off, with
+    nodePortAddresses that leave 127.0.0.0/8 out, and while net.ipv4.conf.all.route_localnet is 0.
 
     ## How to put it right
     Use the node's address.
@@ -40,11 +47,12 @@ def node_port_localhost(cluster: ClusterView) -> Iterator[Problem]:
         return
     service, position = ported
     names = [node.name for node, _, _ in silent]
-    listed = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")  # noqa: PLR2004
+    told = dict.fromkeys(told for _, _, told in silent)
+    shown = {reason: ref for _, ref, reason in reversed(silent)}
     yield Problem(
-        message=f"node ports do not answer on 127.0.0.1 of {listed} ({silent[0][2]})",
+        message=f"node ports do not answer on 127.0.0.1 of {listed(names, 5)} ({', '.join(told)})",
         evidence=(
-            Evidence(silent[0][1], silent[0][2]),
+            *(Evidence(shown[reason], reason) for reason in told),
             Evidence(service.ref.at("spec", "ports", position, "nodePort"), "a node port"),
         ),
         remedy="Use a node's own address instead of 127.0.0.1.",
@@ -52,12 +60,28 @@ def node_port_localhost(cluster: ClusterView) -> Iterator[Problem]:
 
 
 def _reasons(node: NodeView) -> Iterator[tuple[Ref, str]]:
+    """Yield the one reason why localhost does not answer on the node, with where it stands."""
     proxy: KubeProxy = node.kube_proxy
+    source = proxy.options.source
+    ranges = networks_of(proxy.options.node_port_addresses, Family.IPV4)
     if proxy.mode in {ProxyMode.NFTABLES, ProxyMode.IPVS} and proxy.mode_source is not None:
         yield proxy.mode_source, f"{proxy.mode.value} mode"
-    elif proxy.mode is not ProxyMode.IPTABLES or proxy.options.source is None:
+    elif proxy.mode is not ProxyMode.IPTABLES:
         return
-    elif not proxy.options.localhost_node_ports:
-        yield proxy.options.source, "localhostNodePorts is off"
-    elif proxy.options.node_port_addresses:
-        yield proxy.options.source, "nodePortAddresses is set"
+    elif source is not None and not proxy.options.localhost_node_ports:
+        yield _below(source, "iptables", "localhostNodePorts"), "localhostNodePorts is off"
+    elif source is not None and ranges and not any(_LOOPBACK in n for n in ranges):
+        yield _below(source, "nodePortAddresses"), "nodePortAddresses leaves 127.0.0.0/8 out"
+    else:
+        yield from _not_routed(node)
+
+
+def _below(source: Ref, *field: str) -> Ref:
+    return source.at(*field) if isinstance(source, ObjectRef) else source
+
+
+def _not_routed(node: NodeView) -> Iterator[tuple[Ref, str]]:
+    settings = [s for name, s in node.sysctls.items() if name.endswith(".route_localnet")]
+    general = node.sysctls.get("net.ipv4.conf.all.route_localnet")
+    if general is not None and all(s.value == "0" for s in settings):
+        yield general.source, "route_localnet is 0"

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 
-from analyzer.commands import shell
+from analyzer.commands import edit
 from analyzer.findings import Evidence, Problem, Severity, Station, check
-from analyzer.model.address import network_of
+from analyzer.model.address import canonical_ip, network_of
+from analyzer.model.chain_names import service_suffix
+from analyzer.model.forwarding import Protocol, ServicePortName
 from analyzer.model.inputs import Input
-from analyzer.model.ruleset import Family
-from analyzer.snapshot import NodeView, ServiceView
+from analyzer.model.kubernetes import Service
+from analyzer.model.ruleset import Family, Rule, Ruleset
+from analyzer.snapshot import ClusterView, NodeView, ServiceView
+
+_SAMPLED = 1_000
+"""Pods whose addresses are looked at where no node has a pod CIDR."""
 
 
 @check(
@@ -33,16 +40,15 @@ def source_ranges_exclude(view: ServiceView) -> Iterator[Problem]:
     Add the range of the clients that should get in.
 
     ## Where it is silent
-    When the ranges hold the pods' or the nodes' addresses and no packet was dropped.
+    When the ranges hold the pods' or the nodes' addresses and no packet was dropped, and where kube-proxy has no
+    rule for the load balancer (a host name, ipMode Proxy).
     """
     service = view.service
     ranges = service.spec.load_balancer_source_ranges
     if service.spec.type != "LoadBalancer" or not ranges or not service.ingress_ips:
         return
-    dropped = next(
-        (e for n in view.cluster.nodes.values() for e in _dropped(n, service.ingress_ips)), None
-    )
-    if dropped is None and _holds_cluster(view, ranges):
+    dropped = next((e for n in view.cluster.nodes.values() for e in _dropped(n, service)), None)
+    if dropped is None and _holds_cluster(view.cluster, ranges):
         return
     told = "clients outside them were dropped" if dropped else "no node or pod address is in them"
     yield Problem(
@@ -52,27 +58,42 @@ def source_ranges_exclude(view: ServiceView) -> Iterator[Problem]:
             *([dropped] if dropped else []),
         ),
         remedy="If clients are missing, add their range to spec.loadBalancerSourceRanges: "
-        + shell("kubectl", "-n", service.namespace, "edit", "service", service.name),
+        + edit(service.namespace, "service", service.name),
     )
 
 
-def _dropped(node: NodeView, addresses: tuple[str, ...]) -> Iterator[Evidence]:
-    """Yield the rules of a node that dropped packets to these addresses, by their counters."""
+def _dropped(node: NodeView, service: Service) -> Iterator[Evidence]:
+    """Yield the rules of a node that dropped packets to the Service, by their counters."""
     for family in Family:
         ruleset = node.ruleset(family)
-        for rule in ruleset.rules("filter", "KUBE-PROXY-FIREWALL") if ruleset else ():
-            address = (rule.value("-d") or "").partition("/")[0]
-            if ruleset and address in addresses and rule.counters and rule.counters[0]:
-                yield Evidence(
-                    ruleset.ref(rule), f"{rule.counters[0]} packets dropped on {node.name}"
-                )
+        for rule in _refusals(ruleset, service) if ruleset else ():
+            if ruleset and rule.counters and rule.counters[0]:
+                text = f"{rule.counters[0]} packets dropped on {node.name}"
+                yield Evidence(ruleset.ref(rule), text)
 
 
-def _holds_cluster(view: ServiceView, ranges: tuple[str, ...]) -> bool:
+def _refusals(ruleset: Ruleset, service: Service) -> Iterator[Rule]:
+    """Yield the rules that drop the others: of KUBE-PROXY-FIREWALL (1.25), or the marks of KUBE-FW-… before."""
+    for rule in ruleset.rules("filter", "KUBE-PROXY-FIREWALL"):
+        if canonical_ip((rule.value("-d") or "").partition("/")[0]) in service.ingress_ips:
+            yield rule
+    for port in service.ports:
+        name, protocol = ServicePortName(service.key, port.name), Protocol.parse(port.protocol)
+        for colon in (True, False) if protocol else ():
+            suffix = service_suffix(name, protocol, colon=colon) if protocol else ""
+            for rule in ruleset.rules("nat", f"KUBE-FW-{suffix}"):
+                if rule.target == "KUBE-MARK-DROP":
+                    yield rule
+
+
+def _holds_cluster(cluster: ClusterView, ranges: tuple[str, ...]) -> bool:
+    """Tell whether a range holds addresses of nodes or pods; so it does where none of them is known."""
+    nodes = [n.api_object for n in cluster.nodes.values() if n.api_object]
+    cidrs = [c for n in nodes for c in n.pod_cidrs]
+    pods = (ip for p in cluster.pods if not p.host_network for ip in p.ips)
+    inside = [ip for n in nodes for ip in n.ips] + (cidrs or list(islice(pods, _SAMPLED)))
     networks = [n for n in map(network_of, ranges) if n is not None]
-    nodes = [n.api_object for n in view.cluster.nodes.values() if n.api_object]
-    inside = [ip for n in nodes for ip in n.ips] + [ip for p in view.cluster.pods for ip in p.ips]
-    hosts = [h for h in (network_of(ip) for ip in inside) if h is not None]
-    return not hosts or any(
-        h.version == n.version and h.network_address in n for h in hosts for n in networks
+    known = [h for h in map(network_of, inside) if h is not None]
+    return not known or any(
+        h.version == n.version and h.overlaps(n) for h in known for n in networks
     )
