@@ -18,10 +18,8 @@ STRICT, LOOSE = 1, 2
 
 _LOOPBACK = Block(127 << 24, 255 << 24)
 _ZERO_NET = Block(0, 255 << 24)
-_MULTICAST = {
-    Family.IPV4: Block(0xE0 << 24, 0xF0 << 24),
-    Family.IPV6: Block(0xFF << 120, 0xFF << 120),
-}
+_MULTICAST_V4 = Block(0xE0 << 24, 0xF0 << 24)
+_MULTICAST_V6 = Block(0xFF << 120, 0xFF << 120)
 _LINK_LOCAL = Block(0xFE80 << 112, 0xFFC0 << 112)
 _LIMITED_BROADCAST = (1 << 32) - 1
 
@@ -31,7 +29,6 @@ class Machine:
 
     def __init__(self, host: Host) -> None:
         self.host = host
-        self._routes: dict[Family, Routes] = {}
 
     @property
     def name(self) -> str:
@@ -78,7 +75,7 @@ class Machine:
 
         Linux looks into the table `local` alone (`__inet_dev_addr_type`).
         """
-        if _MULTICAST[family].holds(address):
+        if (_MULTICAST_V4 if family is Family.IPV4 else _MULTICAST_V6).holds(address):
             return RouteKind.MULTICAST
         if family is Family.IPV4 and (_ZERO_NET.holds(address) or address == _LIMITED_BROADCAST):
             return RouteKind.BROADCAST
@@ -115,11 +112,17 @@ class Machine:
 
     def routes(self, family: Family) -> Routes:
         """Return the routing tables of a family."""
-        if family not in self._routes:
-            rules = self.host.route_rules if family is Family.IPV4 else ()
-            listed = (*self.host.routes, *self._implied_local_routes(family))
-            self._routes[family] = Routes(family, listed, rules)
-        return self._routes[family]
+        return self._routes_v4 if family is Family.IPV4 else self._routes_v6
+
+    @cached_property
+    def _routes_v4(self) -> Routes:
+        listed = (*self.host.routes, *self._implied_local_routes(Family.IPV4))
+        return Routes(Family.IPV4, listed, self.host.route_rules)
+
+    @cached_property
+    def _routes_v6(self) -> Routes:
+        listed = (*self.host.routes, *self._implied_local_routes(Family.IPV6))
+        return Routes(Family.IPV6, listed, ())
 
     def _implied_local_routes(self, family: Family) -> tuple[Route, ...]:
         known = (r for r in self.host.routes if r.table in {"local", "255"})

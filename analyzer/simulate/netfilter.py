@@ -41,7 +41,8 @@ class Netfilter:
         """False reads long chains from top to bottom, which must give the same answers."""
 
         self._programs: dict[Family, tuple[Program | NftProgram, ...] | None] = {}
-        self._stages: dict[tuple[str, str], tuple[Stage, ...]] = {}
+        self._stages_v4: dict[Hook, tuple[Stage, ...]] = {}
+        self._stages_v6: dict[Hook, tuple[Stage, ...]] = {}
 
     def prerouting(self, branch: Branch) -> Sequence[Way]:
         """Pass PREROUTING: raw, conntrack, mangle, nat."""
@@ -67,10 +68,10 @@ class Netfilter:
 
     def _pass(self, branch: Branch, hook: Hook) -> Sequence[Way]:
         packet = branch.packet
-        key = (packet.family.value, hook.value)
-        stages = self._stages.get(key)
+        built = self._stages_v4 if packet.family is Family.IPV4 else self._stages_v6
+        stages = built.get(hook)
         if stages is None:
-            stages = self._stages[key] = self._built(packet.family, hook)
+            stages = built[hook] = self._built(packet.family, hook)
         return through([replace(branch, packet=replace(packet, hook=hook))], *stages)
 
     # --- what hangs on a hook ---

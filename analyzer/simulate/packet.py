@@ -13,6 +13,10 @@ from analyzer.model.ruleset import Family
 class Hook(Enum):
     """A place in the kernel where tables are consulted."""
 
+    __hash__ = (
+        object.__hash__
+    )  # that of Enum is a function of its own, and members are keys everywhere
+
     PREROUTING = "PREROUTING"
     INPUT = "INPUT"
     FORWARD = "FORWARD"
@@ -22,6 +26,8 @@ class Hook(Enum):
 
 class State(Enum):
     """Conntrack state of a packet (`--ctstate`)."""
+
+    __hash__ = object.__hash__
 
     NEW = "NEW"
     ESTABLISHED = "ESTABLISHED"

@@ -17,6 +17,8 @@ _TABLE_NAMES = {"255": "local", "254": "main", "253": "default", "0": "all", "":
 class RouteKind(Enum):
     """What becomes of a packet."""
 
+    __hash__ = object.__hash__
+
     UNICAST = "unicast"
     LOCAL = "local"
     BROADCAST = "broadcast"

@@ -42,7 +42,7 @@ def _if_tracked(condition: Condition, *, matches_untracked: bool) -> Condition:
 
 def _state(option: Option) -> Condition:
     names = {name.upper() for name in value_of(option).split(",")}
-    states = frozenset(State[n] for n in names & State.__members__.keys())
+    states = tuple(State[n] for n in sorted(names & State.__members__.keys()))
     if names - State.__members__.keys() - {"DNAT", "SNAT"}:
         return unknown
     snat, dnat = "SNAT" in names, "DNAT" in names
