@@ -98,7 +98,7 @@ class RoutePolicyRule:
 
     priority: int
     selector: str
-    """The text between `:` and the action, such as `from all fwmark 0x80`."""
+    """The text around the action, such as `from all fwmark 0x80` or `from all suppress_prefixlength 0`."""
 
     table: str
     """Table that `lookup` names; empty for other actions."""

@@ -16,7 +16,8 @@ T = TypeVar("T")
 
 _RULE = re.compile(
     r"(?P<priority>\d+):\s+(?P<selector>.*?)\s*\b"
-    r"(?:(?:lookup|table) (?P<table>\S+)|(?P<action>blackhole|unreachable|prohibit|goto|nop|nat|masquerade)\b).*"
+    r"(?:(?:lookup|table) (?P<table>\S+)|(?P<action>blackhole|unreachable|prohibit|goto|nop|nat|masquerade)\b)"
+    r"\s*(?P<rest>.*)"
 )
 _SHOWN = 200
 
@@ -48,7 +49,8 @@ def parse_route_rules(path: str, text: str) -> Parsed[tuple[RoutePolicyRule, ...
         if match := _RULE.fullmatch(line.strip()):
             source = SourceRef(path, number)
             priority, table = int(match["priority"]), match["table"] or ""
-            rules.append(RoutePolicyRule(priority, match["selector"], table, source))
+            selector = f"{match['selector']} {match['rest']}".strip()
+            rules.append(RoutePolicyRule(priority, selector, table, source))
         elif line.strip():
             expected = "a line of ip rule"
             text = line[:_SHOWN]

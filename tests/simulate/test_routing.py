@@ -93,6 +93,17 @@ def test_a_rule_selects(selector: str, key: dict[str, object], device: str) -> N
     assert answer.hops[0].device == device
 
 
+def test_a_suppressed_default_route_leaves_the_choice_to_the_next_rule() -> None:
+    """As WireGuard's wg-quick does it."""
+    usual = (
+        _USUAL[0],
+        _rule(90, "from all suppress_prefixlength 0", "main"),
+        _rule(100, "from all"),
+    )
+    assert _asked((*usual, *_USUAL[1:]), "8.8.8.8").hops[0].device == "other"
+    assert _asked((*usual, *_USUAL[1:]), "10.1.0.1").hops[0].device == "fast"
+
+
 def test_throw_goes_on_with_the_next_table() -> None:
     assert _asked((*_USUAL, _rule(100, "from all")), "10.3.0.1").hops[0].device == "special"
 
