@@ -306,6 +306,12 @@ def both_backends(cluster: Cluster, files: Files) -> None:
     files[f"nodes/{NODE}/iptables-nft-save.txt"] = files[IPV4]
 
 
+def stale_backend_saved(cluster: Cluster, files: Files) -> None:
+    """Let the dump of the backend in use be the one whose rules are of another time."""
+    both_backends(cluster, files)
+    files[IPV4] = files[f"nodes/{NODE}/iptables-legacy-save.txt"]
+
+
 def _filled(cluster: Cluster, pattern: str) -> str:
     known = {
         "<svc>": lambda: chain_of(cluster, "store/front", "http"),

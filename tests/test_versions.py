@@ -39,6 +39,7 @@ from tests.cluster_faults import (
     replaced,
     service_deleted,
     slices_gone,
+    stale_backend_saved,
     stopped,
     without,
 )
@@ -198,6 +199,7 @@ FAULTS = {
     "ipvs was asked for": Case(fell_back, ("1.20.15", "1.23.4"), "kube-proxy-mode-mixed"),
     "no conntrack binary": Case(conntrack_missing, ("1.28.3",), "kube-proxy-conntrack-missing"),
     "rules in both backends": Case(both_backends, SOME, "kube-proxy-backend-split"),
+    "rules of another time were saved": Case(stale_backend_saved, SOME, "kube-proxy-backend-split"),
     "FORWARD drops": Case(forward_drop(), ALL, "forward-policy-drop"),
     "FORWARD drops what nobody accepts": Case(
         all_of(

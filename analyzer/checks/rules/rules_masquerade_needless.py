@@ -19,7 +19,11 @@ from analyzer.snapshot import NodeView
     station=Station.RULES,
     severity=Severity.WARNING,
     needs=(Input.RULESET,),
-    consequence_of=("rules-masquerade-missing", "kube-proxy-not-running"),
+    consequence_of=(
+        "rules-masquerade-missing",
+        "kube-proxy-not-running",
+        "kube-proxy-backend-split",
+    ),
     references=(
         "https://kubernetes.io/docs/reference/networking/virtual-ips/",
         "https://kubernetes.io/docs/tutorials/services/source-ip/",

@@ -30,6 +30,7 @@ from analyzer.snapshot import NodeView
     needs=(Input.RULESET, Input.SERVICES, Input.ENDPOINT_SLICES),
     consequence_of=(
         "rules-absent",
+        "kube-proxy-backend-split",
         "kube-proxy-not-running",
         "kube-proxy-cannot-reach-api",
         "kube-proxy-unauthorized",

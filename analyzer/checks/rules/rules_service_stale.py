@@ -19,6 +19,7 @@ from analyzer.snapshot import NodeView
     severity=Severity.WARNING,
     needs=(Input.RULESET, Input.SERVICES, Input.ENDPOINT_SLICES),
     consequence_of=(
+        "kube-proxy-backend-split",
         "kube-proxy-not-running",
         "kube-proxy-cannot-reach-api",
         "kube-proxy-unauthorized",
