@@ -8,7 +8,7 @@ from analyzer.findings import Evidence, Outcome, Part, Severity, Station, Undeci
 from analyzer.model.inputs import Input
 from analyzer.model.source import Ref
 from analyzer.reachability import Loss
-from analyzer.simulate.outcome import Cause
+from analyzer.simulate.outcome import Cause, Verdict
 from analyzer.snapshot import NodeView
 
 
@@ -37,9 +37,18 @@ def traffic_blocked(node: NodeView) -> Iterator[Outcome]:
     Every Service port is followed through the rulesets as the kernel executes them, from a pod and from
     the node itself, and node ports from outside. A rule that looks suspicious but decides nothing, such as a
     DROP on a cluster IP after its translation, is not reported.
+
+    ## Where it is silent
+    For what network policies refuse: the client that was tried may be one that they mean to keep out.
     """
     if node.unreachability:
         yield Undecided(reason=node.unreachability)
+    policed = next((x for x in node.losses if x.step.chain.startswith(_OF_POLICIES)), None)
+    if policed is not None:
+        yield Undecided(
+            reason=f"a network policy (chain {policed.step.chain}) keeps {policed.service_port} from clients such as "
+            f"the one tried {policed.origin}: whether it should is not evaluated"
+        )
     by_rule: dict[Ref, list[Loss]] = {}
     for loss in node.losses:
         if _foreign(loss) and loss.step.source is not None:
@@ -57,7 +66,15 @@ def _foreign(loss: Loss) -> bool:
     """Tell whether a rule outside of kube-proxy's chains decided."""
     if loss.captured_by is not None or loss.step.chain.startswith("KUBE-"):
         return False
+    if loss.step.chain.startswith(_OF_POLICIES):
+        return False
     return loss.cause in {Cause.RULE, None, Cause.NO_ROUTE, Cause.NO_SUCH_ADDRESS}
+
+
+_OF_POLICIES = ("cali-", "WEAVE-NPC", "KUBE-POD-FW-", "KUBE-NWPLCY-")
+"""Chains of network plugins that enforce NetworkPolicies (Calico, Weave Net, kube-router)."""
+
+_TOLD = {Verdict.EXTERNAL: "leaves the cluster untranslated"}
 
 
 def _one_each(losses: Sequence[Loss]) -> list[Loss]:
@@ -68,6 +85,10 @@ def _one_each(losses: Sequence[Loss]) -> list[Loss]:
 def _part(loss: Loss, source: Ref) -> Part:
     return Part(
         service=loss.service_port.service,
-        text=f"{loss.service_port} at {loss.destination} {loss.origin} is {loss.verdict.value}",
+        text=f"{loss.service_port} at {loss.destination} {loss.origin} {_end(loss)}",
         evidence=(Evidence(source, f"decides over {loss.destination}: {loss.step.effect}"),),
     )
+
+
+def _end(loss: Loss) -> str:
+    return _TOLD.get(loss.verdict, f"is {loss.verdict.value}")
