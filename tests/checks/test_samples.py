@@ -12,8 +12,8 @@ import pytest
 
 from analyzer.bundle.reader import open_bundle
 from analyzer.checks import catalogue
-from analyzer.findings import Check, Problem, Quote
 from analyzer.examination import Examination, examine
+from analyzer.findings import Check, Problem, Quote
 from analyzer.load import load
 from analyzer.model.forwarding import ServiceKey
 from analyzer.model.source import Ref
