@@ -59,10 +59,9 @@ _ELSEWHERE = frozenset({ProxyMode.IPVS, ProxyMode.NFTABLES, ProxyMode.REPLACED, 
 
 
 def _has_proxy_rules(ruleset: Ruleset) -> bool:
-    """Tell by the nat table: what kube-proxy has in the filter table serves nobody. An excerpt may have no table."""
-    return any(
-        ruleset.rules(table, "KUBE-SERVICES") or ruleset.chain(table, "KUBE-PORTALS-CONTAINER")
-        for table in ("nat", "")
+    """Tell by the nat table: what kube-proxy has in the filter table serves nobody."""
+    return bool(
+        ruleset.rules("nat", "KUBE-SERVICES") or ruleset.chain("nat", "KUBE-PORTALS-CONTAINER")
     )
 
 

@@ -10,7 +10,7 @@ from analyzer.findings import Evidence, Problem, Severity, Station, check
 from analyzer.model.inputs import Input
 from analyzer.model.kube_proxy import ProxyMode
 from analyzer.model.ruleset import Family, Rule, Ruleset
-from analyzer.observe.conditions import host_of, is_loopback
+from analyzer.observe.conditions import host_of
 from analyzer.observe.postrouting import masquerades
 from analyzer.snapshot import NodeView
 
@@ -95,7 +95,7 @@ def _telling_pods_apart(ruleset: Ruleset) -> Iterator[Rule]:
         if chain.name == "KUBE-SERVICES" or chain.name.startswith(_TELLING):
             for rule in chain.rules:
                 written = rule.value("-s")
-                if written and not is_loopback(written) and host_of(written) is None:
+                if written and host_of(written) is None:
                     yield rule
 
 
