@@ -62,7 +62,9 @@ def test_a_cluster_ip_is_shared_by_all_ready_endpoints() -> None:
     assert [t.share for t in entry.targets] == [0.5, 0.5]
     assert str(entry.service_port) == "shop/web:http"
     assert entry.source == ObjectRef("cluster/services.json", 0, ("spec", "ports", 0))
-    assert entry.targets[1].source == ObjectRef("cluster/endpointslices.json", 0, ("endpoints", 1, "addresses", 0))
+    assert entry.targets[1].source == ObjectRef(
+        "cluster/endpointslices.json", 0, ("endpoints", 1, "addresses", 0)
+    )
 
 
 @pytest.mark.parametrize(
