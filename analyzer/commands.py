@@ -40,9 +40,16 @@ def edit(namespace: str, kind: str, name: str) -> str:
 
 
 def restart_kube_proxy(pods: Sequence[Pod], processes: Sequence[Process]) -> str:
-    """Return the command that restarts a node's kube-proxy: kubectl for a pod, else systemctl on the node."""
+    """Return the command that restarts a node's kube-proxy: kubectl for a pod, systemctl for a process without one.
+
+    Where neither is known, the command for the usual DaemonSet, which restarts it on all nodes.
+    """
     if pods:
         pod = pods[0]
         return shell("kubectl", "-n", pod.namespace, "delete", "pod", pod.name)
+    if not processes:
+        return shell(
+            "kubectl", "-n", "kube-system", "rollout", "restart", "daemonset", "kube-proxy"
+        )
     host = next((p.host for p in processes if p.host), "")
     return shell("systemctl", "restart", host or "kube-proxy")
