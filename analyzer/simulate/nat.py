@@ -8,6 +8,7 @@ from typing import NamedTuple
 import msgspec
 
 from analyzer.model.ruleset import Family
+from analyzer.simulate.address import WIDTH
 from analyzer.simulate.branch import Branch, Cause, Ending, Fate, Step
 from analyzer.simulate.machine import Machine
 from analyzer.simulate.packet import UNPRIVILEGED, Connection, Hook, Packet, Ports
@@ -39,6 +40,9 @@ def bind(
     if addresses is None:
         reason = f"no address to {translation.change.value} to"
         return [Ending(branch.stepped(step), Fate.DROPPED, Cause.RULE, reason)]
+    if any(address >> WIDTH[packet.family] for address in addresses):
+        reason = f"{translation.change.value} to an address of another family"
+        return [Ending(branch.stepped(step), Fate.INCONCLUSIVE, Cause.UNKNOWN, reason)]
     ends = [End(a, p) for a in addresses for p in _ports(packet, translation)]
     if len(ends) > _MOST_ADDRESSES:
         reason = f"{len(ends)} addresses and ports to choose from"

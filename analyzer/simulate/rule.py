@@ -15,6 +15,14 @@ from analyzer.simulate.match.condition import Condition, unknown
 from analyzer.simulate.packet import Packet
 from analyzer.simulate.target import Effect, Kind, effect_of
 
+_PROTOCOL_MATCHES = frozenset({"tcp", "udp", "udplite", "sctp", "dccp", "icmp", "icmp6"})
+_PROTOCOL_OPTIONS = frozenset(
+    {
+        "--sport", "--source-port", "--dport", "--destination-port",
+        "--tcp-flags", "--syn", "--icmp-type", "--icmpv6-type",
+    }
+)  # fmt: skip
+
 
 @dataclass(frozen=True, slots=True)
 class CompiledRule:
@@ -74,7 +82,7 @@ def compile_rule(
     conditions: list[Condition] = []
     names: list[str] = []
     chance: Fraction | None = None
-    for match in rule.matches:
+    for match in _with_implicit(rule.matches):
         share = chance_of(match) if match.name == "statistic" else None
         if share is not None:
             chance = share if chance is None else chance * share
@@ -94,6 +102,23 @@ def compile_rule(
         listed=_lists(lists, puts=True),
         asked=_lists(lists, puts=False),
     )
+
+
+def _with_implicit(matches: tuple[Match, ...]) -> list[Match]:
+    """Return the matches with ports and flags under their protocol's, which iptables-restore need not be told."""
+    explicit: list[Match] = []
+    for match in matches:
+        if match.name in _PROTOCOL_MATCHES:
+            explicit.append(match)
+            continue
+        own = tuple(o for o in match.options if o.flag not in _PROTOCOL_OPTIONS)
+        implied = tuple(o for o in match.options if o.flag in _PROTOCOL_OPTIONS)
+        if own or not implied:
+            explicit.append(Match(match.name, own))
+        for option in implied:
+            name = "icmp" if option.flag.startswith("--icmp") else "tcp"
+            explicit.append(Match(name, (option,)))
+    return explicit
 
 
 def _lists(matches: list[Match], *, puts: bool) -> frozenset[str]:

@@ -56,6 +56,8 @@ def _changed(**fields: object) -> Packet:
         ("-m limit --limit 1/sec", None), ("-m string --string x --algo bm", None), ("-m unheard-of --option 1", None),
         ("-m set --match-set nowhere src", None), ("-m pkttype --pkt-type broadcast", False),
         ("-m limit --limit 1/sec -m tcp --dport 443", False),
+        ("-p tcp --dport 80", True), ("-p tcp --dport 443", False), ("-p tcp --syn", True),
+        ("-p tcp -m state --state INVALID --dport 80", True), ("-p tcp -m state --state INVALID ! --dport 80", False),
     ],
 )  # fmt: skip
 def test_a_match_says(match: str, answer: bool | None) -> None:

@@ -94,6 +94,10 @@ def _reasons(results: list[Result]) -> list[str]:
         (_filter(":a - [0:0]", "-A FORWARD -j a", "-A a -g a"), "in a circle"),
         ("*filter\n:FORWARD ACCEPT [0:0]\n-A FORWARD -p udp -j DROP\n", "is cut off"),
         ("*nat\n:PREROUTING ACCEPT [0:0]\n-A PREROUTING -p udp -j ACCEPT\n", "is cut off"),
+        (
+            "*nat\n:PREROUTING ACCEPT [0:0]\n-A PREROUTING -j DNAT --to-destination fd00::1\nCOMMIT\n",
+            "of another family",
+        ),
     ],
     ids=[
         "target",
@@ -102,6 +106,7 @@ def _reasons(results: list[Result]) -> list[str]:
         "circle of gotos",
         "cut in the chain",
         "cut before the table",
+        "family",
     ],
 )
 def test_what_is_not_known_ends_inconclusive(text: str, reason: str) -> None:

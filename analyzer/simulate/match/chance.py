@@ -55,8 +55,7 @@ def recent(match: Match, _machine: Machine) -> tuple[Condition, ...]:
     wanted = hits.values[0] if hits is not None and hits.values else "1"
 
     def seen(packet: Packet) -> bool | None:
-        if name not in packet.recent:
-            return negated
-        return None if wanted not in {"0", "1"} else not negated
+        known = name in packet.recent and wanted in {"0", "1"}
+        return known is not negated
 
     return (seen,)

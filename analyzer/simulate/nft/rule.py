@@ -27,6 +27,9 @@ from analyzer.simulate.rule import CompiledRule
 from analyzer.simulate.target import Effect, Kind
 from analyzer.simulate.translation import Change, Translation
 
+_DAMAGED = (AttributeError, IndexError, KeyError, TypeError, ValueError, StopIteration)
+"""What JSON of an unexpected form runs into: everything below takes nft at its word."""
+
 _UNKNOWN_MATCHES = frozenset({"limit", "quota", "ct count", "connlimit", "xt", "meter"})
 
 
@@ -130,7 +133,10 @@ class RuleCompiler:
         )
         draft = _Draft(source, rule_text(listed))
         for statement in listed:
-            ended = self._statement(draft, statement)
+            try:
+                ended = self._statement(draft, statement)
+            except _DAMAGED:
+                ended = _unmodelled(draft, "a statement of a form that nft does not print")
             if ended is not None:
                 return [ended]
         if any("xt" in statement for statement in listed):

@@ -59,11 +59,14 @@ _DROP = {"drop": None}
         [{"dnat": {"addr": {"map": {"key": _DADDR, "data": "@x"}}}}],
         [{"unheard-of": 1}],
         [{"match": 5}, _DROP],
+        [{"vmap": 5}],
+        [{"dnat": {"addr": 1 << 70}}, _DROP],
         [{"mangle": {"key": {"meta": {"key": "mark"}}, "value": 1}}, _match({"meta": {"key": "mark"}}, 1), _DROP],
     ],
     ids=[
         "limit", "set that is not there", "owner", "expression", "reverse path", "xt", "queue", "tproxy",
         "chain that is not there", "map that is not there", "map of addresses", "statement", "damaged match",
+        "damaged map", "no address",
         "mark that the rule itself set",
     ],
 )  # fmt: skip
