@@ -121,9 +121,7 @@ class Netfilter:
 
     def _table_stage(self, base: BaseChain) -> Stage:
         def pass_table(branch: Branch) -> Sequence[Way]:
-            return [
-                way.branch if isinstance(way, Passed) else way for way in self._walk(base, branch)
-            ]
+            return [_without_translation(way) for way in self._walk(base, branch)]
 
         return pass_table
 
@@ -199,6 +197,16 @@ class Netfilter:
             effect = f"source back to {described(changed.family, after.source, after.source_ports)}"
         hook = branch.packet.hook
         return Step(self._machine.name, branch.leg, hook, "", "", None, "conntrack", effect)
+
+
+def _without_translation(way: Passed | Ending) -> Way:
+    """Go on after a table other than nat, where the kernel accepts no translation."""
+    if isinstance(way, Ending):
+        return way
+    if way.translation is None or way.step is None:
+        return way.branch
+    reason = f"{way.translation} outside of a nat chain, which the kernel does not accept"
+    return Ending(way.branch.stepped(way.step), Fate.INCONCLUSIVE, Cause.UNKNOWN, reason)
 
 
 def _left_alone(branch: Branch) -> Sequence[Way]:
