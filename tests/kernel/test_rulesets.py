@@ -15,13 +15,23 @@ from tests.kernel.predict import Predicted, Predictor
 @pytest.mark.parametrize("flavour", ["nft", "legacy"])
 @pytest.mark.parametrize("case", cases(), ids=lambda case: case.name)
 def test_says_what_the_kernel_does(lab: KernelLab, case: Case, flavour: str) -> None:
+    _compare(lab, case, flavour, Family.IPV4)
+
+
+@pytest.mark.parametrize("flavour", ["nft", "legacy"])
+@pytest.mark.parametrize("case", cases("kernel_cases_v6.txt"), ids=lambda case: case.name)
+def test_says_what_the_kernel_does_with_ipv6(lab: KernelLab, case: Case, flavour: str) -> None:
+    _compare(lab, case, flavour, Family.IPV6)
+
+
+def _compare(lab: KernelLab, case: Case, flavour: str, family: Family) -> None:
     lab.reset()
     lab.set_sysctls(case.sysctls)
     lab.hairpin("hairpin" in case.flags)
     sets = (DATA / "ipsets.txt").read_text() if "sets" in case.flags else ""
-    lab.load(case.text, flavour, sets=sets)
-    host = lab.told(flavour)
-    assert [p for dump in host.rulesets[Family.IPV4] for p in dump.problems] == []
+    lab.load(case.text, flavour, family, sets)
+    host = lab.told(flavour, family)
+    assert [p for dump in host.rulesets[family] for p in dump.problems] == []
     predictor = Predictor(host)
     wrong = []
     for probe in case.probes:
