@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from analyzer.commands import restart_kube_proxy
 from analyzer.expect.pod_ranges import all_outside, ranges_of_pods
@@ -88,15 +88,17 @@ def _wrong_range(node: NodeView, ruleset: Ruleset) -> Iterator[Problem]:
             return
 
 
-def _telling_pods_apart(ruleset: Ruleset) -> Iterator[Rule]:
-    """Yield kube-proxy's rules about the range of pods; source ranges and endpoints stand in other chains."""
+def _telling_pods_apart(ruleset: Ruleset) -> Iterable[Rule]:
+    """Return kube-proxy's first rule about each range of pods; source ranges and endpoints stand in other chains."""
+    found: dict[str, Rule] = {}
     nat = ruleset.tables.get("nat")
     for chain in nat.chains.values() if nat else ():
         if chain.name == "KUBE-SERVICES" or chain.name.startswith(_TELLING):
             for rule in chain.rules:
                 written = rule.value("-s")
                 if written and host_of(written) is None:
-                    yield rule
+                    found.setdefault(written, rule)
+    return found.values()
 
 
 _TELLING = ("KUBE-SVC-", "KUBE-SVL-", "KUBE-EXT-", "KUBE-XLB-")
