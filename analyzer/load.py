@@ -53,6 +53,7 @@ from analyzer.parse.ipset_save import parse_ipset_save
 from analyzer.parse.iptables_save import parse_iptables_save
 from analyzer.parse.klog import parse_log
 from analyzer.parse.kubernetes_json import decode_objects, decode_version
+from analyzer.parse.nft_json import decode_nft_ruleset
 from analyzer.parse.parsed import Parsed
 from analyzer.parse.resolv_conf import parse_resolv_conf
 from analyzer.parse.sockets import parse_sockets
@@ -360,10 +361,9 @@ class NodeFiles:
 
     def document(self, source: Input) -> Document | None:
         """Return a JSON or YAML document."""
+        decode = decode_nft_ruleset if source is Input.NFT_RULESET else decode_document
         return self._once(
-            source,
-            lambda path: self._files.parsed(path, lambda data: decode_document(path, data), None),
-            None,
+            source, lambda path: self._files.parsed(path, partial(decode, path), None), None
         )
 
     def text(self, source: Input) -> str | None:

@@ -19,8 +19,18 @@ from analyzer.model.source import ParseProblem, SourceRef
 class Family(Enum):
     """IP version of a ruleset."""
 
+    __hash__ = object.__hash__  # each member is one object; Enum would hash its name, in Python
+
     IPV4 = "IPv4"
     IPV6 = "IPv6"
+
+
+IPTABLES_TABLES = frozenset(
+    (family, table)
+    for family in ("ip", "ip6")
+    for table in ("raw", "mangle", "nat", "filter", "security")
+)
+"""The tables of nftables, as (family, name), that iptables-nft keeps and iptables-save shows."""
 
 
 class Backend(Enum):

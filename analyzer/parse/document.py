@@ -1,8 +1,9 @@
-"""Documents of which single settings are asked: configz, healthz, config.yaml, nft rulesets."""
+"""Documents of which single settings are asked: configz, healthz, config.yaml."""
 
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import msgspec
 
@@ -17,12 +18,15 @@ from analyzer.parse.yaml_tree import YamlError, is_yaml, load_yaml
 _SHOWN = 200
 
 
-def decode_document(path: str, data: bytes) -> Parsed[Document | None]:
-    """Return the document in a file, YAML or JSON by the file's name; None where it holds none."""
+def decode_document(path: str, data: bytes, fields: Any = Any) -> Parsed[Document | None]:  # noqa: ANN401 - a type
+    """Return the document in a file, YAML or JSON by the file's name; None where it holds none.
+
+    `fields`: a TypedDict; of a JSON file that fits it, the content has these keys only.
+    """
     ref = ObjectRef(path, -1)
     if is_yaml(path):
         return _yaml(data.decode("utf-8-sig", errors="replace"), ref)
-    return _json(open_json(path, data), ref)
+    return _json(open_json(path, data), ref, fields)
 
 
 def decode_text(text: str, ref: ObjectRef) -> Parsed[Document | None]:
@@ -55,23 +59,25 @@ def _yaml(text: str, ref: ObjectRef) -> Parsed[Document | None]:
     return Parsed(None, (ParseProblem(ref.path, 1, 0, message, "key: value", first_line),))
 
 
-def _json(file: JsonFile, ref: ObjectRef) -> Parsed[Document | None]:
+def _json(file: JsonFile, ref: ObjectRef, fields: Any = Any) -> Parsed[Document | None]:  # noqa: ANN401 - a type
     if file.start is None:
         return Parsed(None, file.problems)
     if is_deeper_than(DEPTH_LIMIT, file.body()):
         return Parsed(None, (*file.problems, file.malformed(RecursionError(), file.start, "$")))
     try:
-        content = msgspec.json.decode(file.body())
+        content: Any = msgspec.json.decode(file.body(), type=fields)
+    except msgspec.ValidationError:
+        return _json(file, ref)
     except UnicodeDecodeError as error:
         problem = file.malformed(error, file.start, "$")
         repaired = file.data.decode(errors="replace").encode()
-        return _json(replace(file, data=repaired, problems=(*file.problems, problem)), ref)
+        return _json(replace(file, data=repaired, problems=(*file.problems, problem)), ref, fields)
     except (msgspec.DecodeError, RecursionError) as error:
         end = file.end_of_json(error)
         if end is None:
             return Parsed(None, (*file.problems, file.malformed(error, file.start, "$")))
         problems = (*file.problems, file.trailing(end))
-        return _json(replace(file, data=file.data[:end], problems=problems), ref)
+        return _json(replace(file, data=file.data[:end], problems=problems), ref, fields)
     if isinstance(content, dict) and content.get("kind") == "Status" and "status" in content:
         message = f"an error of the API server: {content.get('message', '')}"
         problem = file.problem(file.start, message, "a document", "$")

@@ -8,20 +8,13 @@ from functools import cached_property
 from typing import Any
 
 from analyzer.model.node import Document
-from analyzer.model.ruleset import Family
+from analyzer.model.ruleset import IPTABLES_TABLES, Family
 from analyzer.model.source import Ref
 from analyzer.simulate.machine import Machine
 from analyzer.simulate.nft.rule import RuleCompiler, Slot
 from analyzer.simulate.packet import Hook, Packet
 from analyzer.simulate.rule import CompiledRule
 from analyzer.simulate.table import BaseChain
-
-_IPTABLES = frozenset(
-    (family, table)
-    for family in ("ip", "ip6")
-    for table in ("raw", "mangle", "nat", "filter", "security")
-)
-"""Tables that iptables-nft keeps: iptables-save shows them."""
 
 _FAMILIES = {Family.IPV4: frozenset({"ip", "inet"}), Family.IPV6: frozenset({"ip6", "inet"})}
 _PRIORITIES = {
@@ -54,7 +47,7 @@ class NftProgram:
         self._tables = [
             NftTable(f"{kind} {name}", document.ref.path, content, machine)
             for (kind, name), content in tables.items()
-            if kind in _FAMILIES[family] and (kind, name) not in _IPTABLES
+            if kind in _FAMILIES[family] and (kind, name) not in IPTABLES_TABLES
         ]
 
     def base_chains(self, hook: Hook) -> list[BaseChain]:
