@@ -113,9 +113,22 @@ def is_deeper_than(limit: int, json: bytes) -> bool:
     if json.count(b"[") + json.count(b"{") <= limit:
         return False
     unescaped = _ESCAPE.sub(b"", json) if b"\\" in json else json
-    brackets = _QUOTED.sub(b"", unescaped.translate(None, _NO_STRUCTURE))
+    # Two quotes in a row are a string without brackets, or between two strings: without them the others pair alike.
+    structure = unescaped.translate(None, _NO_STRUCTURE).replace(b'""', b"")
+    brackets = _QUOTED.sub(b"", structure)
+    if _is_emptied(brackets, passes=limit // 2):
+        return False
     steps = (1 if bracket in b"[{" else -1 for bracket in brackets)
     return max(accumulate(steps), default=0) > limit
+
+
+def _is_emptied(brackets: bytes, passes: int) -> bool:
+    """Tell whether nothing is left when innermost pairs are taken out, at most two levels in a pass."""
+    for _ in range(passes):
+        if not brackets:
+            break
+        brackets = brackets.replace(b"{}", b"").replace(b"[]", b"")
+    return not brackets
 
 
 def _behind_comma(data: bytes, end: int | None) -> int:
