@@ -34,7 +34,10 @@ class Pair:
         return self._beyond(self.observed, self.expected)
 
     def _beyond(self, one: Entry, other: Entry) -> tuple[str, ...]:
-        if not one.action is other.action is Action.FORWARD:
+        if (
+            not one.action is other.action is Action.FORWARD
+            or one.source_ranges == other.source_ranges
+        ):
             return ()
         everywhere = "::/0" if ":" in self.expected.frontend.address else "0.0.0.0/0"
         mine, theirs = (

@@ -20,6 +20,8 @@ from analyzer.model.source import Ref
 class Station(Enum):
     """What a request passes, in the order of the "Debug Services" document."""
 
+    __hash__ = object.__hash__  # each member is one object; Enum would hash its name, in Python
+
     EXISTS = "exists"
     DNS = "dns"
     IP = "ip"

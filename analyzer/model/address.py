@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 
 from analyzer.model.ruleset import Family
@@ -14,6 +15,7 @@ _IPV4 = re.compile(rf"{_OCTET}(?:\.{_OCTET}){{3}}", re.ASCII)
 _LEADING_ZEROS = re.compile(r"(?<!\d)0+(?=\d)", re.ASCII)
 
 
+@lru_cache(maxsize=1 << 17)
 def canonical_ip(text: str) -> str:
     """Return the address as Kubernetes and iptables-save print it, or the text itself where it is none.
 
@@ -27,6 +29,7 @@ def canonical_ip(text: str) -> str:
         return text
 
 
+@lru_cache(maxsize=1 << 17)
 def family_of(address: str) -> Family | None:
     """Return the IP version of an address, or None for what is no address (a name, a redacted value)."""
     if ":" not in address:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from analyzer.model.forwarding import Endpoint, Protocol
 from analyzer.model.source import Ref
 
 
-@dataclass(frozen=True, slots=True)
-class Backend:
+class Backend(Struct, frozen=True):
     """A candidate for traffic of one Service port; whether it gets any is kube-proxy's decision."""
 
     port_name: str

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from functools import lru_cache
 
 from analyzer.model.forwarding import Endpoint, Protocol, ServicePortName
 
@@ -16,7 +17,11 @@ SERVICE_PREFIXES = ("KUBE-SVC-", "KUBE-SVL-", "KUBE-EXT-", "KUBE-FW-", "KUBE-XLB
 
 ENDPOINT_PREFIX = "KUBE-SEP-"
 
+_DIGEST_BYTES = 10
+"""As many as 16 characters of base32 hold."""
 
+
+@lru_cache(maxsize=1 << 16)
 def service_suffix(name: ServicePortName, protocol: Protocol, *, colon: bool = False) -> str:
     """Return the 16 characters after KUBE-SVC- and its kin.
 
@@ -45,4 +50,4 @@ def _spelled(name: ServicePortName, colon: bool) -> str:
 
 
 def _hash(text: str) -> str:
-    return base64.b32encode(hashlib.sha256(text.encode()).digest()).decode()[:16]
+    return base64.b32encode(hashlib.sha256(text.encode()).digest()[:_DIGEST_BYTES]).decode()

@@ -12,6 +12,8 @@ from enum import Enum
 from functools import cached_property
 from typing import TypeVar
 
+from msgspec import Struct
+
 from analyzer.model.ruleset import Family
 from analyzer.model.source import Ref
 
@@ -20,6 +22,8 @@ K = TypeVar("K")
 
 class Protocol(Enum):
     """Transport protocol of a Service port, as the API spells it."""
+
+    __hash__ = object.__hash__  # each member is one object; Enum would hash its name, in Python
 
     TCP = "TCP"
     UDP = "UDP"
@@ -31,8 +35,7 @@ class Protocol(Enum):
         return cls.TCP if text is None else cls.__members__.get(text.upper())
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class ServiceKey:
+class ServiceKey(Struct, frozen=True, order=True):
     """Namespace and name of a Service."""
 
     namespace: str
@@ -43,8 +46,7 @@ class ServiceKey:
         return f"{self.namespace}/{self.name}"
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class ServicePortName:
+class ServicePortName(Struct, frozen=True, order=True):
     """One port of one Service; kube-proxy's `svcPortName`."""
 
     service: ServiceKey
@@ -58,6 +60,8 @@ class ServicePortName:
 
 class FrontendKind(Enum):
     """What sort of address a client uses."""
+
+    __hash__ = object.__hash__  # each member is one object; Enum would hash its name, in Python
 
     CLUSTER_IP = "cluster IP"
     NODE_PORT = "node port"
@@ -85,6 +89,8 @@ class Frontend:
 class Clients(Enum):
     """Which clients an entry is for; the others have an entry of their own."""
 
+    __hash__ = object.__hash__  # each member is one object; Enum would hash its name, in Python
+
     ALL = "all clients"
     INTERNAL = "pods and the node itself"
     EXTERNAL = "clients outside the cluster"
@@ -96,6 +102,8 @@ class Clients(Enum):
 
 class Action(Enum):
     """What happens to a new connection."""
+
+    __hash__ = object.__hash__  # each member is one object; Enum would hash its name, in Python
 
     FORWARD = "forward"
     REJECT = "reject"
@@ -110,8 +118,7 @@ class Masquerade(Enum):
     ALWAYS = "all clients"
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Endpoint:
+class Endpoint(Struct, frozen=True, order=True):
     """Address and port that a connection is sent to."""
 
     address: str
@@ -126,8 +133,7 @@ class Endpoint:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(Struct, frozen=True):
     """One backend of an entry, as it is chosen and reached."""
 
     endpoint: Endpoint | None

@@ -47,6 +47,8 @@ def _node(name: str, command: str, *alternatives: str) -> InputSpec:
 class Input(Enum):
     """Every kind of file that svcbundle reads."""
 
+    __hash__ = object.__hash__  # each member is one object; Enum would hash its name, in Python
+
     VERSION = InputSpec(Scope.CLUSTER, "version.json", "kubectl get --raw /version")
     NODES = _get("nodes")
     SERVICES = _get("services")

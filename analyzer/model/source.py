@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from msgspec import Struct
 
-@dataclass(frozen=True, slots=True, order=True)
-class SourceRef:
+
+class SourceRef(Struct, frozen=True, order=True):
     """One line of a bundle file."""
 
     path: str
@@ -16,8 +17,7 @@ class SourceRef:
     """Line number from 1, as editors count."""
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class ObjectRef:
+class ObjectRef(Struct, frozen=True, order=True):
     """A field of one object in a `kubectl get -o json` dump; its line is looked up when it is shown."""
 
     path: str

@@ -18,6 +18,8 @@ from analyzer.observe.rule_conditions import Conditions, conditions_of
 class Client(Enum):
     """Where a connection comes from."""
 
+    __hash__ = object.__hash__  # each member is one object; Enum would hash its name, in Python
+
     POD = "pod"
     NODE = "node"
     EXTERNAL = "external"

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+
+from msgspec import structs
 
 from analyzer.model.forwarding import (
     Action,
@@ -124,4 +126,4 @@ def _with_port(target: Target, frontend: Frontend) -> Target:
     endpoint = target.endpoint
     if endpoint is None or endpoint.port != SAME_PORT:
         return target
-    return replace(target, endpoint=Endpoint(endpoint.address, frontend.port))
+    return structs.replace(target, endpoint=Endpoint(endpoint.address, frontend.port))

@@ -8,7 +8,8 @@ behind it get what it did not take, and where it was the last one the shares add
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
+
+from msgspec import structs
 
 from analyzer.model.chain_names import ENDPOINT_PREFIX, service_suffix_of
 from analyzer.model.forwarding import Action
@@ -122,7 +123,7 @@ class ServiceChains:
             passage.picks = dict(balance.picks)
         else:
             for target in balance.picks.values():
-                add_target(passage.picks, replace(target, share=target.share * taken))
+                add_target(passage.picks, structs.replace(target, share=target.share * taken))
         if balance.picks and not passage.chosen_in:
             passage.chosen_in = name
             passage.affinity_seconds = balance.affinity_seconds

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+
+from msgspec import structs
 
 from analyzer.model.forwarding import Action, Target
 from analyzer.model.ruleset import Rule
@@ -80,4 +82,4 @@ def add_target(picks: dict[str, Target], target: Target) -> None:
     """Add a target; the shares of one that is chosen twice add up."""
     key = target.chain or str(target.source)
     known = picks.get(key)
-    picks[key] = replace(known, share=known.share + target.share) if known else target
+    picks[key] = structs.replace(known, share=known.share + target.share) if known else target

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
+from msgspec import structs
 
 from analyzer.model.forwarding import (
     Action,
@@ -99,7 +100,7 @@ CASES = {
             replace(
                 observed(A, B),
                 targets=tuple(
-                    replace(target, share=share)
+                    structs.replace(target, share=share)
                     for target, share in zip(observed(A, B).targets, (0.9, 0.1), strict=True)
                 ),
             )
