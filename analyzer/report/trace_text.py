@@ -50,9 +50,10 @@ def _lines(answer: Answer, quotes: Mapping[Ref, Quote], terminal: Terminal) -> I
     yield terminal.paint(title, Paint.STRONG)
     if answer.resolution is not None:
         yield from _resolution(answer.resolution)
-    if not answer.trace.conclusive:
-        doubt = terminal.paint("not conclusive", Paint.WARNING)
-        yield from terminal.wrap(f"{doubt}: {visible(answer.trace.reason)}", "  ")
+    if answer.trace.reason:
+        doubt = "beyond the bundle" if answer.trace.conclusive else "not conclusive"
+        painted = terminal.paint(doubt, Paint.WARNING)
+        yield from terminal.wrap(f"{painted}: {visible(answer.trace.reason)}", "  ")
     for outcome in answer.trace.outcomes:
         yield ""
         yield from _outcome(outcome, quotes, terminal)

@@ -98,12 +98,26 @@ class Supposition(NamedTuple):
     answer: bool
 
 
+class Weight(Enum):
+    """How much an outcome is worth that rests on an assumption."""
+
+    __hash__ = object.__hash__
+
+    USUAL = "usual"
+    """It holds in every cluster that works."""
+
+    BEYOND = "beyond"
+    """Nothing in the bundle can show it: it is about what lies outside of the nodes, or in a client's past."""
+
+    DECISIVE = "decisive"
+    """A file that would show it is missing, and the outcome proves nothing."""
+
+
 class Assumption(NamedTuple):
     """Something that was taken for granted, mostly because a file is missing."""
 
     text: str
-    decisive: bool
-    """True where an outcome that rests on it proves nothing."""
+    weight: Weight
 
 
 class Branch(msgspec.Struct, frozen=True):
@@ -134,9 +148,11 @@ class Branch(msgspec.Struct, frozen=True):
         """Return the branch after a step."""
         return msgspec.structs.replace(self, trail=Trail(step, self.trail))
 
-    def assuming(self, text: str, *, decisive: bool = False, in_place_of: str = "") -> Branch:
+    def assuming(
+        self, text: str, weight: Weight = Weight.USUAL, *, in_place_of: str = ""
+    ) -> Branch:
         """Return the branch with something taken for granted, perhaps in place of something else."""
-        taken = Assumption(text, decisive)
+        taken = Assumption(text, weight)
         kept = frozenset(a for a in self.assumed if a.text != in_place_of)
         if taken in kept:
             return self

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import NamedTuple
 
-from analyzer.simulate.branch import Branch, Cause, Question
+from analyzer.simulate.branch import Branch, Cause, Question, Weight
 from analyzer.simulate.outcome import Backend, Outcome, Trace, Verdict
 from analyzer.simulate.walk import NEW_CLIENT
 
@@ -43,11 +43,16 @@ def fold(leaves: Iterable[Leaf]) -> Trace:
     ordered = sorted(weighed, key=lambda w: (-w.weight, w.leaf.verdict.value, str(w.leaf.backend)))
     outcomes = tuple(_outcome(w) for w in ordered if w.weight)
     doubts = [o.reason for o in outcomes if o.verdict is Verdict.INCONCLUSIVE]
-    taken = (a for w in ordered for a in w.leaf.branch.assumed if a.decisive)
-    doubts += sorted({assumption.text for assumption in taken})
-    known = len(outcomes) == 1 or not any(NEW_CLIENT in o.assumed for o in outcomes)
-    reasons = doubts if known else [*doubts, f"holds for {NEW_CLIENT}"]
-    return Trace(outcomes, not doubts, "; ".join(dict.fromkeys(reasons)), exact=known)
+    taken = sorted(
+        {a for w in ordered if w.weight for a in w.leaf.branch.assumed}, key=lambda a: a.text
+    )
+    doubts += [a.text for a in taken if a.weight is Weight.DECISIVE]
+    several = len({(o.verdict, o.backend) for o in outcomes}) > 1
+    beyond = [
+        a.text for a in taken if a.weight is Weight.BEYOND and (several or a.text != NEW_CLIENT)
+    ]
+    reasons = dict.fromkeys((*doubts, *beyond))
+    return Trace(outcomes, not doubts, "; ".join(reasons), exact=not beyond)
 
 
 def _distribution(leaves: list[Leaf], depth: int) -> _Distribution:

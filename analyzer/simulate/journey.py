@@ -9,7 +9,17 @@ import msgspec
 
 from analyzer.simulate.address import spell
 from analyzer.simulate.atlas import Atlas, HostSite, Outside, Place
-from analyzer.simulate.branch import Branch, Cause, Delivered, Departure, Ending, Fate, Step, Way
+from analyzer.simulate.branch import (
+    Branch,
+    Cause,
+    Delivered,
+    Departure,
+    Ending,
+    Fate,
+    Step,
+    Way,
+    Weight,
+)
 from analyzer.simulate.host import PodSite
 from analyzer.simulate.machine import loopback
 from analyzer.simulate.question import Budget
@@ -130,7 +140,8 @@ class Journey:
         if pod is not None:
             host = pod.host
             text = spell(packet.family, destination)
-            branch = branch.assuming(f"the network outside sends {text} to {host}")
+            claim = f"the network outside sends what is for {text} to {host}"
+            branch = branch.assuming(claim, Weight.BEYOND)
         if host not in atlas.forwarding:
             reason = f"the bundle has nothing of {host}"
             return [_Moving("", Ending(branch, Fate.INCONCLUSIVE, Cause.UNKNOWN, reason))]

@@ -7,7 +7,18 @@ from collections.abc import Container, Sequence
 import msgspec
 
 from analyzer.model.ruleset import Family
-from analyzer.simulate.branch import Branch, Cause, Ending, Fate, Leg, Stage, Step, Way, through
+from analyzer.simulate.branch import (
+    Branch,
+    Cause,
+    Ending,
+    Fate,
+    Leg,
+    Stage,
+    Step,
+    Way,
+    Weight,
+    through,
+)
 from analyzer.simulate.conntrack import confirm, track
 from analyzer.simulate.machine import Machine
 from analyzer.simulate.nat import bind, is_bound, marked_bound, rewrite
@@ -115,7 +126,7 @@ class Netfilter:
         if branch.leg is Leg.REQUEST and packet.flow.destination not in self._pods:
             reason = f"the bundle has no {save} of {name}"
             return [Ending(branch, Fate.INCONCLUSIVE, Cause.UNKNOWN, reason)]
-        return [branch.assuming(f"{name} lets it pass (no {save})", decisive=True)]
+        return [branch.assuming(f"{name} lets it pass (no {save})", Weight.DECISIVE)]
 
     # --- tables ---
 

@@ -97,7 +97,7 @@ class Trace:
     """Why it is not conclusive or not exact; empty where it is both."""
 
     exact: bool = True
-    """False where the verdicts are certain but not which backend: session affinity decides for a known client."""
+    """False where something beyond the bundle decides as well: what is outside of the nodes, a client's past."""
 
     def probability(self, *verdicts: Verdict) -> Fraction:
         """Return the probability of any of these verdicts."""

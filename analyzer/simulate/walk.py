@@ -7,7 +7,16 @@ from typing import NamedTuple
 
 import msgspec
 
-from analyzer.simulate.branch import Assumption, Branch, Cause, Ending, Fate, Step, Trail
+from analyzer.simulate.branch import (
+    Assumption,
+    Branch,
+    Cause,
+    Ending,
+    Fate,
+    Step,
+    Trail,
+    Weight,
+)
 from analyzer.simulate.packet import Packet
 from analyzer.simulate.question import Budget
 from analyzer.simulate.rule import CompiledRule
@@ -19,7 +28,7 @@ _DEEPEST = 128
 """Chains nested deeper call each other in a circle, which the kernel refuses to load."""
 
 _MOST_JUMPS = 100_000
-NEW_CLIENT = "a client that is new to every list of -m recent (session affinity)"
+NEW_CLIENT = "this is for a client that is new to every list of -m recent (session affinity)"
 KNOWN_CLIENT = "a client that conntrack.txt shows to have been here before (session affinity)"
 
 replace = msgspec.structs.replace
@@ -100,8 +109,8 @@ class Walk:
             if answer is False and rule.asked and rule.lacks_only_list(packet):
                 if self._table.shows_on_list(rule.asked, packet):
                     answer, branch = True, branch.assuming(KNOWN_CLIENT, in_place_of=NEW_CLIENT)
-                elif Assumption(KNOWN_CLIENT, decisive=False) not in branch.assumed:
-                    branch = branch.assuming(NEW_CLIENT)
+                elif Assumption(KNOWN_CLIENT, Weight.USUAL) not in branch.assumed:
+                    branch = branch.assuming(NEW_CLIENT, Weight.BEYOND)
             if answer is False:
                 continue
             if rule.effect.silent and not rule.listed:

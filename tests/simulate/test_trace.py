@@ -260,6 +260,24 @@ def test_what_is_not_executed_makes_a_trace_inconclusive() -> None:
     assert "nftables table inet x" in found.reason
 
 
+def test_an_answer_to_a_pods_address_from_outside_is_beyond_the_bundle() -> None:
+    outside = service("b1").replace(
+        "--to-destination 10.0.2.11:8080", "--to-destination 198.51.100.9:5432"
+    )
+    from_pod = trace(_both(outside), "a2")
+    assert (only(from_pod).verdict, from_pod.conclusive, from_pod.exact) == (
+        Verdict.DELIVERED,
+        True,
+        False,
+    )
+    assert "the network outside sends what is for 10.0.1.12 to node-a" in from_pod.reason
+    masqueraded = outside.replace(
+        "-A KUBE-SVC-X -j", "-A KUBE-SVC-X -j KUBE-MARK-MASQ\n-A KUBE-SVC-X -j"
+    )
+    assert trace(_both(masqueraded), "a2").exact
+    assert trace(_both(outside), "node-a").exact
+
+
 def test_affinity_leaves_the_verdict_certain_but_not_the_backend() -> None:
     found = trace(_both(service("a1", "b1", affinity=True)), "a2")
     assert {o.verdict for o in found.outcomes} == {Verdict.DELIVERED}
