@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 
 import pytest
 
 from analyzer.model.inputs import Input
-from analyzer.model.node import Route, RoutePolicyRule
+from analyzer.model.node import InterfaceAddress, Route, RoutePolicyRule
 from analyzer.model.source import SourceRef
+from analyzer.simulate.address import number
 from analyzer.simulate.outcome import Cause, Verdict
-from tests.simulate.cluster import PODS, VIP, Node, filtered, only, service, trace
+from analyzer.simulate.trace import Simulator
+from tests.simulate.cluster import PODS, VIP, Node, filtered, network, only, service, trace
 
 _HERE = SourceRef("ip-route.json", 1)
 _TO_BRIDGE = Route("unicast", "10.0.1.12/32", "", "cbr0", "main", 0, _HERE)
@@ -169,6 +172,24 @@ def test_data_is_lost_on_a_node_that_sees_only_one_direction() -> None:
     assert outcome.decided_by is not None
     assert outcome.decided_by.text == _INVALID
     assert outcome.decided_by.host == "node-c"
+
+
+def test_an_answer_is_invalid_on_a_node_that_did_not_see_the_request() -> None:
+    detour = (Route("unicast", "10.0.1.0/24", "192.0.2.3", "eth0", "main", 0, _HERE),)
+    nodes = {"node-a": Node(service("b1")), "node-b": Node("", routes=detour), "node-c": Node("")}
+    assert only(trace(nodes, "a2")).verdict is Verdict.DELIVERED
+    nodes["node-c"].rules = filtered(_INVALID)
+    outcome = only(trace(nodes, "a2"))
+    assert (outcome.verdict, outcome.cause) == (Verdict.UNANSWERED, Cause.RULE)
+
+
+def test_an_address_that_several_nodes_have_leads_to_none_of_them() -> None:
+    shared = InterfaceAddress("br-1", "172.30.0.1", 16, _HERE)
+    found = network()
+    hosts = {n: replace(h, addresses=(*h.addresses, shared)) for n, h in found.hosts.items()}
+    atlas = Simulator(replace(found, hosts=hosts)).atlas
+    assert number("172.30.0.1") not in atlas.owner_of
+    assert atlas.owner_of[number("192.0.2.2") or 0] == "node-b"
 
 
 def test_a_node_port_without_rules_is_refused_where_nothing_listens() -> None:

@@ -12,7 +12,11 @@ import pytest
 from analyzer.bundle.reader import open_bundle
 from analyzer.load import load
 from analyzer.model.ruleset import Family
-from analyzer.simulate.branch import Cause, Ending, Fate
+from analyzer.simulate.branch import Branch, Cause, Ending, Fate
+from analyzer.simulate.forwarding import Forwarding
+from analyzer.simulate.machine import Machine
+from analyzer.simulate.netfilter import Netfilter
+from analyzer.simulate.question import Budget
 from tests.simulate.lab import Result, host, packet, rules, send
 
 
@@ -75,6 +79,26 @@ def test_statistic(match: str, chance: float) -> None:
     assert sum(r.chance for r in results) == pytest.approx(1)
 
 
+def test_an_own_address_as_source_from_outside_is_refused() -> None:
+    sent = packet("192.0.2.1", "203.0.113.5")
+    machine = Machine(host(rules(_filter())))
+    forwarding = Forwarding(machine, Netfilter(machine, Budget()))
+    (way,) = forwarding.receive(Branch(sent), "eth1")
+    assert isinstance(way, Ending)
+    assert way.cause is Cause.MARTIAN
+
+
+@pytest.mark.parametrize(
+    ("source", "seen"),
+    [("198.51.100.7", ["198.51.100.7"]), ("198.51.100.1", ["198.51.100.7", "198.51.100.8"])],
+    ids=["inside the range it stays", "outside the range any is taken"],
+)
+def test_snat_to_a_range(source: str, seen: list[str]) -> None:
+    text = "*nat\n:POSTROUTING ACCEPT [0:0]\n-A POSTROUTING -j SNAT --to-source 198.51.100.7-198.51.100.8\nCOMMIT\n"
+    results = send(host(rules(text)), packet(source, "203.0.113.5"))
+    assert [r.source for r in results] == seen
+
+
 # --- what cannot be known ---
 
 
@@ -92,8 +116,14 @@ def _reasons(results: list[Result]) -> list[str]:
         (_filter("-A FORWARD -j KUBE-GONE"), "jump KUBE-GONE, a chain that is not there"),
         (_filter(":a - [0:0]", "-A FORWARD -j a", "-A a -j a"), "in a circle"),
         (_filter(":a - [0:0]", "-A FORWARD -j a", "-A a -g a"), "in a circle"),
-        ("*filter\n:FORWARD ACCEPT [0:0]\n-A FORWARD -p udp -j DROP\n", "is cut off"),
-        ("*nat\n:PREROUTING ACCEPT [0:0]\n-A PREROUTING -p udp -j ACCEPT\n", "is cut off"),
+        (
+            "*raw\nCOMMIT\n*mangle\nCOMMIT\n*nat\nCOMMIT\n*filter\n:FORWARD ACCEPT [0:0]\n-A FORWARD -p udp -j DROP\n",
+            "chain FORWARD may have more rules",
+        ),
+        (
+            "*nat\n:PREROUTING ACCEPT [0:0]\n-A PREROUTING -p udp -j ACCEPT\n",
+            "a table of PREROUTING may have been lost",
+        ),
         (
             "*nat\n:PREROUTING ACCEPT [0:0]\n-A PREROUTING -j DNAT --to-destination fd00::1\nCOMMIT\n",
             "of another family",

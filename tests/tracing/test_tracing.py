@@ -99,6 +99,21 @@ def test_a_name_in_another_namespace_says_where_it_is(cluster: ClusterView) -> N
     assert f"{name} exists in namespace default" in answer.trace.outcomes[0].reason
 
 
+def test_a_name_does_not_resolve_where_the_nameserver_is_not_the_clusters(samples: Path) -> None:
+    with open_bundle([samples / "nameserver-wrong" / "bundle.tgz"]) as opened:
+        cluster = load(opened)
+        wrong = next(
+            c.full_name
+            for c in cluster.pod_resolv_confs
+            if c.resolv_conf.ndots > 1
+            and c.resolv_conf.nameservers[0][0] not in cluster.dns_addresses
+            and not cluster.pod_by_name[c.full_name].host_network
+        )
+        answer = run_trace(cluster, TraceQuery(f"pod:{wrong}", f"{_service(cluster)}.default"))
+    assert _verdicts(answer) == {Verdict.UNRESOLVED}
+    assert "is not the cluster's DNS" in answer.trace.outcomes[0].reason
+
+
 def test_without_a_node_an_outside_client_comes_by_the_owner_or_by_each(
     cluster: ClusterView, node: str
 ) -> None:

@@ -97,6 +97,17 @@ def test_a_rule_does(expressions: list[Any], verdict: str) -> None:
     assert result.verdict == verdict
 
 
+def test_chances_are_those_of_numgen() -> None:
+    lookup = {"numgen": {"mode": "random", "mod": 4, "offset": 0}}
+    elements = [[0, _DROP], [{"range": [1, 2]}, {"accept": None}], [3, {"reject": None}]]
+    results = _sent({"vmap": {"key": lookup, "data": {"set": elements}}})
+    assert [(r.verdict, r.chance) for r in results] == [
+        ("dropped", 0.25),
+        ("out", 0.5),
+        ("rejected", 0.25),
+    ]
+
+
 def test_a_step_names_the_rule_in_the_file() -> None:
     (result,) = _sent(_match(_DADDR, "203.0.113.5"), _DROP)
     step = result.steps[-1]
