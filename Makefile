@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SAMPLE ?= samples/selector-no-match/bundle.tgz
 
-.PHONY: demo test setup clean
+.PHONY: demo test bench setup clean
 
 demo: $(VENV)/.installed
 	@mkdir -p demo
@@ -21,6 +21,9 @@ test: $(VENV)/.installed-dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/pytest -n auto -q
+
+bench: $(VENV)/.installed
+	@$(BIN)/python -m bench.run
 
 setup: $(VENV)/.installed-dev
 

@@ -1,0 +1,1 @@
+"""Clusters of any size, and how long svcbundle takes for them."""

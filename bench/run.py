@@ -1,0 +1,143 @@
+"""`make bench`: one table of what svcbundle costs on generated clusters, beside C code that reads the same file.
+
+The anchor is `iptables-nft-restore --test` in a network namespace of its own, which changes nothing. Where it
+cannot run the table says so, and has no ratios.
+"""
+
+from __future__ import annotations
+
+import math
+import shutil
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import click
+
+from bench.generate import write_bundle
+from bench.measure import Command, Cost, measure
+from bench.plan import Plan
+
+_ANCHOR = ("unshare", "--map-root-user", "--net", "iptables-nft-restore", "--test")
+_PARSE = (
+    "import sys; from pathlib import Path; from analyzer.model.ruleset import Family; "
+    "from analyzer.parse.iptables_save import parse_iptables_save; "
+    "parse_iptables_save('save', Path(sys.argv[1]).read_text(), Family.IPV4)"
+)
+_COLUMNS = "{:<46} {:>8} {:>8} {:>8} {:>8} {:>8}"
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A row of the table."""
+
+    name: str
+    command: Command
+
+
+@click.command()
+@click.option("--services", default="1000,3000,10000", show_default=True, help="Sizes, one node.")
+@click.option(
+    "--nodes", default="1,4,16", show_default=True, help="Sizes, all with the same rules."
+)
+@click.option("--services-per-cluster", default=500, show_default=True, help="With --nodes.")
+@click.option("--repeat", default=3, show_default=True, help="Runs of each command.")
+def main(services: str, nodes: str, services_per_cluster: int, repeat: int) -> None:
+    """Print what svcbundle costs on generated clusters."""
+    anchored = _anchor_works()
+    click.echo(_COLUMNS.format("case", "wall s", "CPU s", "MB", "x wall", "x CPU"))
+    _start(repeat)
+    by_services = [Plan(services=n) for n in _numbers(services)]
+    by_nodes = [Plan(services=services_per_cluster, nodes=n) for n in _numbers(nodes)]
+    _series([p.services for p in by_services], by_services, repeat, anchored=anchored)
+    _series([p.nodes for p in by_nodes], by_nodes, repeat, anchored=anchored)
+    if not anchored:
+        click.echo(
+            "No ratios: iptables-nft-restore, or a network namespace for it, is not to be had here."
+        )
+
+
+def _numbers(text: str) -> list[int]:
+    return [int(number) for number in text.split(",") if number]
+
+
+def _anchor_works() -> bool:
+    if not all(map(shutil.which, (_ANCHOR[0], _ANCHOR[3]))):
+        return False
+    try:
+        measure([Command(_ANCHOR)], 1)
+    except RuntimeError:
+        return False
+    return True
+
+
+def _start(repeat: int) -> None:
+    """Measure what is paid before any work, beside a Python that does nothing."""
+    python = sys.executable
+    cases = [
+        Case("python -c pass", Command((python, "-c", "pass"))),
+        Case("svcbundle --version", _svcbundle("--version")),
+        Case("svcbundle explain endpoints-stale", _svcbundle("explain", "endpoints-stale")),
+    ]
+    costs = measure([c.command for c in cases], max(repeat, 5))
+    for case, cost in zip(cases, costs, strict=True):
+        _row(case.name, cost, costs[0])
+
+
+def _series(sizes: Sequence[int], plans: Sequence[Plan], repeat: int, *, anchored: bool) -> None:
+    """Measure clusters of growing size, and how the cost of an analysis grows with it."""
+    grown: list[tuple[int, Cost]] = []
+    for size, plan in zip(sizes, plans, strict=True):
+        with TemporaryDirectory(prefix="svcbundle-bench-") as directory:
+            write_bundle(plan, Path(directory))
+            cost = _cluster(plan, Path(directory), repeat, anchored=anchored)
+        grown.append((size, cost))
+    for (small, before), (large, after) in pairwise(grown):
+        exponent = math.log(after.cpu / before.cpu) / math.log(large / small)
+        click.echo(f"growth of analyze from {small:,} to {large:,}: exponent {exponent:.2f} (CPU)")
+
+
+def _cluster(plan: Plan, directory: Path, repeat: int, *, anchored: bool) -> Cost:
+    """Measure one cluster; return the cost of its analysis."""
+    save = directory / "nodes" / plan.node_list[0].name / "iptables-save.txt"
+    with save.open("rb") as file:
+        lines = sum(1 for _ in file)
+    told = f"{plan.services:,} x {plan.endpoints}, {plan.nodes} node{'s' * (plan.nodes > 1)}"
+    cases = list(_cases(told, lines, save, directory))
+    commands = [c.command for c in cases]
+    anchors = [Command(_ANCHOR, save)] if anchored else []
+    *costs, last = measure([*commands, *anchors], repeat)
+    anchor = last if anchored else None
+    if anchor is None:
+        costs.append(last)
+    else:
+        _row(f"iptables-nft-restore --test, {lines:,} lines", anchor, anchor)
+    for case, cost in zip(cases, costs, strict=True):
+        _row(case.name, cost, anchor)
+    return costs[-1]
+
+
+def _cases(told: str, lines: int, save: Path, directory: Path) -> Iterator[Case]:
+    yield Case(f"parse {lines:,} lines", Command((sys.executable, "-c", _PARSE, str(save))))
+    options = ("--format", "json", "--fail-on", "never", "--quiet")
+    yield Case(f"analyze {told}", _svcbundle("analyze", str(directory), *options))
+
+
+def _svcbundle(*arguments: str) -> Command:
+    return Command((sys.executable, "-m", "analyzer", *arguments))
+
+
+def _row(name: str, cost: Cost, anchor: Cost | None) -> None:
+    ratios = ("-", "-")
+    if anchor is not None:
+        ratios = (f"{cost.wall / anchor.wall:.2f}", f"{cost.cpu / anchor.cpu:.2f}")
+    click.echo(
+        _COLUMNS.format(name, f"{cost.wall:.2f}", f"{cost.cpu:.2f}", f"{cost.memory:.0f}", *ratios)
+    )
+
+
+if __name__ == "__main__":
+    main()
