@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from fractions import Fraction
 from itertools import groupby
 
@@ -54,9 +54,12 @@ def _lines(answer: Answer, quotes: Mapping[Ref, Quote], terminal: Terminal) -> I
         doubt = "beyond the bundle" if answer.trace.conclusive else "not conclusive"
         painted = terminal.paint(doubt, Paint.WARNING)
         yield from terminal.wrap(f"{painted}: {visible(answer.trace.reason)}", "  ")
-    for outcome in answer.trace.outcomes:
+    outcomes = answer.trace.outcomes
+    common = {t for t in _assumed(outcomes) if all(t in o.assumed for o in outcomes)}
+    yield from _granted(sorted(common), "  ", terminal)
+    for outcome in outcomes:
         yield ""
-        yield from _outcome(outcome, quotes, terminal)
+        yield from _outcome(outcome, common, quotes, terminal)
 
 
 def _resolution(found: Resolution) -> Iterator[str]:
@@ -65,7 +68,18 @@ def _resolution(found: Resolution) -> Iterator[str]:
         yield visible(f"  asks {query.name}  {query.reply.value}{values}")
 
 
-def _outcome(outcome: Outcome, quotes: Mapping[Ref, Quote], terminal: Terminal) -> Iterator[str]:
+def _assumed(outcomes: Iterable[Outcome]) -> Iterator[str]:
+    return (text for outcome in outcomes for text in outcome.assumed)
+
+
+def _granted(texts: Iterable[str], indent: str, terminal: Terminal) -> Iterator[str]:
+    for text in texts:
+        yield from terminal.wrap(f"taken for granted: {visible(text)}", indent)
+
+
+def _outcome(
+    outcome: Outcome, common: Container[str], quotes: Mapping[Ref, Quote], terminal: Terminal
+) -> Iterator[str]:
     verdict = terminal.paint(outcome.verdict.value, _PAINTS.get(outcome.verdict, Paint.BAD))
     words = f"{share_text(outcome.probability)} {verdict}"
     if outcome.backend is not None:
@@ -75,8 +89,8 @@ def _outcome(outcome: Outcome, quotes: Mapping[Ref, Quote], terminal: Terminal) 
     yield from terminal.wrap(words, "  ")
     if outcome.reason:
         yield from terminal.wrap(f"because {visible(outcome.reason)}", "    ")
-    for text in outcome.assumed:
-        yield from terminal.wrap(f"taken for granted: {visible(text)}", "    ")
+    own = (text for text in outcome.assumed if text not in common)
+    yield from _granted(own, "    ", terminal)
     delivered = outcome.verdict is Verdict.DELIVERED
     for leg, steps in groupby(outcome.path, key=lambda s: s.leg):
         if delivered and leg is not Leg.REQUEST:

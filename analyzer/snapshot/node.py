@@ -296,7 +296,7 @@ class NodeView(NodeFacts):
 _HOST_INPUTS = {
     Input.ADDRESSES: "addresses as the Node object has them (no ip-addr.json)",
     Input.HAIRPIN: "",
-    Input.LINKS: "",
+    Input.LINKS: "no bridges but those of hairpin.txt (no ip-link.json)",
     Input.ROUTES: "routes as the API's pods and nodes suggest (no ip-route.json)",
     Input.SOCKETS: "",
     Input.SYSCTLS: "default settings (no sysctl.txt)",
