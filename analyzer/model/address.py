@@ -41,7 +41,6 @@ def family_of(address: str) -> Family | None:
     return Family.IPV6
 
 
-@lru_cache(maxsize=1 << 17)
 def network_of(cidr: str) -> IPv4Network | IPv6Network | None:
     """Return the network of a CIDR, or None for anything else; blanks around it and host bits are allowed."""
     try:
