@@ -30,7 +30,7 @@ class Cost:
     """Seconds in user mode and in the kernel."""
 
     memory: float
-    """Peak resident set in MB."""
+    """Peak resident set in MB; no less than that of the process which measures (some 20)."""
 
 
 def measure(commands: Sequence[Command], repetitions: int) -> list[Cost]:
