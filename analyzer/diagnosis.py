@@ -19,6 +19,7 @@ from analyzer.findings import (
     Status,
     Verdict,
 )
+from analyzer.language import _
 from analyzer.model.forwarding import ServiceKey
 from analyzer.snapshot import ClusterView, ServiceView
 
@@ -254,13 +255,13 @@ def _not_applicable(view: ServiceView, station: Station) -> str:
         Station.DNS,
         Station.DEFINITION,
     }:
-        return "an ExternalName Service is a DNS alias: nothing is forwarded"
+        return _("an ExternalName Service is a DNS alias: nothing is forwarded")
     if station is Station.PODS and not service.spec.selector:
-        return "the Service has no selector: its endpoints are not pods that it chose"
+        return _("the Service has no selector: its endpoints are not pods that it chose")
     if station in _NODE_STATIONS and service.headless:
-        return "a headless Service has no cluster IP: clients connect to its pods directly"
+        return _("a headless Service has no cluster IP: clients connect to its pods directly")
     if station in _NODE_STATIONS and not view.proxied:
-        return "the Service is served by another proxy than kube-proxy"
+        return _("the Service is served by another proxy than kube-proxy")
     return ""
 
 
@@ -274,7 +275,7 @@ def _with_ip(
 def _ip(view: ServiceView, stations: tuple[StationResult, ...], verdict: Verdict) -> StationResult:
     if not view.service.cluster_ips or view.service.spec.type == "ExternalName":
         return StationResult(
-            Station.IP, Status.NOT_APPLICABLE, reason="the Service has no cluster IP"
+            Station.IP, Status.NOT_APPLICABLE, reason=_("the Service has no cluster IP")
         )
     decisive = [s for s in stations if s.station not in {Station.EXISTS, Station.DNS}]
     ids = tuple(f for s in decisive if s.status in {Status.FAIL, Status.WARN} for f in s.findings)
@@ -284,6 +285,6 @@ def _ip(view: ServiceView, stations: tuple[StationResult, ...], verdict: Verdict
         return StationResult(Station.IP, Status.WARN, ids)
     missing = [s for s in decisive if s.status is Status.NOT_EVALUATED]
     if missing:
-        reason = "follows from " + ", ".join(s.station.value for s in missing)
+        reason = _("follows from ") + ", ".join(s.station.value for s in missing)
         return StationResult(Station.IP, Status.NOT_EVALUATED, reason=reason)
     return StationResult(Station.IP, Status.PASS)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from analyzer.findings import Check, CheckTally, NotEvaluated, Problem, Station, Undecided
+from analyzer.language import _
 from analyzer.model.inputs import Input, Scope
 from analyzer.snapshot import Availability, ClusterView, FileState, NodeView, ServiceView
 
@@ -62,7 +63,14 @@ def examine(
     tallies: list[CheckTally] = []
     defects: list[Defect] = []
     for number, check in enumerate(checks, start=1):
-        notify(f"check {number} of {len(checks)}: {check.slug}")
+        notify(
+            _(
+                "check {number} of {count}: {check}",
+                number=number,
+                count=len(checks),
+                check=check.slug,
+            )
+        )
         passed = found = open_ = 0
         unknown = _unknown_subjects(check, cluster)
         not_evaluated.extend(unknown)
@@ -74,7 +82,7 @@ def examine(
                 trace = traceback.format_exc()
                 defects.append(Defect(check, _name(subject), trace))
                 told = trace.strip().rpartition("\n")[2]
-                outcomes = [_open(check, subject, f"svcbundle failed here: {told}")]
+                outcomes = [_open(check, subject, _("svcbundle failed here: {told}", told=told))]
             own = [o for o in outcomes if isinstance(o, Problem)]
             problems.extend((check, problem) for problem in own)
             missing = [o for o in outcomes if isinstance(o, NotEvaluated)]

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
+from analyzer.language import _
 from analyzer.model.bundle import BundleIdentity
 from analyzer.model.forwarding import ServiceKey
 from analyzer.model.inputs import Input
@@ -120,7 +121,7 @@ def gathered(
     """Make one problem of what is wrong with several Services for one reason; `parts` is not empty."""
     named = frozenset(part.service for part in parts if part.service is not None)
     told = "; ".join(dict.fromkeys(part.text for part in parts[:_TOLD]))
-    more = f"; and {len(parts) - _TOLD} more" if len(parts) > _TOLD else ""
+    more = _("; and {value} more", value=len(parts) - _TOLD) if len(parts) > _TOLD else ""
     return Problem(
         message=f"{lead}: {told}{more}",
         evidence=tuple(e for part in parts[:_SHOWN] for e in part.evidence),

@@ -10,6 +10,7 @@ from typing import Any, TypeVar, cast
 
 from analyzer.bundle.layout import Placed, classify
 from analyzer.bundle.reader import Bundle
+from analyzer.language import _
 from analyzer.model.bundle import BundleIdentity, EntryProblem, EntryTrouble
 from analyzer.model.conntrack import ConntrackEntry
 from analyzer.model.inputs import Input, Scope
@@ -208,7 +209,9 @@ class BundleFiles:
         for path in paths:
             if manifest and path in manifest.entries and manifest.entries[path].truncated:
                 return FileState(
-                    Availability.PARTIAL, path, f"{path} was cut off when it was collected"
+                    Availability.PARTIAL,
+                    path,
+                    _("{path} was cut off when it was collected", path=path),
                 )
         return FileState(Availability.PRESENT, paths[0])
 
@@ -224,7 +227,9 @@ class BundleFiles:
         manifest = self._bundle.manifest
         entry = manifest.missing.get(path) if manifest else None
         reason = (
-            f"{path} was not collected: {entry.reason}" if entry else f"{path} is not in the bundle"
+            _("{path} was not collected: {reason}", path=path, reason=entry.reason)
+            if entry
+            else _("{path} is not in the bundle", path=path)
         )
         return FileState(Availability.ABSENT, path, reason)
 
@@ -345,9 +350,13 @@ class NodeFiles:
         cut = next((t for t in tables if not t.complete), None)
         if cut is None:
             return ""
-        named = f"table {cut.name}" if cut.name else "a table without name"
+        named = _("table {cut}", cut=cut.name) if cut.name else _("a table without name")
         path = self._files.paths(source, self._node)[0]
-        return f"{path} is an excerpt: {named} is not there from *table to COMMIT"
+        return _(
+            "{path} is an excerpt: {named} is not there from *table to COMMIT",
+            path=path,
+            named=named,
+        )
 
     def rulesets(self, source: Input) -> tuple[Ruleset, ...]:
         """Return the dumps in an iptables-save file, oldest first."""

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from itertools import zip_longest
 
+from analyzer.language import _
 from analyzer.model.address import family_of
 from analyzer.model.forwarding import (
     Action,
@@ -216,15 +217,18 @@ def _origins(site: Site, entry: Entry, address: str) -> Iterator[tuple[Origin, s
     if entry.frontend.kind is not FrontendKind.CLUSTER_IP:
         if entry.clients is not Clients.INTERNAL and entry.source_ranges is None:
             version = 6 if ":" in address else 4
-            yield FromOutside(_OUTSIDE[version], site.name), f"from outside, through {site.name}"
+            yield (
+                FromOutside(_OUTSIDE[version], site.name),
+                _("from outside, through {site}", site=site.name),
+            )
         return
     own = {e.address for e in entry.endpoints}
     family = family_of(address)
     for name, addresses in site.pods:
         if not own & set(addresses) and any(family_of(a) is family for a in addresses):
-            yield FromPod(name), f"from pod {name} on {site.name}"
+            yield FromPod(name), _("from pod {name} on {site}", name=name, site=site.name)
             break
-    yield FromHost(site.name), f"from {site.name} itself"
+    yield FromHost(site.name), _("from {site} itself", site=site.name)
 
 
 def _losses(attempt: _Attempt, trace: Trace) -> Iterator[tuple[str, Loss]]:

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from analyzer.language import _
 from analyzer.model.forwarding import ServiceKey
 from analyzer.model.inputs import Input
 from analyzer.model.kubernetes import Pod, ServicePort
@@ -120,8 +121,10 @@ class TargetPort:
     @property
     def names(self) -> str:
         """`port http of shop/web`, or `ports http of shop/web and https of shop/web-lb`."""
-        told = listed([f"{u.port.label} of {u.view.key}" for u in self.uses])
-        return f"port{'s' if len(self.uses) > 1 else ''} {told}"
+        told = listed(
+            [_("{label} of {view}", label=u.port.label, view=u.view.key) for u in self.uses]
+        )
+        return _("port{value} {told}", value="s" if len(self.uses) > 1 else "", told=told)
 
     def unseen_nodes(self, cluster: ClusterView) -> tuple[str, ...]:
         """Return the nodes in whose network such pods are, and whose sockets are not in the bundle."""

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 from analyzer.findings import Evidence, Outcome, Problem, Severity, Station, Undecided, check
+from analyzer.language import _
 from analyzer.model.inputs import Input
 from analyzer.snapshot import NodeView
 
@@ -42,9 +43,9 @@ def bundle_clock_skew(node: NodeView) -> Iterator[Outcome]:
     last = node.proxy_log[-1] if node.proxy_log else None
     if made is None or last is None or last.time is None:
         yield Undecided(
-            reason="it is not known when the bundle was made"
+            reason=_("it is not known when the bundle was made")
             if made is None
-            else "the log does not tell the time",
+            else _("the log does not tell the time"),
             missing=("manifest.json",) if made is None else (),
         )
         return
@@ -53,14 +54,28 @@ def bundle_clock_skew(node: NodeView) -> Iterator[Outcome]:
     if ahead <= _TOLERATED or off_zone <= _ZONE_SLACK:
         return
     yield Problem(
-        message=f"the clock of {node.name} is {_minutes(ahead)} ahead of the machine that made the bundle",
-        evidence=(
-            Evidence(last.source, f"logged after {made.isoformat()}, when the bundle was made"),
+        message=_(
+            "the clock of {node} is {minutes} ahead of the machine that made the bundle",
+            node=node.name,
+            minutes=_minutes(ahead),
         ),
-        remedy=f"See on {node.name} what its time service says, and put it right: timedatectl",
+        evidence=(
+            Evidence(
+                last.source,
+                _("logged after {isoformat}, when the bundle was made", isoformat=made.isoformat()),
+            ),
+        ),
+        remedy=_(
+            "See on {node} what its time service says, and put it right: timedatectl",
+            node=node.name,
+        ),
     )
 
 
 def _minutes(span: timedelta) -> str:
     hours, minutes = divmod(round(span.total_seconds() / 60), 60)
-    return f"{hours} h {minutes} min" if hours else f"{minutes} min"
+    return (
+        _("{hours} h {minutes} min", hours=hours, minutes=minutes)
+        if hours
+        else _("{minutes} min", minutes=minutes)
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from analyzer.findings import Evidence, Problem, Severity, Station, check
+from analyzer.language import _
 from analyzer.model.bundle import EntryProblem, EntryTrouble
 from analyzer.phrases import shortened
 from analyzer.snapshot import ClusterView
@@ -33,17 +34,23 @@ def bundle_entry_altered(cluster: ClusterView) -> Iterator[Problem]:
     if not entries:
         return
     told = "; ".join(shortened(entry.message) for entry in entries[:_SHOWN])
-    more = f"; and {len(entries) - _SHOWN:,} more" if len(entries) > _SHOWN else ""
-    what = "a file changed" if len(entries) == 1 else f"{len(entries):,} files changed"
+    more = _("; and {value:,} more", value=len(entries) - _SHOWN) if len(entries) > _SHOWN else ""
+    what = (
+        _("a file changed")
+        if len(entries) == 1
+        else _("{count:,} files changed", count=len(entries))
+    )
     yield Problem(
-        message=f"{what} since collection: {told}{more}",
+        message=_("{what} since collection: {told}{more}", what=what, told=told, more=more),
         evidence=tuple(_evidence(entry) for entry in entries[:_SHOWN]),
-        remedy="Compare with the bundle as it was sent, or have it collected again.",
+        remedy=_("Compare with the bundle as it was sent, or have it collected again."),
     )
 
 
 def _evidence(entry: EntryProblem) -> Evidence:
     if entry.stated is None:
-        return Evidence(entry.source, "the file")
+        return Evidence(entry.source, _("the file"))
     field = "sha256" if "SHA-256" in entry.message else "bytes"
-    return Evidence(entry.stated.at(field), f"what {entry.source.path} had when it was collected")
+    return Evidence(
+        entry.stated.at(field), _("what {path} had when it was collected", path=entry.source.path)
+    )

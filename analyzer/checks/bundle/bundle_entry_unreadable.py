@@ -7,9 +7,10 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
 from analyzer.findings import Evidence, Problem, Severity, Station, check
+from analyzer.language import _, plural
 from analyzer.model.bundle import EntryProblem, EntryTrouble
 from analyzer.model.inputs import Input, Scope
-from analyzer.phrases import counted, listed
+from analyzer.phrases import listed
 from analyzer.snapshot import ClusterView
 
 _PLACES = 5
@@ -42,15 +43,26 @@ def bundle_entry_unreadable(cluster: ClusterView) -> Iterator[Problem]:
         yield _of_file(path, by_path[path])
     if rest := paths[_FILES:]:
         yield Problem(
-            message=f"{counted(len(rest), 'more file')} could not be read as a whole: {listed(rest)}",
+            message=_(
+                "{files} could not be read as a whole: {rest}",
+                files=plural("{count:,} more file", "{count:,} more files", len(rest)),
+                rest=listed(rest),
+            ),
             evidence=tuple(_evidence(by_path[path][0]) for path in rest[:_PLACES]),
-            remedy="Have the bundle collected again.",
+            remedy=_("Have the bundle collected again."),
         )
 
 
 def _of_file(path: str, entries: Sequence[EntryProblem]) -> Problem:
     more = len(entries) - 1
-    told = f", and {counted(more, 'more place')} in it" if more else ""
+    told = (
+        _(
+            ", and {places} in it",
+            places=plural("{count:,} more place", "{count:,} more places", more),
+        )
+        if more
+        else ""
+    )
     return Problem(
         message=f"{entries[0].message}{told}",
         evidence=tuple(_evidence(entry) for entry in entries[:_PLACES]),
@@ -60,8 +72,8 @@ def _of_file(path: str, entries: Sequence[EntryProblem]) -> Problem:
 
 def _evidence(entry: EntryProblem) -> Evidence:
     if entry.stated is None:
-        return Evidence(entry.source, "not read")
-    return Evidence(entry.stated.at("path"), "the manifest lists it")
+        return Evidence(entry.source, _("not read"))
+    return Evidence(entry.stated.at("path"), _("the manifest lists it"))
 
 
 def _remedy(path: str) -> str:
@@ -70,11 +82,11 @@ def _remedy(path: str) -> str:
     names = (parts[1], parts[1], parts[2]) if len(parts) > 2 else ("", "", "")  # noqa: PLR2004 - node, or namespace and pod
     found = next((i for i in Input if i.path(*names) == path or _alternative(i, parts)), None)
     if found is None:
-        return f"Have {path} collected again."
+        return _("Have {path} collected again.", path=path)
     command = found.command(*(shlex.quote(name) for name in names))
     on_node = found.value.scope is Scope.NODE and not command.startswith("kubectl ")
-    place = f" on {parts[1]}" if on_node else ""
-    return f"Collect {path} again{place}: {command}"
+    place = _(" on {part}", part=parts[1]) if on_node else ""
+    return _("Collect {path} again{place}: {command}", path=path, place=place, command=command)
 
 
 def _alternative(found: Input, parts: Sequence[str]) -> bool:

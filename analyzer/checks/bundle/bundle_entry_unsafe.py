@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from analyzer.findings import Evidence, Problem, Severity, Station, check
+from analyzer.language import _
 from analyzer.model.bundle import EntryTrouble
 from analyzer.phrases import shortened
 from analyzer.snapshot import ClusterView
@@ -34,12 +35,14 @@ def bundle_entry_unsafe(cluster: ClusterView) -> Iterator[Problem]:
     if not entries:
         return
     told = "; ".join(shortened(entry.message) for entry in entries[:_SHOWN])
-    more = f"; and {len(entries) - _SHOWN:,} more" if len(entries) > _SHOWN else ""
-    what = "an entry was" if len(entries) == 1 else f"{len(entries):,} entries were"
+    more = _("; and {value:,} more", value=len(entries) - _SHOWN) if len(entries) > _SHOWN else ""
+    what = (
+        _("an entry was") if len(entries) == 1 else _("{count:,} entries were", count=len(entries))
+    )
     yield Problem(
-        message=f"{what} not read: {told}{more}",
+        message=_("{what} not read: {told}{more}", what=what, told=told, more=more),
         evidence=tuple(
-            Evidence(entry.stated or entry.source, "refused entry") for entry in entries[:_SHOWN]
+            Evidence(entry.stated or entry.source, _("refused entry")) for entry in entries[:_SHOWN]
         ),
-        remedy="Have the bundle collected again, or leave these entries out and repack it.",
+        remedy=_("Have the bundle collected again, or leave these entries out and repack it."),
     )

@@ -8,9 +8,10 @@ from collections.abc import Iterator, Sequence
 from analyzer.commands import shell
 from analyzer.expect.claims import AddressClaim, address_claims, hides_addresses
 from analyzer.findings import Evidence, Outcome, Problem, Severity, Station, Undecided, check
+from analyzer.language import _, plural
 from analyzer.model.forwarding import FrontendKind
 from analyzer.model.inputs import Input
-from analyzer.phrases import counted, listed
+from analyzer.phrases import listed
 from analyzer.snapshot import ClusterView
 
 
@@ -48,7 +49,7 @@ def cluster_ip_duplicate(cluster: ClusterView) -> Iterator[Outcome]:
             yield _problem(cluster, address, found)
     if hides_addresses(cluster.services.values(), FrontendKind.CLUSTER_IP):
         yield Undecided(
-            reason="cluster IPs are redacted: whether two Services have the same cannot be told",
+            reason=_("cluster IPs are redacted: whether two Services have the same cannot be told"),
             missing=(Input.SERVICES.path(),),
             command=Input.SERVICES.command(),
         )
@@ -60,19 +61,30 @@ def _problem(cluster: ClusterView, address: str, claims: Sequence[AddressClaim])
         key=lambda c: (c.service.metadata.creation_timestamp or "", c.service.full_name),
     )
     youngest = by_age[-1].service
-    evidence = [Evidence(c.source, f"cluster IP of {c.service.full_name}") for c in by_age]
+    evidence = [
+        Evidence(c.source, _("cluster IP of {service}", service=c.service.full_name))
+        for c in by_age
+    ]
     evidence.extend(
-        Evidence(event.ref.at("message"), "what the API server says of it")
+        Evidence(event.ref.at("message"), _("what the API server says of it"))
         for claim in by_age
         for event in cluster.events_about("Service", claim.service.namespace, claim.service.name)
         if event.reason == "ClusterIPAlreadyAllocated"
     )
     names = [c.service.full_name for c in by_age]
     return Problem(
-        message=f"cluster IP {address} belongs to {counted(len(names), 'Service')}: {listed(names)}",
+        message=_(
+            "cluster IP {address} belongs to {Services}: {names}",
+            address=address,
+            Services=plural("{count:,} Service", "{count:,} Services", len(names)),
+            names=listed(names),
+        ),
         evidence=tuple(evidence[:6]),
-        remedy=f"Keep {youngest.full_name}, the younger one, in a file, delete it and create it again without "
-        "clusterIP: "
+        remedy=_(
+            "Keep {youngest}, the younger one, in a file, delete it and create it again "
+            "without clusterIP: ",
+            youngest=youngest.full_name,
+        )
         + shell("kubectl", "-n", youngest.namespace, "delete", "service", youngest.name),
         affects=frozenset(c.service.key for c in claims),
         partial=True,

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from analyzer.commands import shell
 from analyzer.expect.claims import AddressClaim, address_claims
 from analyzer.findings import Evidence, Outcome, Problem, Severity, Station, Undecided, check
+from analyzer.language import _, plural
 from analyzer.model.forwarding import FrontendKind, ServiceKey
 from analyzer.model.inputs import Input
 from analyzer.model.kube_proxy import Minor
 from analyzer.model.kubernetes import Event, Service
-from analyzer.phrases import counted, listed
+from analyzer.phrases import listed
 from analyzer.snapshot import ClusterView
 
 _SEVERAL_RANGES = Minor(1, 33)
@@ -68,12 +69,13 @@ def cluster_ip_out_of_range(cluster: ClusterView) -> Iterator[Outcome]:
 def _unknown(cluster: ClusterView) -> str:
     ranges = cluster.service_cidrs
     if ranges is None:
-        return (
-            "the range of cluster IPs is not known: neither flags of kube-apiserver nor kubeadm's "
-            "configuration tell it"
+        return _(
+            "the range of cluster IPs is not known: neither flags of kube-apiserver nor "
+            "kubeadm's configuration tell it"
         )
-    return (
-        f"the range {listed(ranges.cidrs)} is not the one in use: default/kubernetes is not in it"
+    return _(
+        "the range {cidrs} is not the one in use: default/kubernetes is not in it",
+        cidrs=listed(ranges.cidrs),
     )
 
 
@@ -107,20 +109,41 @@ def _problem(cluster: ClusterView, strays: Sequence[_Stray]) -> Problem:
     services = sorted({s.claim.service.key for s in strays})
     first = next((s for s in strays if s.event is not None), strays[0])
     ranges = cluster.service_cidrs
-    evidence = [Evidence(first.claim.source, f"cluster IP of {first.claim.service.full_name}")]
+    evidence = [
+        Evidence(
+            first.claim.source, _("cluster IP of {service}", service=first.claim.service.full_name)
+        )
+    ]
     if ranges is not None:
-        evidence.append(Evidence(ranges.source, f"the range {listed(ranges.cidrs)}"))
+        evidence.append(Evidence(ranges.source, _("the range {cidrs}", cidrs=listed(ranges.cidrs))))
     if first.event is not None:
-        evidence.append(Evidence(first.event.ref.at("message"), "what the API server says of it"))
+        evidence.append(
+            Evidence(first.event.ref.at("message"), _("what the API server says of it"))
+        )
     minor = Minor.parse(cluster.kubernetes)
     sure = first.event is not None or (minor is not None and minor < _SEVERAL_RANGES)
-    more = f" (and that of {counted(len(services) - 1, 'other Service')})" if services[1:] else ""
-    of = f" {listed(ranges.cidrs)}" if ranges is not None else " of cluster IPs"
+    more = (
+        _(
+            " (and that of {Services})",
+            Services=plural(
+                "{count:,} other Service", "{count:,} other Services", len(services) - 1
+            ),
+        )
+        if services[1:]
+        else ""
+    )
+    of = f" {listed(ranges.cidrs)}" if ranges is not None else _(" of cluster IPs")
     stray = first.claim.service
     return Problem(
-        message=f"cluster IP {first.claim.address} of {stray.full_name}{more} is not in the range{of}",
+        message=_(
+            "cluster IP {address} of {stray}{more} is not in the range{of}",
+            address=first.claim.address,
+            stray=stray.full_name,
+            more=more,
+            of=of,
+        ),
         evidence=tuple(evidence),
-        remedy="Keep the Service in a file, delete it and create it again without clusterIP: "
+        remedy=_("Keep the Service in a file, delete it and create it again without clusterIP: ")
         + shell("kubectl", "-n", stray.namespace, "delete", "service", stray.name),
         service=None if services[1:] else stray.key,
         affects=frozenset(services) if services[1:] else frozenset(),

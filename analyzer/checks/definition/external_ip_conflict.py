@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from analyzer.commands import edit
 from analyzer.expect.claims import AddressClaim, address_claims, hides_addresses
 from analyzer.findings import Evidence, Outcome, Problem, Severity, Station, Undecided, check
+from analyzer.language import _
 from analyzer.model.forwarding import FrontendKind, ServiceKey
 from analyzer.model.inputs import Input
 from analyzer.phrases import listed
@@ -52,7 +53,9 @@ def external_ip_conflict(cluster: ClusterView) -> Iterator[Outcome]:
     external_kinds = (FrontendKind.EXTERNAL_IP, FrontendKind.LOAD_BALANCER_IP)
     if hides_addresses(cluster.services.values(), *external_kinds):
         yield Undecided(
-            reason="external addresses are redacted: whether two Services have the same cannot be told",
+            reason=_(
+                "external addresses are redacted: whether two Services have the same cannot be told"
+            ),
             missing=(Input.SERVICES.path(),),
             command=Input.SERVICES.command(),
         )
@@ -78,11 +81,19 @@ def _problem(
     ]
     last = next(c for c in reversed(claims) if c.kind is not FrontendKind.CLUSTER_IP).service
     return Problem(
-        message=f"{listed([str(k) for k in sorted(keys)])} claim one address: {address}, port {listed(ports)}",
-        evidence=tuple(
-            Evidence(c.source, f"{c.kind.value} of {c.service.full_name}") for c in claims[:4]
+        message=_(
+            "{names} claim one address: {address}, port {ports}",
+            names=listed([str(k) for k in sorted(keys)]),
+            address=address,
+            ports=listed(ports),
         ),
-        remedy=f"Take {address} from one of them, or change its port: "
+        evidence=tuple(
+            Evidence(
+                c.source, _("{kind} of {service}", kind=c.kind.value, service=c.service.full_name)
+            )
+            for c in claims[:4]
+        ),
+        remedy=_("Take {address} from one of them, or change its port: ", address=address)
         + edit(last.namespace, "service", last.name),
         affects=keys,
         partial=True,

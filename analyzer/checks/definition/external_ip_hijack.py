@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from analyzer.commands import edit
 from analyzer.expect.claims import AddressClaim, address_claims, hides_addresses
 from analyzer.findings import Evidence, Outcome, Problem, Severity, Station, Undecided, check
+from analyzer.language import _
 from analyzer.model.address import canonical_ip
 from analyzer.model.forwarding import FrontendKind, Protocol, ServiceKey
 from analyzer.model.inputs import Input
@@ -71,14 +72,14 @@ def external_ip_hijack(view: ServiceView) -> Iterator[Outcome]:
     external_kinds = (FrontendKind.EXTERNAL_IP, FrontendKind.LOAD_BALANCER_IP)
     if hides_addresses([view.service], *external_kinds):
         yield Undecided(
-            reason=f"external addresses of {view.key} are redacted",
+            reason=_("external addresses of {view} are redacted", view=view.key),
             missing=(Input.SERVICES.path(),),
             command=Input.SERVICES.command(),
         )
     for needed in (Input.NODES, view.cluster.endpoints_input) if claims else ():
         if not view.cluster.has(needed):
             yield Undecided(
-                reason="the addresses of nodes and API server are not known: "
+                reason=_("the addresses of nodes and API server are not known: ")
                 + view.cluster.availability(needed).reason,
                 missing=(needed.path(),),
                 command=needed.command(),
@@ -92,15 +93,21 @@ def _hijacks(view: ServiceView, claim: AddressClaim) -> Iterator[Outcome]:
     if view.key == _API or owner is None:
         return
     taken = [(p, t) for p in view.service.ports for t in _taken(view.cluster, claim.address, p)]
-    advice = f"take {claim.address} out of the addresses of {view.key}: " + edit(
-        view.key.namespace, "service", view.key.name
-    )
-    claimed = Evidence(claim.source, f"{claim.kind.value} of {view.key}")
+    advice = _(
+        "take {address} out of the addresses of {view}: ", address=claim.address, view=view.key
+    ) + edit(view.key.namespace, "service", view.key.name)
+    claimed = Evidence(claim.source, _("{kind} of {view}", kind=claim.kind.value, view=view.key))
     if taken:
         told = listed([f"{p.port}/{p.protocol} ({t.what})" for p, t in taken])
         yield Problem(
-            message=f"{claim.kind.value} {claim.address} of {view.key} is {owner.what}: kube-proxy takes {told} "
-            "away from there",
+            message=_(
+                "{kind} {address} of {view} is {what}: kube-proxy takes {told} away from there",
+                kind=claim.kind.value,
+                address=claim.address,
+                view=view.key,
+                what=owner.what,
+                told=told,
+            ),
             evidence=(claimed, *(Evidence(t.source, t.what) for _, t in taken[:3])),
             remedy=advice[0].upper() + advice[1:],
             partial=True,
@@ -109,14 +116,26 @@ def _hijacks(view: ServiceView, claim: AddressClaim) -> Iterator[Outcome]:
     node = view.cluster.node_by_ip.get(claim.address)
     if node is not None and not node.has(Input.SOCKETS):
         yield Undecided(
-            reason=f"whether a program answers there cannot be told without the sockets of {node.name}",
+            reason=_(
+                "whether a program answers there cannot be told without the sockets of {node}",
+                node=node.name,
+            ),
             missing=(Input.SOCKETS.path(node.name),),
             command=Input.SOCKETS.command(node.name),
         )
     yield Problem(
-        message=f"{claim.kind.value} {claim.address} of {view.key} is {owner.what}",
-        evidence=(claimed, Evidence(owner.source, "the same address")),
-        remedy=f"Make sure that nothing else is to answer there at its ports, or else {advice}",
+        message=_(
+            "{kind} {address} of {view} is {what}",
+            kind=claim.kind.value,
+            address=claim.address,
+            view=view.key,
+            what=owner.what,
+        ),
+        evidence=(claimed, Evidence(owner.source, _("the same address"))),
+        remedy=_(
+            "Make sure that nothing else is to answer there at its ports, or else {advice}",
+            advice=advice,
+        ),
         severity=Severity.WARNING if node is None else Severity.INFO,
         partial=True,
     )
@@ -126,14 +145,14 @@ def _owner(cluster: ClusterView, address: str) -> _Taken | None:
     """Return whose address it is: the API server's, or a node's."""
     for backend in cluster.backends.get(_API, ()):
         if backend.endpoint.address == address:
-            return _Taken("the address of the API server", backend.source)
+            return _Taken(_("the address of the API server"), backend.source)
     api = cluster.services.get(_API)
     for claim in address_claims(api) if api else ():
         if claim.address == address:
-            return _Taken(f"the {claim.kind.value} of {_API}", claim.source)
+            return _Taken(_("the {kind} of {api}", kind=claim.kind.value, api=_API), claim.source)
     node = cluster.node_by_ip.get(address)
     if node is not None:
-        return _Taken(f"an address of node {node.name}", _address_ref(node, address))
+        return _Taken(_("an address of node {node}", node=node.name), _address_ref(node, address))
     return None
 
 
@@ -160,18 +179,21 @@ def _api_at(cluster: ClusterView, address: str, port: ServicePort) -> Iterator[_
         return
     for backend in cluster.backends.get(_API, ()):
         if (backend.endpoint.address, backend.endpoint.port) == (address, port.port):
-            yield _Taken("the API server", backend.source)
+            yield _Taken(_("the API server"), backend.source)
     api = cluster.services.get(_API)
     for claim in address_claims(api) if api else ():
         if claim.address == address and port.port in {p.port for p in claim.service.ports}:
-            yield _Taken(f"Service {_API}", claim.source)
+            yield _Taken(_("Service {api}", api=_API), claim.source)
 
 
 def _node_port_at(cluster: ClusterView, address: str, port: ServicePort) -> Iterator[_Taken]:
     protocol = Protocol.parse(port.protocol)
     if protocol is not None and address in cluster.node_by_ip:
         for claim in cluster.node_port_claims.get((protocol, port.port), ()):
-            yield _Taken(f"{claim.what} of {claim.service.full_name}", claim.source)
+            yield _Taken(
+                _("{what} of {service}", what=claim.what, service=claim.service.full_name),
+                claim.source,
+            )
 
 
 def _program_at(cluster: ClusterView, address: str, port: ServicePort) -> Iterator[_Taken]:
@@ -181,7 +203,9 @@ def _program_at(cluster: ClusterView, address: str, port: ServicePort) -> Iterat
         return
     usual = _OF_NODES.get((protocol, port.port))
     if usual is not None:
-        yield _Taken(f"{usual} of {node.name}", _address_ref(node, address))
+        yield _Taken(
+            _("{usual} of {node}", usual=usual, node=node.name), _address_ref(node, address)
+        )
     elif node.has(Input.SOCKETS) and node.kube_proxy.version.at_least(_OPENS_NO_SOCKETS):
         for socket in node.listeners(protocol, port.port):
-            yield _Taken(f"a program on {node.name}", socket.source)
+            yield _Taken(_("a program on {node}", node=node.name), socket.source)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from analyzer.commands import edit
 from analyzer.findings import Evidence, Problem, Severity, Station, check
+from analyzer.language import _
 from analyzer.model.address import canonical_ip, family_of
 from analyzer.model.forwarding import ServiceKey
 from analyzer.model.inputs import Input
@@ -41,13 +42,19 @@ def external_name_misuse(view: ServiceView) -> Iterator[Problem]:
     if service.spec.type != "ExternalName":
         return
     name = (service.spec.external_name or "").rstrip(".")
-    named = Evidence(service.ref.at("spec", "externalName"), "the alias")
+    named = Evidence(service.ref.at("spec", "externalName"), _("the alias"))
     if family_of(canonical_ip(name)) is not None:
         yield Problem(
-            message=f"externalName {name} is an IP address: DNS takes it for a name, which does not resolve",
+            message=_(
+                "externalName {name} is an IP address: DNS takes it for a name, which does "
+                "not resolve",
+                name=name,
+            ),
             evidence=(named,),
-            remedy="Make it a Service without selector, and an EndpointSlice with this address: "
-            "https://kubernetes.io/docs/concepts/services-networking/service/#services-without-selectors",
+            remedy=_(
+                "Make it a Service without selector, and an EndpointSlice with this address: "
+                "https://kubernetes.io/docs/concepts/services-networking/service/#services-without-selectors"
+            ),
             severity=Severity.ERROR,
         )
         return
@@ -58,12 +65,21 @@ def external_name_misuse(view: ServiceView) -> Iterator[Problem]:
         if p.target_port is not None and p.target_port not in {p.port, str(p.port), p.name}
     ]
     if mapped:
-        told = listed([f"{p.port} to {p.target_port}" for _, p in mapped])
+        told = listed(
+            [
+                _("{port} to {target_port}", port=p.port, target_port=p.target_port)
+                for _index, p in mapped
+            ]
+        )
         yield Problem(
-            message=f"ExternalName Service {service.full_name} is to translate port {told}, which an alias "
-            "does not do",
-            evidence=(Evidence(service.target_port_ref(mapped[0][0]), "ignored"), named),
-            remedy=f"Let clients connect to {name} on the port that it has: "
+            message=_(
+                "ExternalName Service {service} is to translate port {told}, which an alias "
+                "does not do",
+                service=service.full_name,
+                told=told,
+            ),
+            evidence=(Evidence(service.target_port_ref(mapped[0][0]), _("ignored")), named),
+            remedy=_("Let clients connect to {name} on the port that it has: ", name=name)
             + edit(service.namespace, "service", service.name),
         )
 
@@ -75,15 +91,17 @@ def _alias_of_service(view: ServiceView, name: str, named: Evidence) -> Iterator
     key = ServiceKey(found["namespace"].lower(), found["name"].lower())
     service = view.service
     if key == view.key:
-        told = f"ExternalName Service {key} is an alias for itself"
+        told = _("ExternalName Service {key} is an alias for itself", key=key)
     elif key not in view.cluster.services:
-        told = (
-            f"ExternalName Service {view.key} is an alias for Service {key}, which does not exist"
+        told = _(
+            "ExternalName Service {view} is an alias for Service {key}, which does not exist",
+            view=view.key,
+            key=key,
         )
     else:
         return
     yield Problem(
         message=told,
         evidence=(named,),
-        remedy="Name a Service that exists: " + edit(service.namespace, "service", service.name),
+        remedy=_("Name a Service that exists: ") + edit(service.namespace, "service", service.name),
     )

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from analyzer.expect.target_port import resolve_target_port
 from analyzer.findings import Evidence, Outcome, Problem, Severity, Station, Undecided, check
+from analyzer.language import _
 from analyzer.model.inputs import Input
 from analyzer.model.source import ObjectRef
 from analyzer.phrases import listed
@@ -42,8 +43,11 @@ def headless_port_mapping(view: ServiceView) -> Iterator[Outcome]:
             yield _problem(view, index, leads_to)
         elif not leads_to and not _could_be_seen(view):
             yield Undecided(
-                reason=f"where target port {port.effective_target_port} leads cannot be told without "
-                "endpoints or pods",
+                reason=_(
+                    "where target port {effective_target_port} leads cannot be told without "
+                    "endpoints or pods",
+                    effective_target_port=port.effective_target_port,
+                ),
                 missing=(Input.ENDPOINT_SLICES.path(), Input.PODS.path()),
                 command=Input.ENDPOINT_SLICES.command(),
             )
@@ -54,14 +58,19 @@ def _problem(view: ServiceView, index: int, leads_to: Mapping[int, ObjectRef]) -
     told = listed([str(n) for n in sorted(leads_to)])
     number = min(leads_to)
     return Problem(
-        message=f"headless Service {service.full_name} has port {port.port}, but its endpoints answer on {told}: "
-        "without a cluster IP nothing translates it",
-        evidence=(
-            Evidence(service.ref.at("spec", "ports", index, "port"), "port of the Service"),
-            Evidence(leads_to[number], f"leads to {number}"),
-            Evidence(service.ref.at("spec", "clusterIP"), "headless"),
+        message=_(
+            "headless Service {service} has port {port}, but its endpoints answer on "
+            "{told}: without a cluster IP nothing translates it",
+            service=service.full_name,
+            port=port.port,
+            told=told,
         ),
-        remedy=f"Connect to port {told}, or make the Service one with a cluster IP",
+        evidence=(
+            Evidence(service.ref.at("spec", "ports", index, "port"), _("port of the Service")),
+            Evidence(leads_to[number], _("leads to {number}", number=number)),
+            Evidence(service.ref.at("spec", "clusterIP"), _("headless")),
+        ),
+        remedy=_("Connect to port {told}, or make the Service one with a cluster IP", told=told),
         port=port.label,
     )
 

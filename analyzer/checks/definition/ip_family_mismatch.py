@@ -7,12 +7,12 @@ from collections.abc import Iterator, Sequence
 from analyzer.commands import edit
 from analyzer.expect.endpoints import service_families
 from analyzer.findings import Evidence, Outcome, Problem, Severity, Station, Undecided, check
+from analyzer.language import _, plural
 from analyzer.model.address import family_of
 from analyzer.model.inputs import Input
 from analyzer.model.kubernetes import Pod
 from analyzer.model.ruleset import Family
 from analyzer.model.source import ObjectRef
-from analyzer.phrases import counted
 from analyzer.snapshot import ServiceView
 
 
@@ -46,7 +46,7 @@ def ip_family_mismatch(view: ServiceView) -> Iterator[Outcome]:
         return
     if not pods:
         yield Undecided(
-            reason=f"the addresses of the pods of {view.key} are redacted",
+            reason=_("the addresses of the pods of {view} are redacted", view=view.key),
             missing=(Input.PODS.path(),),
             command=Input.PODS.command(),
         )
@@ -82,20 +82,36 @@ def _problem(
     service = view.service
     some = len(without) < len(pods)
     who = (
-        f"{len(without)} of {counted(len(pods), 'pod')}"
+        _(
+            "{count} of {pods}",
+            count=len(without),
+            pods=plural("{count:,} pod", "{count:,} pods", len(pods)),
+        )
         if some
-        else f"none of its {counted(len(pods), 'pod')}"
+        else _("none of its {pods}", pods=plural("{count:,} pod", "{count:,} pods", len(pods)))
     )
-    lack = "no address of that version" if some else "an address of that version"
+    lack = _("no address of that version") if some else _("an address of that version")
     has = "have" if some and len(without) > 1 else "has"
     return Problem(
-        message=f"{service.full_name} is published for {family.value}, but {who} {has} {lack}",
-        evidence=(
-            Evidence(_family_ref(view, family), f"asks for {family.value}"),
-            Evidence(_addresses_ref(without[0]), f"addresses of pod {without[0].name}"),
+        message=_(
+            "{service} is published for {family}, but {who} {has} {lack}",
+            service=service.full_name,
+            family=family.value,
+            who=who,
+            has=has,
+            lack=lack,
         ),
-        remedy="Ask only for the IP version that the pods have (ipFamilyPolicy, ipFamilies), or give the pods "
-        f"both: {edit(service.namespace, 'service', service.name)}",
+        evidence=(
+            Evidence(_family_ref(view, family), _("asks for {family}", family=family.value)),
+            Evidence(
+                _addresses_ref(without[0]), _("addresses of pod {without}", without=without[0].name)
+            ),
+        ),
+        remedy=_(
+            "Ask only for the IP version that the pods have (ipFamilyPolicy, "
+            "ipFamilies), or give the pods both: {command}",
+            command=edit(service.namespace, "service", service.name),
+        ),
         severity=Severity.ERROR if broken else None,
     )
 

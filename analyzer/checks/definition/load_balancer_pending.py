@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from analyzer.commands import shell
 from analyzer.expect.changes import is_settled, parse_time
 from analyzer.findings import Evidence, Problem, Severity, Station, check
+from analyzer.language import _
 from analyzer.model.inputs import Input
 from analyzer.phrases import shortened
 from analyzer.snapshot import ServiceView
@@ -53,15 +54,15 @@ def load_balancer_pending(view: ServiceView) -> Iterator[Problem]:
     told = f": {shortened(events[-1].message or '')}" if events else ""
     by = service.spec.load_balancer_class
     evidence = [
-        Evidence(service.ref.at("spec", "type"), "asks for a load balancer"),
-        Evidence(service.ref.at("status", "loadBalancer"), "holds no address"),
-        *(Evidence(e.ref.at("message"), "what the controller says") for e in events[-1:]),
+        Evidence(service.ref.at("spec", "type"), _("asks for a load balancer")),
+        Evidence(service.ref.at("status", "loadBalancer"), _("holds no address")),
+        *(Evidence(e.ref.at("message"), _("what the controller says")) for e in events[-1:]),
     ]
     yield Problem(
-        message=f"LoadBalancer {service.full_name} has no address yet"
-        + (f" from {by}" if by else "")
+        message=_("LoadBalancer {service} has no address yet", service=service.full_name)
+        + (_(" from {by}", by=by) if by else "")
         + told,
         evidence=tuple(evidence),
-        remedy="Find out what should hand out the address, and what it says: "
+        remedy=_("Find out what should hand out the address, and what it says: ")
         + shell("kubectl", "-n", service.namespace, "describe", "service", service.name),
     )

@@ -8,13 +8,14 @@ from collections.abc import Iterator, Sequence
 from analyzer.commands import edit, shell
 from analyzer.expect.claims import NodePortClaim
 from analyzer.findings import Evidence, Outcome, Problem, Severity, Station, Undecided, check
+from analyzer.language import _, plural
 from analyzer.model.forwarding import Entry, FrontendKind, Protocol
 from analyzer.model.inputs import Input
 from analyzer.model.kube_proxy import Minor, ProxyMode
 from analyzer.model.log import LogEntry
 from analyzer.model.node import Socket
 from analyzer.model.source import ObjectRef, Ref
-from analyzer.phrases import counted, listed
+from analyzer.phrases import listed
 from analyzer.snapshot import ClusterView, NodeView
 
 _OPENS_NO_SOCKETS = Minor(1, 24)
@@ -77,9 +78,12 @@ def _sorted(
 def _between_services(
     cluster: ClusterView, protocol: Protocol, number: int, claims: Sequence[NodePortClaim]
 ) -> Problem:
-    evidence = [Evidence(c.source, f"{c.what} of {c.service.full_name}") for c in claims[:4]]
+    evidence = [
+        Evidence(c.source, _("{what} of {service}", what=c.what, service=c.service.full_name))
+        for c in claims[:4]
+    ]
     evidence.extend(
-        Evidence(event.ref.at("message"), "what the API server says of it")
+        Evidence(event.ref.at("message"), _("what the API server says of it"))
         for claim in claims
         for event in cluster.events_about("Service", claim.service.namespace, claim.service.name)
         if event.reason == "PortAlreadyAllocated"
@@ -87,9 +91,16 @@ def _between_services(
     owners = [f"{c.service.full_name} ({c.what})" for c in claims]
     last = max(claims, key=lambda c: c.service.metadata.creation_timestamp or "").service
     return Problem(
-        message=f"node port {number}/{protocol.value} is claimed {counted(len(claims), 'time')}: {listed(owners)}",
+        message=_(
+            "node port {number}/{protocol} is claimed {times}: {owners}",
+            number=number,
+            protocol=protocol.value,
+            times=plural("{count:,} time", "{count:,} times", len(claims)),
+            owners=listed(owners),
+        ),
         evidence=tuple(evidence),
-        remedy="Give one of them another node port: " + edit(last.namespace, "service", last.name),
+        remedy=_("Give one of them another node port: ")
+        + edit(last.namespace, "service", last.name),
         affects=frozenset(c.service.key for c in claims),
         partial=True,
     )
@@ -107,13 +118,13 @@ def _with_programs(node: NodeView) -> Iterator[Outcome]:
         if not any(c.health_check for c in found)
     ]
     if claims and not node.has(Input.SOCKETS):
-        yield _undecided(node, Input.SOCKETS, "whether programs listen on node ports")
+        yield _undecided(node, Input.SOCKETS, _("whether programs listen on node ports"))
     taken = [(c, s) for c in claims for s in [node.listeners(c[0], c[1])] if s]
     if len(taken) == len(claims) > 1:
         return  # whoever listens on all of them is a kube-proxy, whatever its version seems to be
     if taken and (opens_none is None or proxy.mode is ProxyMode.UNKNOWN):
         yield _undecided(
-            node, Input.PROXY_LOG, "whether it is kube-proxy that listens on node ports"
+            node, Input.PROXY_LOG, _("whether it is kube-proxy that listens on node ports")
         )
         return
     for (protocol, number, found), sockets in taken:
@@ -122,7 +133,7 @@ def _with_programs(node: NodeView) -> Iterator[Outcome]:
 
 def _undecided(node: NodeView, needed: Input, what: str) -> Undecided:
     return Undecided(
-        reason=f"{what} cannot be told without {needed.path(node.name)}",
+        reason=_("{what} cannot be told without {path}", what=what, path=needed.path(node.name)),
         missing=(needed.path(node.name),),
         command=needed.command(node.name),
         node=node.name,
@@ -132,13 +143,18 @@ def _undecided(node: NodeView, needed: Input, what: str) -> Undecided:
 def _with_program(node: NodeView, port: str, claim: NodePortClaim, socket: Socket) -> Problem:
     service = claim.service
     return Problem(
-        message=f"a program on {node.name} listens on {port}, the node port of {service.full_name}: no "
-        "connection reaches it",
-        evidence=(
-            Evidence(socket.source, "a listener, where kube-proxy itself has none"),
-            Evidence(claim.source, f"node port of {service.full_name}"),
+        message=_(
+            "a program on {node} listens on {port}, the node port of {service}: no "
+            "connection reaches it",
+            node=node.name,
+            port=port,
+            service=service.full_name,
         ),
-        remedy="Let the program or the Service use another port: "
+        evidence=(
+            Evidence(socket.source, _("a listener, where kube-proxy itself has none")),
+            Evidence(claim.source, _("node port of {service}", service=service.full_name)),
+        ),
+        remedy=_("Let the program or the Service use another port: ")
         + edit(service.namespace, "service", service.name),
         service=service.key,
         node=node.name,
@@ -151,7 +167,7 @@ def _given_up(node: NodeView) -> Iterator[Outcome]:
     comparison = node.comparison()
     if comparison is None:
         if any(_gives_up(log) for log in node.proxy_log):
-            yield _undecided(node, Input.RULESET, "whether kube-proxy gave a node port up")
+            yield _undecided(node, Input.RULESET, _("whether kube-proxy gave a node port up"))
         return
     missing = {
         (e.frontend.protocol, e.frontend.port): e
@@ -160,7 +176,7 @@ def _given_up(node: NodeView) -> Iterator[Outcome]:
     }
     opens_none = node.kube_proxy.version.at_least(_OPENS_NO_SOCKETS)
     if missing and not opens_none and not node.proxy_log:
-        yield _undecided(node, Input.PROXY_LOG, "whether kube-proxy gave a node port up")
+        yield _undecided(node, Input.PROXY_LOG, _("whether kube-proxy gave a node port up"))
     for log in node.proxy_log if missing else ():
         found = _gives_up(log)
         protocol = Protocol.parse(found["protocol"]) if found else None
@@ -169,13 +185,17 @@ def _given_up(node: NodeView) -> Iterator[Outcome]:
             continue
         key = entry.service_port.service
         yield Problem(
-            message=f"kube-proxy on {node.name} gave up node port {entry.frontend.port} of {key}: another "
-            "program has it",
-            evidence=(
-                Evidence(log.source, "the port is in use"),
-                Evidence(_node_port_ref(entry), "the node port that has no rule"),
+            message=_(
+                "kube-proxy on {node} gave up node port {port} of {key}: another program has it",
+                node=node.name,
+                port=entry.frontend.port,
+                key=key,
             ),
-            remedy=f"Find out who listens there, on {node.name}: "
+            evidence=(
+                Evidence(log.source, _("the port is in use")),
+                Evidence(_node_port_ref(entry), _("the node port that has no rule")),
+            ),
+            remedy=_("Find out who listens there, on {node}: ", node=node.name)
             + shell("ss", "-lntup", "sport", "=", f":{entry.frontend.port}"),
             service=key,
             node=node.name,

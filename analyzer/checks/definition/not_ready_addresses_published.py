@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 from analyzer.commands import patch, pointer
 from analyzer.findings import Evidence, Problem, Severity, Station, check
+from analyzer.language import _, plural
 from analyzer.model.inputs import Input
-from analyzer.phrases import counted, listed
+from analyzer.phrases import listed
 from analyzer.snapshot import ServiceView
 
 
@@ -42,13 +43,21 @@ def not_ready_addresses_published(view: ServiceView) -> Iterator[Problem]:
         return
     path = pointer("spec", "publishNotReadyAddresses")
     yield Problem(
-        message=f"{service.full_name} also sends to {counted(len(unready), 'pod')} that "
-        f"{'is' if len(unready) == 1 else 'are'} not ready ({listed([p.name for p in unready])}): "
-        "publishNotReadyAddresses is set",
+        message=_(
+            "{service} also sends to {pods} that {value} not ready ({names}): "
+            "publishNotReadyAddresses is set",
+            service=service.full_name,
+            pods=plural("{count:,} pod", "{count:,} pods", len(unready)),
+            value="is" if len(unready) == 1 else "are",
+            names=listed([p.name for p in unready]),
+        ),
         evidence=(
-            Evidence(service.ref.at("spec", "publishNotReadyAddresses"), "publishes them as ready"),
             Evidence(
-                view.unready_pods[0].source, f"pod {view.unready_pods[0].pod.name} is not ready"
+                service.ref.at("spec", "publishNotReadyAddresses"), _("publishes them as ready")
+            ),
+            Evidence(
+                view.unready_pods[0].source,
+                _("pod {pod} is not ready", pod=view.unready_pods[0].pod.name),
             ),
         ),
         remedy=patch(service.namespace, "service", service.name, {"op": "remove", "path": path}),

@@ -12,11 +12,12 @@ from analyzer.expect.target_port import (
     resolve_target_port,
 )
 from analyzer.findings import Evidence, Outcome, Problem, Severity, Station, Undecided, check
+from analyzer.language import _, plural
 from analyzer.model.forwarding import Protocol
 from analyzer.model.inputs import Input
 from analyzer.model.kubernetes import Service
 from analyzer.model.node import Socket
-from analyzer.phrases import counted, listed
+from analyzer.phrases import listed
 from analyzer.service_groups import TargetPort, target_ports
 from analyzer.snapshot import ClusterView
 
@@ -61,13 +62,20 @@ def _by_name(target: TargetPort) -> Iterator[Problem]:
     if not wrong:
         return
     all_wrong = len(wrong) == len(found)
-    pods = counted(len(found), "pod")
+    pods = plural("{count:,} pod", "{count:,} pods", len(found))
     yield _problem(
         target,
-        f"in {pods if all_wrong else f'{len(wrong)} of {pods}'} the container port {port.effective_target_port} "
-        f"is {_name(wrong[0])}",
+        _(
+            "in {value} the container port {effective_target_port} is {name}",
+            value=pods if all_wrong else f"{len(wrong)} of {pods}",
+            effective_target_port=port.effective_target_port,
+            name=_name(wrong[0]),
+        ),
         wrong[0].protocol,
-        Evidence(wrong[0].source.at("protocol"), f"protocol of container port {wrong[0].name}"),
+        Evidence(
+            wrong[0].source.at("protocol"),
+            _("protocol of container port {wrong}", wrong=wrong[0].name),
+        ),
         severity=Severity.ERROR if all_wrong else Severity.WARNING,
     )
 
@@ -83,9 +91,13 @@ def _by_number(cluster: ClusterView, target: TargetPort, number: int) -> Iterato
     if proof is not None:
         yield _problem(
             target,
-            f"on the node of its pod only {proof.protocol} listens on {number}",
+            _(
+                "on the node of its pod only {protocol} listens on {number}",
+                protocol=proof.protocol,
+                number=number,
+            ),
             Protocol.parse(proof.protocol),
-            Evidence(proof.source, f"the only listener on {number}"),
+            Evidence(proof.source, _("the only listener on {number}", number=number)),
             severity=Severity.ERROR,
         )
     elif (
@@ -95,15 +107,22 @@ def _by_number(cluster: ClusterView, target: TargetPort, number: int) -> Iterato
     ):
         yield _problem(
             target,
-            f"the pods declare {number} as {_name(others[0])}",
+            _("the pods declare {number} as {name}", number=number, name=_name(others[0])),
             others[0].protocol,
-            Evidence(others[0].source.at("protocol"), f"protocol of container port {number}"),
+            Evidence(
+                others[0].source.at("protocol"),
+                _("protocol of container port {number}", number=number),
+            ),
             severity=Severity.WARNING,
         )
     nodes = target.unseen_nodes(cluster)
     for key in sorted(target.affects or {target.first.view.key}) if nodes else ():
         yield Undecided(
-            reason=f"which protocol listens on {number} cannot be told without the sockets of {listed(nodes)}",
+            reason=_(
+                "which protocol listens on {number} cannot be told without the sockets of {nodes}",
+                number=number,
+                nodes=listed(nodes),
+            ),
             missing=tuple(Input.SOCKETS.path(n) for n in nodes),
             command=Input.SOCKETS.command(nodes[0]),
             service=key,
@@ -122,8 +141,14 @@ def _problem(
     protocol = service.ref.at("spec", "ports", index, "protocol")
     verb = "is" if len(target.uses) == 1 else "are"
     return Problem(
-        message=f"{target.names} {verb} {target.first.port.protocol}, but {told}",
-        evidence=(Evidence(protocol, "protocol of the Service port"), shown),
+        message=_(
+            "{names} {verb} {protocol}, but {told}",
+            names=target.names,
+            verb=verb,
+            protocol=target.first.port.protocol,
+            told=told,
+        ),
+        evidence=(Evidence(protocol, _("protocol of the Service port")), shown),
         remedy=_remedy(service, index, actual),
         service=target.service,
         affects=target.affects,
@@ -163,8 +188,11 @@ def _remedy(service: Service, index: int, actual: Protocol | None) -> str:
     value = actual.value if actual else ""
     operation = {"op": "replace", "path": path, "value": value}
     change = patch(service.namespace, "service", service.name, operation)
-    return f"{change}  # or correct the protocol of the container port in the pod template"
+    return _(
+        "{change}  # or correct the protocol of the container port in the pod template",
+        change=change,
+    )
 
 
 def _name(declared: DeclaredPort) -> str:
-    return declared.protocol.value if declared.protocol else "of an unknown protocol"
+    return declared.protocol.value if declared.protocol else _("of an unknown protocol")

@@ -13,10 +13,11 @@ from analyzer.expect.target_port import (
     resolve_target_port,
 )
 from analyzer.findings import Evidence, Problem, Severity, Station, check
+from analyzer.language import _, plural
 from analyzer.model.forwarding import Protocol
 from analyzer.model.inputs import Input
 from analyzer.model.kubernetes import Pod, ServicePort
-from analyzer.phrases import counted, listed
+from analyzer.phrases import listed
 from analyzer.service_groups import TargetPort, target_ports
 from analyzer.snapshot import ClusterView
 
@@ -64,10 +65,15 @@ def _problem(target: TargetPort, lacking: Sequence[Pod]) -> Problem:
     declared = list(declared_ports(pod))
     some = len(lacking) < len(target.pods)
     return Problem(
-        message=f"targetPort {use.port.effective_target_port} of {target.names} names no port in "
-        f"{_who(target, lacking)}{_known(lacking, declared)}",
+        message=_(
+            "targetPort {effective_target_port} of {names} names no port in {who}{known}",
+            effective_target_port=use.port.effective_target_port,
+            names=target.names,
+            who=_who(target, lacking),
+            known=_known(lacking, declared),
+        ),
         evidence=(
-            Evidence(use.view.service.target_port_ref(use.index), "the name that is looked up"),
+            Evidence(use.view.service.target_port_ref(use.index), _("the name that is looked up")),
             _what_is_declared(pod, declared),
         ),
         remedy=_remedy(target, lacking, declared),
@@ -81,26 +87,32 @@ def _problem(target: TargetPort, lacking: Sequence[Pod]) -> Problem:
 
 def _who(target: TargetPort, lacking: Sequence[Pod]) -> str:
     if len(lacking) == len(target.pods):
-        return counted(len(lacking), "pod")
+        return plural("{count:,} pod", "{count:,} pods", len(lacking))
     names = listed([p.name for p in lacking])
-    return f"{len(lacking)} of {counted(len(target.pods), 'pod')} ({names})"
+    return _(
+        "{count} of {pods} ({names})",
+        count=len(lacking),
+        pods=plural("{count:,} pod", "{count:,} pods", len(target.pods)),
+        names=names,
+    )
 
 
 def _known(lacking: Sequence[Pod], declared: Sequence[DeclaredPort]) -> str:
     names = sorted({d.name for d in declared if d.name})
-    verb = "they declare" if len(lacking) > 1 else "it declares"
+    verb = _("they declare") if len(lacking) > 1 else _("it declares")
     return f"; {verb} {listed(names, 5)}" if names else ""
 
 
 def _what_is_declared(pod: Pod, declared: Sequence[DeclaredPort]) -> Evidence:
     named = next((d for d in declared if d.name), None)
     if named is not None:
-        return Evidence(named.source.at("name"), f"a port name in pod {pod.name}")
+        return Evidence(named.source.at("name"), _("a port name in pod {pod}", pod=pod.name))
     if declared:
         return Evidence(
-            declared[0].source.at("containerPort"), f"a port without a name in pod {pod.name}"
+            declared[0].source.at("containerPort"),
+            _("a port without a name in pod {pod}", pod=pod.name),
         )
-    return Evidence(pod.ref.at("spec", "containers"), f"no named port in pod {pod.name}")
+    return Evidence(pod.ref.at("spec", "containers"), _("no named port in pod {pod}", pod=pod.name))
 
 
 def _remedy(target: TargetPort, lacking: Sequence[Pod], declared: Sequence[DeclaredPort]) -> str:
@@ -109,13 +121,15 @@ def _remedy(target: TargetPort, lacking: Sequence[Pod], declared: Sequence[Decla
     name = str(use.port.effective_target_port)
     meant = _meant(use.port, declared)
     if meant is None or len(lacking) < len(target.pods):
-        return (
-            f"Give the port the name {name} in the template of {listed([p.name for p in lacking])}"
+        return _(
+            "Give the port the name {name} in the template of {names}",
+            name=name,
+            names=listed([p.name for p in lacking]),
         )
     command = set_target_port(
         service.namespace, service.name, use.index, meant.name or meant.number
     )
-    return f"{command}  # or name that container port {name}"
+    return _("{command}  # or name that container port {name}", command=command, name=name)
 
 
 def _meant(port: ServicePort, declared: Sequence[DeclaredPort]) -> DeclaredPort | None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from analyzer.commands import set_target_port
 from analyzer.expect.target_port import PortOutcome, resolve_target_port
 from analyzer.findings import Evidence, Outcome, Problem, Severity, Station, Undecided, check
+from analyzer.language import _
 from analyzer.model.inputs import Input
 from analyzer.snapshot import ServiceView
 
@@ -46,16 +47,20 @@ def target_port_quoted_number(view: ServiceView) -> Iterator[Outcome]:
         needed = view.cluster.endpoints_input
         if not view.cluster.has(needed):
             yield Undecided(
-                reason="whether the quotes are the Service's own cannot be told: "
+                reason=_("whether the quotes are the Service's own cannot be told: ")
                 + view.cluster.availability(needed).reason,
                 missing=(needed.path(),),
                 command=needed.command(),
             )
             continue
         yield Problem(
-            message=f'targetPort of port {port.label} is the text "{target}", not the number: no container '
-            "port has that name",
-            evidence=(Evidence(service.target_port_ref(index), "a number in quotes"),),
+            message=_(
+                'targetPort of port {label} is the text "{target}", not the number: no '
+                "container port has that name",
+                label=port.label,
+                target=target,
+            ),
+            evidence=(Evidence(service.target_port_ref(index), _("a number in quotes")),),
             remedy=set_target_port(service.namespace, service.name, index, int(target)),
             port=port.label,
         )

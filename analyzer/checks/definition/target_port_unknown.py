@@ -7,11 +7,12 @@ from collections.abc import Iterator, Sequence
 from analyzer.commands import edit, set_target_port, shell
 from analyzer.expect.target_port import DeclaredPort, declared_ports
 from analyzer.findings import Evidence, Outcome, Problem, Severity, Station, Undecided, check
+from analyzer.language import _, plural
 from analyzer.model.forwarding import Protocol
 from analyzer.model.inputs import Input
 from analyzer.model.kubernetes import Pod, ServicePort
 from analyzer.model.source import ObjectRef, SourceRef
-from analyzer.phrases import counted, listed
+from analyzer.phrases import listed
 from analyzer.service_groups import TargetPort, target_ports
 from analyzer.snapshot import ClusterView, NodeView
 
@@ -55,7 +56,11 @@ def _unseen(cluster: ClusterView, target: TargetPort) -> Iterator[Undecided]:
     nodes = target.unseen_nodes(cluster)
     for key in sorted(target.affects or {target.first.view.key}) if nodes else ():
         yield Undecided(
-            reason=f"whether its target port is listened on cannot be told without the sockets of {listed(nodes)}",
+            reason=_(
+                "whether its target port is listened on cannot be told without the sockets "
+                "of {nodes}",
+                nodes=listed(nodes),
+            ),
             missing=tuple(Input.SOCKETS.path(n) for n in nodes),
             command=Input.SOCKETS.command(nodes[0]),
             service=key,
@@ -71,16 +76,28 @@ def _proven(cluster: ClusterView, target: TargetPort, number: int) -> Iterator[P
     nodes = sorted({p.spec.node_name for p in closed})
     shown = _socket_evidence(cluster.nodes[nodes[0]], port, number)
     only_loopback = shown.source != SourceRef(Input.SOCKETS.path(nodes[0]), 1)
-    what = "only a loopback address answers" if only_loopback else "nothing listens there"
+    what = _("only a loopback address answers") if only_loopback else _("nothing listens there")
     yield Problem(
-        message=f"targetPort {number}/{port.protocol} of {target.names}: {what} on {listed(nodes)}, whose network "
-        f"{len(closed)} of {counted(len(pods), 'pod')} {'uses' if len(closed) == 1 else 'use'}",
-        evidence=(
-            Evidence(_target_ref(target), "where the Service sends to"),
-            shown,
-            Evidence(closed[0].ref.at("spec", "hostNetwork"), "the pod uses its node's network"),
+        message=_(
+            "targetPort {number}/{protocol} of {names}: {what} on {nodes}, whose network "
+            "{count} of {pods} {value}",
+            number=number,
+            protocol=port.protocol,
+            names=target.names,
+            what=what,
+            nodes=listed(nodes),
+            count=len(closed),
+            pods=plural("{count:,} pod", "{count:,} pods", len(pods)),
+            value="uses" if len(closed) == 1 else "use",
         ),
-        remedy=f"Set targetPort to the port on which the process listens; on {nodes[0]}: "
+        evidence=(
+            Evidence(_target_ref(target), _("where the Service sends to")),
+            shown,
+            Evidence(closed[0].ref.at("spec", "hostNetwork"), _("the pod uses its node's network")),
+        ),
+        remedy=_(
+            "Set targetPort to the port on which the process listens; on {node}: ", node=nodes[0]
+        )
         + shell("ss", "-lntup"),
         service=target.service,
         affects=target.affects,
@@ -105,9 +122,9 @@ def _socket_evidence(node: NodeView, port: ServicePort, number: int) -> Evidence
     found = (s for s in node.sockets if (s.protocol, s.port) == (port.protocol, number))
     loopback = next(found, None)
     if loopback is not None:
-        return Evidence(loopback.source, "answers the node itself only")
+        return Evidence(loopback.source, _("answers the node itself only"))
     path = Input.SOCKETS.path(node.name)
-    return Evidence(SourceRef(path, 1), f"no socket on {number} in this list")
+    return Evidence(SourceRef(path, 1), _("no socket on {number} in this list", number=number))
 
 
 def _suspected(target: TargetPort, number: int) -> Iterator[Problem]:
@@ -119,11 +136,20 @@ def _suspected(target: TargetPort, number: int) -> Iterator[Problem]:
         return
     known = sorted({_text(d) for d in declared})
     yield Problem(
-        message=f"targetPort {number} of {target.names} is declared by none of the {counted(len(own), 'pod')}; "
-        f"they declare {listed(known, 5)}",
+        message=_(
+            "targetPort {number} of {names} is declared by none of the {pods}; they "
+            "declare {known}",
+            number=number,
+            names=target.names,
+            pods=plural("{count:,} pod", "{count:,} pods", len(own)),
+            known=listed(known, 5),
+        ),
         evidence=(
-            Evidence(_target_ref(target), "where the Service sends to"),
-            Evidence(declared[0].source.at("containerPort"), f"what pod {own[0].name} declares"),
+            Evidence(_target_ref(target), _("where the Service sends to")),
+            Evidence(
+                declared[0].source.at("containerPort"),
+                _("what pod {own} declares", own=own[0].name),
+            ),
         ),
         remedy=_remedy(target, declared),
         service=target.service,
@@ -148,7 +174,7 @@ def _remedy(target: TargetPort, declared: Sequence[DeclaredPort]) -> str:
     fitting = sorted({d.number for d in declared if d.protocol is protocol})
     if len(fitting) == 1:
         return set_target_port(service.namespace, service.name, target.first.index, fitting[0])
-    return "Set targetPort to the port on which the container listens: " + edit(
+    return _("Set targetPort to the port on which the container listens: ") + edit(
         service.namespace, "service", service.name
     )
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from analyzer.commands import shell
 from analyzer.findings import Evidence, Problem, Severity, Station, check
+from analyzer.language import _
 from analyzer.model.inputs import Input
 from analyzer.model.kubernetes import Pod
 from analyzer.snapshot import ClusterView
@@ -58,7 +59,10 @@ def dns_cannot_reach_api(cluster: ClusterView) -> Iterator[Problem]:
         if said is not None:
             evidence, words = said
             yield Problem(
-                message=f"CoreDNS (pod {pod.full_name}) does not get Services from the API server",
+                message=_(
+                    "CoreDNS (pod {pod}) does not get Services from the API server",
+                    pod=pod.full_name,
+                ),
                 evidence=(evidence,),
                 remedy=_remedy(pod, words),
                 node=pod.spec.node_name or None,
@@ -68,12 +72,16 @@ def dns_cannot_reach_api(cluster: ClusterView) -> Iterator[Problem]:
 
 def _remedy(pod: Pod, words: str) -> str:
     if _REFUSED.search(words):
-        return (
+        return _(
             "See what the API server lets CoreDNS do: kubectl describe clusterrole system:coredns"
         )
     again = shell("kubectl", "-n", pod.namespace, "delete", "pod", pod.name)
     return (
-        f"See what blocks port 443 of default/kubernetes on node {pod.spec.node_name}, then restart the pod: "
+        _(
+            "See what blocks port 443 of default/kubernetes on node {node_name}, then "
+            "restart the pod: ",
+            node_name=pod.spec.node_name,
+        )
         + again
     )
 
@@ -85,5 +93,5 @@ def _said(pod: Pod) -> tuple[Evidence, str] | None:
             ended = state.terminated if state else None
             if ended and ended.message and _UNREACHED.search(ended.message):
                 place = ("status", "containerStatuses", position, field, "terminated", "message")
-                return Evidence(pod.ref.at(*place), "CoreDNS' last words"), ended.message
+                return Evidence(pod.ref.at(*place), _("CoreDNS' last words")), ended.message
     return None

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from analyzer.expect.corefile import answers_for
 from analyzer.findings import Evidence, Outcome, Problem, Severity, Station, Undecided, check
+from analyzer.language import _
 from analyzer.model.inputs import Input
 from analyzer.phrases import listed
 from analyzer.snapshot import ClusterView, NodeView
@@ -35,12 +36,12 @@ def dns_domain_mismatch(cluster: ClusterView) -> Iterator[Outcome]:
     """
     zones = cluster.dns_zones
     if not zones:
-        yield Undecided(reason="no Corefile with the plugin kubernetes is among the ConfigMaps")
+        yield Undecided(reason=_("no Corefile with the plugin kubernetes is among the ConfigMaps"))
         return
     kubelets = [n for n in cluster.nodes.values() if n.kubelet_dns.cluster_domain]
     if not kubelets:
         yield Undecided(
-            reason="no kubelet's clusterDomain is in the bundle",
+            reason=_("no kubelet's clusterDomain is in the bundle"),
             missing=(Input.KUBELET_CONFIGZ.path("<node>"),),
             command=Input.KUBELET_CONFIGZ.command(),
         )
@@ -57,18 +58,36 @@ def _problem(
     cluster: ClusterView, domain: str, nodes: list[NodeView], zones: tuple[str, ...]
 ) -> Problem:
     every = len(nodes) == len(cluster.nodes)
-    where = "" if every else f" on {listed([n.name for n in nodes])}"
+    where = "" if every else _(" on {names}", names=listed([n.name for n in nodes]))
     sources = dict.fromkeys(n.kubelet_dns.cluster_domain_source for n in nodes)
     served = " and ".join(zones)
     return Problem(
-        message=f"kubelet's cluster domain{where} is {domain}, but CoreDNS answers for {served}: names of Services "
-        "do not resolve by pods' search lists",
+        message=_(
+            "kubelet's cluster domain{where} is {domain}, but CoreDNS answers for "
+            "{served}: names of Services do not resolve by pods' search lists",
+            where=where,
+            domain=domain,
+            served=served,
+        ),
         evidence=(
-            *(Evidence(s, f"clusterDomain {domain}") for s in sources if s is not None),
-            *(Evidence(ref, f"CoreDNS serves {served}") for _, ref in cluster.corefiles[:1]),
+            *(
+                Evidence(s, _("clusterDomain {domain}", domain=domain))
+                for s in sources
+                if s is not None
+            ),
+            *(
+                Evidence(ref, _("CoreDNS serves {served}", served=served))
+                for _corefile, ref in cluster.corefiles[:1]
+            ),
         )[:4],
-        remedy=f"Either set clusterDomain in kubelet's configuration{where} to {zones[0]}, restart kubelet and "
-        f"recreate the pods, or set the zone of the plugin kubernetes in the Corefile to {domain}: "
-        "kubectl -n kube-system edit configmap coredns",
+        remedy=_(
+            "Either set clusterDomain in kubelet's configuration{where} to {zone}, "
+            "restart kubelet and recreate the pods, or set the zone of the plugin "
+            "kubernetes in the Corefile to {domain}: kubectl -n kube-system edit "
+            "configmap coredns",
+            where=where,
+            zone=zones[0],
+            domain=domain,
+        ),
         partial=not every,
     )

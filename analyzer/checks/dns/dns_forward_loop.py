@@ -8,6 +8,7 @@ from ipaddress import ip_address
 from analyzer.commands import shell
 from analyzer.expect.resolv_conf import DNSOrigin, dns_origin
 from analyzer.findings import Evidence, Problem, Severity, Station, check
+from analyzer.language import _
 from analyzer.model.inputs import Input
 from analyzer.model.kubernetes import Pod
 from analyzer.model.node import ResolvConf
@@ -43,7 +44,11 @@ def dns_forward_loop(cluster: ClusterView) -> Iterator[Problem]:
         shown = _said(pod) or (_own_nameserver(cluster, pod) if every else None)
         if shown is not None:
             yield Problem(
-                message=f"CoreDNS stops because the queries that it forwards come back to it (pod {pod.full_name})",
+                message=_(
+                    "CoreDNS stops because the queries that it forwards come back to it (pod "
+                    "{pod})",
+                    pod=pod.full_name,
+                ),
                 evidence=(shown,),
                 remedy=_remedy(cluster, pod, down),
                 severity=None if every else Severity.WARNING,
@@ -58,7 +63,7 @@ def _said(pod: Pod) -> Evidence | None:
             ended = state.terminated if state else None
             if ended and ended.message and "plugin/loop" in ended.message:
                 place = ("status", "containerStatuses", position, field, "terminated", "message")
-                return Evidence(pod.ref.at(*place), "CoreDNS' last words")
+                return Evidence(pod.ref.at(*place), _("CoreDNS' last words"))
     return None
 
 
@@ -75,7 +80,14 @@ def _own_nameserver(cluster: ClusterView, pod: Pod) -> Evidence | None:
     for told, shown in _files(cluster, pod):
         for address, ref in shown.nameservers:
             if _loopback(address) or address in services:
-                return Evidence(ref, f"{told}: inside the pod {address} is CoreDNS itself")
+                return Evidence(
+                    ref,
+                    _(
+                        "{told}: inside the pod {address} is CoreDNS itself",
+                        told=told,
+                        address=address,
+                    ),
+                )
     return None
 
 
@@ -83,11 +95,14 @@ def _files(cluster: ClusterView, pod: Pod) -> Iterator[tuple[str, ResolvConf]]:
     """Yield the pod's resolv.conf, or else the node's that kubelet makes it of."""
     own = [r for r in cluster.pod_resolv_confs if r.full_name == pod.full_name]
     for read in own:
-        yield f"resolv.conf of {pod.full_name}", read.resolv_conf
+        yield _("resolv.conf of {pod}", pod=pod.full_name), read.resolv_conf
     node = cluster.nodes.get(pod.spec.node_name)
     takes = node is not None and node.kubelet_dns.resolv_conf == _NODE_FILE
     if node and takes and node.resolv_conf and not own and _uses_node_file(pod):
-        yield f"resolv.conf of {node.name}, which kubelet gives to the pod", node.resolv_conf
+        yield (
+            _("resolv.conf of {node}, which kubelet gives to the pod", node=node.name),
+            node.resolv_conf,
+        )
 
 
 def _uses_node_file(pod: Pod) -> bool:
@@ -105,14 +120,17 @@ def _remedy(cluster: ClusterView, pod: Pod, down: list[Pod]) -> str:
     nodes = ", ".join(dict.fromkeys(p.spec.node_name for p in down if p.spec.node_name))
     names = [p.name for p in down if p.namespace == pod.namespace]
     if dns_origin(pod, None) is DNSOrigin.CLUSTER:
-        return (
+        return _(
             "CoreDNS must not ask the cluster's DNS. Set dnsPolicy to Default in its template: "
-            + shell("kubectl", "-n", pod.namespace, "edit", "deployments")
-        )
+        ) + shell("kubectl", "-n", pod.namespace, "edit", "deployments")
     again = shell("kubectl", "-n", pod.namespace, "delete", "pod", *names[:5])
-    where = f" on {nodes}" if nodes and len(cluster.nodes) > 1 else ""
+    where = _(" on {nodes}", nodes=nodes) if nodes and len(cluster.nodes) > 1 else ""
     return (
-        f"Give kubelet{where} a list of nameservers without a local stub, under systemd-resolved "
-        "`resolvConf: /run/systemd/resolve/resolv.conf` in its configuration; restart kubelet, then: "
+        _(
+            "Give kubelet{where} a list of nameservers without a local stub, under "
+            "systemd-resolved `resolvConf: /run/systemd/resolve/resolv.conf` in its "
+            "configuration; restart kubelet, then: ",
+            where=where,
+        )
         + again
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from analyzer.findings import Evidence, Outcome, Problem, Severity, Station, Undecided, check
+from analyzer.language import _
 from analyzer.model.inputs import Input
 from analyzer.model.kubernetes import Event
 from analyzer.phrases import counted, listed
@@ -44,14 +45,19 @@ def dns_limits_exceeded(cluster: ClusterView) -> Iterator[Outcome]:
     if long:
         names = [read.full_name for read, _ in long]
         yield Problem(
-            message=f"resolv.conf of {listed(names)} has more than three nameservers, of which three are asked",
-            evidence=tuple(Evidence(ref, "the first one that is not asked") for _, ref in long[:3]),
-            remedy="Leave at most three nameservers in the pod's dnsConfig or the node's file.",
+            message=_(
+                "resolv.conf of {names} has more than three nameservers, of which three are asked",
+                names=listed(names),
+            ),
+            evidence=tuple(
+                Evidence(ref, _("the first one that is not asked")) for _conf, ref in long[:3]
+            ),
+            remedy=_("Leave at most three nameservers in the pod's dnsConfig or the node's file."),
             pod=names[0] if len(names) == 1 else None,
         )
     if not cluster.has(Input.EVENTS) and not said:
         yield Undecided(
-            reason="kubelet tells in events what it leaves out, and they are not in the bundle",
+            reason=_("kubelet tells in events what it leaves out, and they are not in the bundle"),
             missing=(Input.EVENTS.path(),),
             command=Input.EVENTS.command(),
         )
@@ -61,11 +67,16 @@ def _told_by_kubelet(said: list[Event]) -> Problem:
     about = {f"{e.involved_object.namespace}/{e.involved_object.name}".strip("/"): e for e in said}
     noun = "pod" if all(e.involved_object.kind == "Pod" for e in said) else "object"
     return Problem(
-        message=f"kubelet leaves out DNS settings beyond the limits, for {counted(len(about), noun)}: "
-        f"{listed(list(about))}",
-        evidence=tuple(
-            Evidence(e.ref.at("message"), "kubelet's words") for e in list(about.values())[:3]
+        message=_(
+            "kubelet leaves out DNS settings beyond the limits, for {counted}: {names}",
+            counted=counted(len(about), noun),
+            names=listed(list(about)),
         ),
-        remedy="Shorten the search list or the nameservers in the node's resolv.conf (the file that kubelet's "
-        "resolvConf names), or in the pod's dnsConfig.",
+        evidence=tuple(
+            Evidence(e.ref.at("message"), _("kubelet's words")) for e in list(about.values())[:3]
+        ),
+        remedy=_(
+            "Shorten the search list or the nameservers in the node's resolv.conf (the "
+            "file that kubelet's resolvConf names), or in the pod's dnsConfig."
+        ),
     )

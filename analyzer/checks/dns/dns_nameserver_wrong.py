@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from analyzer.commands import shell
 from analyzer.expect.resolv_conf import DNSOrigin, compare_resolv_conf, expected_resolv_conf
 from analyzer.findings import Evidence, Outcome, Problem, Severity, Station, Undecided, check
+from analyzer.language import _
 from analyzer.model.address import canonical_ip
 from analyzer.model.inputs import Input
 from analyzer.model.kubernetes import Pod
@@ -44,11 +45,11 @@ def dns_nameserver_wrong(cluster: ClusterView) -> Iterator[Outcome]:
     Service with port 53, and for caches on the node (NodeLocal DNSCache, an address of the node's interfaces).
     """
     if not cluster.dns_addresses:
-        yield Undecided(reason="the bundle shows no DNS Service to compare nameservers with")
+        yield Undecided(reason=_("the bundle shows no DNS Service to compare nameservers with"))
         return
     if not cluster.pod_resolv_confs:
         yield Undecided(
-            reason="no pod's resolv.conf is in the bundle",
+            reason=_("no pod's resolv.conf is in the bundle"),
             missing=("pods/<namespace>/<pod>/resolv.conf",),
             command=Input.POD_RESOLV_CONF.command(),
         )
@@ -117,7 +118,11 @@ def _is_unknown(node: NodeView, addresses: tuple[str, ...]) -> bool:
 
 def _undecided(addresses: tuple[str, ...], node: NodeView) -> Undecided:
     return Undecided(
-        reason=f"{' and '.join(addresses)} may be a DNS cache on {node.name} itself: its addresses would tell",
+        reason=_(
+            "{names} may be a DNS cache on {node} itself: its addresses would tell",
+            names=" and ".join(addresses),
+            node=node.name,
+        ),
         missing=(Input.ADDRESSES.path(node.name),),
         command=Input.ADDRESSES.command(node.name),
         node=node.name,
@@ -132,13 +137,17 @@ def _problem(cluster: ClusterView, addresses: tuple[str, ...], askers: _Askers) 
         said.append(f"{listed(pods)} {'asks' if len(pods) == 1 else 'ask'} {asked}")
     if askers.kubelets:
         names = listed([n.name for n in askers.kubelets])
-        said.append(f"kubelet's clusterDNS on {names} is {asked}")
+        said.append(_("kubelet's clusterDNS on {names} is {asked}", names=names, asked=asked))
     lost = _asked_first(cluster, askers)
     right = ", ".join(cluster.dns_addresses[:4])
     return Problem(
-        message=f"{'; '.join(said)}, but the cluster's DNS is {right}"
+        message=_("{names}, but the cluster's DNS is {right}", names="; ".join(said), right=right)
         if lost
-        else f"{'; '.join(said)} beside the cluster's DNS, {right}: another resolver does not know Services",
+        else _(
+            "{names} beside the cluster's DNS, {right}: another resolver does not know Services",
+            names="; ".join(said),
+            right=right,
+        ),
         evidence=tuple(_evidence(cluster, addresses, askers)),
         remedy=_remedy(cluster, addresses, askers),
         severity=None if lost and not _on_loopback(addresses, askers) else Severity.WARNING,
@@ -163,32 +172,44 @@ def _on_loopback(addresses: tuple[str, ...], askers: _Askers) -> bool:
 def _evidence(
     cluster: ClusterView, addresses: tuple[str, ...], askers: _Askers
 ) -> Iterator[Evidence]:
-    for read, _, _ in askers.pods[:3]:
+    for read, *_rest in askers.pods[:3]:
         line = next(ref for a, ref in read.resolv_conf.nameservers if a in addresses)
-        yield Evidence(line, f"resolv.conf of {read.full_name}")
+        yield Evidence(line, _("resolv.conf of {read}", read=read.full_name))
     sources = dict.fromkeys(n.kubelet_dns.cluster_dns_source for n in askers.kubelets)
     for source in [s for s in sources if s is not None][:3]:
-        yield Evidence(source, "kubelet's clusterDNS")
+        yield Evidence(source, _("kubelet's clusterDNS"))
     for service in cluster.dns_services[:1]:
-        yield Evidence(service.ref.at("spec", "clusterIP"), f"cluster IP of {service.full_name}")
+        yield Evidence(
+            service.ref.at("spec", "clusterIP"),
+            _("cluster IP of {service}", service=service.full_name),
+        )
 
 
 def _remedy(cluster: ClusterView, addresses: tuple[str, ...], askers: _Askers) -> str:
     right = cluster.dns_addresses[0]
     if _on_loopback(addresses, askers):
-        return (
-            "kubelet does not write this address: see that the program in the pod which answers there "
-            f"forwards names of Services to {right}."
+        return _(
+            "kubelet does not write this address: see that the program in the pod which "
+            "answers there forwards names of Services to {right}.",
+            right=right,
         )
     nodes = list(dict.fromkeys(n.name for n in askers.all_nodes))
     told = {a for n in askers.all_nodes for a in n.kubelet_dns.cluster_dns or ()}
-    again = "recreate the pods, which keep the resolv.conf of their start"
+    again = _("recreate the pods, which keep the resolv.conf of their start")
     if askers.pods:
         pod = askers.pods[0][1]
-        again += ", such as: " + shell("kubectl", "-n", pod.namespace, "delete", "pod", pod.name)
+        again += _(", such as: ") + shell("kubectl", "-n", pod.namespace, "delete", "pod", pod.name)
     if told and told <= {*cluster.dns_addresses}:
-        return (
-            f"kubelet's configuration names {', '.join(sorted(told))}, these pods do not: {again}"
+        return _(
+            "kubelet's configuration names {names}, these pods do not: {again}",
+            names=", ".join(sorted(told)),
+            again=again,
         )
-    where = f" on {listed(nodes)}" if nodes else ""
-    return f"Set clusterDNS in kubelet's configuration{where} to {right}, restart kubelet there, then {again}"
+    where = _(" on {nodes}", nodes=listed(nodes)) if nodes else ""
+    return _(
+        "Set clusterDNS in kubelet's configuration{where} to {right}, restart "
+        "kubelet there, then {again}",
+        where=where,
+        right=right,
+        again=again,
+    )

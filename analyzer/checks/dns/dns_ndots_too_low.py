@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from analyzer.commands import shell
 from analyzer.expect.resolv_conf import DNSOrigin, dns_origin
 from analyzer.findings import Evidence, Outcome, Problem, Severity, Station, Undecided, check
+from analyzer.language import _
 from analyzer.model.inputs import Input
 from analyzer.model.source import SourceRef
 from analyzer.phrases import listed
@@ -42,7 +43,7 @@ def dns_ndots_too_low(cluster: ClusterView) -> Iterator[Outcome]:
     """
     if not cluster.pod_resolv_confs:
         yield Undecided(
-            reason="no pod's resolv.conf is in the bundle",
+            reason=_("no pod's resolv.conf is in the bundle"),
             missing=("pods/<namespace>/<pod>/resolv.conf",),
             command=Input.POD_RESOLV_CONF.command(),
         )
@@ -69,7 +70,7 @@ def _option(cluster: ClusterView, read: PodResolvConf) -> Evidence | None:
     for position, option in enumerate((config.options if config else None) or ()):
         if pod is not None and option.name == "ndots":
             place = ("spec", "dnsConfig", "options", position, "value")
-            return Evidence(pod.ref.at(*place), f"what {read.full_name} asks for")
+            return Evidence(pod.ref.at(*place), _("what {read} asks for", read=read.full_name))
     return None
 
 
@@ -80,13 +81,23 @@ def _problem(cluster: ClusterView, low: list[PodResolvConf], *, wanted: bool) ->
     options = [o for r in low[:3] if (o := _option(cluster, r)) is not None]
     again = shell("kubectl", "-n", first.namespace, "delete", "pod", first.pod)
     return Problem(
-        message=f"ndots is {first.resolv_conf.ndots} in {listed(names)}: names such as "
-        "<service>.<namespace> are asked for as they stand before the search list is used, if at all",
+        message=_(
+            "ndots is {ndots} in {names}: names such as <service>.<namespace> are asked "
+            "for as they stand before the search list is used, if at all",
+            ndots=first.resolv_conf.ndots,
+            names=listed(names),
+        ),
         evidence=(*lines, *options),
-        remedy="If these pods use such names, remove ndots from spec.dnsConfig.options of their template "
-        "(kubelet then writes 5) or set it to 2."
+        remedy=_(
+            "If these pods use such names, remove ndots from spec.dnsConfig.options of "
+            "their template (kubelet then writes 5) or set it to 2."
+        )
         if wanted
-        else f"kubelet writes ndots:5; something else has written this file. Recreate the pod: {again}",
+        else _(
+            "kubelet writes ndots:5; something else has written this file. Recreate the "
+            "pod: {again}",
+            again=again,
+        ),
         severity=Severity.INFO if wanted else None,
         pod=names[0] if len(names) == 1 else None,
     )
@@ -96,5 +107,7 @@ def _line(read: PodResolvConf) -> Evidence:
     source = read.resolv_conf.options_source
     if source is None or "ndots" not in read.resolv_conf.options:
         line = source or SourceRef(read.resolv_conf.path, 1)
-        return Evidence(line, f"no ndots in the resolv.conf of {read.full_name}: it counts as 1")
-    return Evidence(source, f"resolv.conf of {read.full_name}")
+        return Evidence(
+            line, _("no ndots in the resolv.conf of {read}: it counts as 1", read=read.full_name)
+        )
+    return Evidence(source, _("resolv.conf of {read}", read=read.full_name))

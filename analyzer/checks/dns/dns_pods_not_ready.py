@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from analyzer.commands import shell
 from analyzer.findings import Evidence, Outcome, Problem, Severity, Station, Undecided, check
+from analyzer.language import _
 from analyzer.model.inputs import Input
 from analyzer.model.kubernetes import Pod, Service
 from analyzer.phrases import listed
@@ -41,7 +42,7 @@ def dns_pods_not_ready(cluster: ClusterView) -> Iterator[Outcome]:
     For a DNS Service without pods that nobody asks (Cloud DNS for GKE leaves one behind).
     """
     if not cluster.dns_services:
-        yield Undecided(reason="the bundle shows no DNS Service, so its pods are not known")
+        yield Undecided(reason=_("the bundle shows no DNS Service, so its pods are not known"))
     told: set[frozenset[str]] = set()
     for service in cluster.dns_services:
         pods = [p for p in cluster.service_views[service.key].selected_pods if not p.terminating]
@@ -64,7 +65,10 @@ def _without_pods(cluster: ClusterView, service: Service) -> Iterator[Outcome]:
         return
     if any(n.provider_id.startswith("gce:") for n in nodes):
         yield Undecided(
-            reason=f"{service.full_name} has no pod; whether Cloud DNS for GKE answers in its place is not known",
+            reason=_(
+                "{service} has no pod; whether Cloud DNS for GKE answers in its place is not known",
+                service=service.full_name,
+            ),
             service=service.key,
         )
         return
@@ -72,9 +76,9 @@ def _without_pods(cluster: ClusterView, service: Service) -> Iterator[Outcome]:
     if any(p.ready for s in others for p in cluster.service_views[s.key].selected_pods):
         return
     yield Problem(
-        message=f"{service.full_name}, the cluster's DNS, has no pod",
-        evidence=(Evidence(service.ref.at("spec", "selector"), "no pod has these labels"),),
-        remedy="See whether its Deployment is there and not scaled to 0: "
+        message=_("{service}, the cluster's DNS, has no pod", service=service.full_name),
+        evidence=(Evidence(service.ref.at("spec", "selector"), _("no pod has these labels")),),
+        remedy=_("See whether its Deployment is there and not scaled to 0: ")
         + shell("kubectl", "-n", service.namespace, "get", "deployments,daemonsets"),
         service=service.key,
     )
@@ -86,8 +90,15 @@ def _not_ready(service: Service, down: list[Pod], count: int) -> Problem:
     restarted = any(s.restart_count for s in first.status.container_statuses or ())
     log = ["kubectl", "-n", first.namespace, "logs", first.name]
     return Problem(
-        message=f"{len(down)} of {count} DNS pods of {service.full_name} {'is' if len(down) == 1 else 'are'} not "
-        f"ready: {listed([p.name for p in down])}{_why(first)}",
+        message=_(
+            "{count} of {count2} DNS pods of {service} {value} not ready: {names}{why}",
+            count=len(down),
+            count2=count,
+            service=service.full_name,
+            value="is" if len(down) == 1 else "are",
+            names=listed([p.name for p in down]),
+            why=_why(first),
+        ),
         evidence=tuple(e for p in down[:3] for e in _shown(p)),
         remedy=shell("kubectl", "-n", first.namespace, "describe", "pod", first.name)
         + "\n"
@@ -100,7 +111,11 @@ def _not_ready(service: Service, down: list[Pod], count: int) -> Problem:
 def _why(pod: Pod) -> str:
     for status in pod.status.container_statuses or ():
         if status.state and status.state.waiting and status.state.waiting.reason:
-            return f" ({status.state.waiting.reason}, {status.restart_count} restarts)"
+            return _(
+                " ({reason}, {restart_count} restarts)",
+                reason=status.state.waiting.reason,
+                restart_count=status.restart_count,
+            )
     return f" ({pod.status.phase})" if pod.status.phase != "Running" else ""
 
 
@@ -108,7 +123,8 @@ def _shown(pod: Pod) -> Iterator[Evidence]:
     for position, condition in enumerate(pod.status.conditions or ()):
         if condition.type == "Ready":
             yield Evidence(
-                pod.ref.at("status", "conditions", position, "status"), f"Ready of {pod.name}"
+                pod.ref.at("status", "conditions", position, "status"),
+                _("Ready of {pod}", pod=pod.name),
             )
             return
-    yield Evidence(pod.ref.at("status", "phase"), f"phase of {pod.name}")
+    yield Evidence(pod.ref.at("status", "phase"), _("phase of {pod}", pod=pod.name))

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from analyzer.expect.resolv_conf import DNSOrigin, dns_origin
 from analyzer.findings import Evidence, Problem, Severity, Station, check
+from analyzer.language import _
 from analyzer.model.inputs import Input
 from analyzer.model.kubernetes import Event, Pod
 from analyzer.phrases import listed
@@ -55,15 +56,18 @@ def _advice(origin: DNSOrigin, pods: list[Pod]) -> Problem:
     field = ("spec", "hostNetwork") if host else ("spec", "dnsPolicy")
     one = len(names) == 1
     why = (
-        f"{'is' if one else 'are'} in the host's network with dnsPolicy ClusterFirst, which means the node's "
-        "resolvers there"
+        _(
+            "{value} in the host's network with dnsPolicy ClusterFirst, which means the "
+            "node's resolvers there",
+            value="is" if one else "are",
+        )
         if host
-        else f"{'has' if one else 'have'} dnsPolicy Default, the node's resolvers"
+        else _("{value} dnsPolicy Default, the node's resolvers", value="has" if one else "have")
     )
     return Problem(
-        message=f"{listed(names)} {why}: names of Services do not resolve",
-        evidence=tuple(Evidence(p.ref.at(*field), f"pod {p.name}") for p in pods[:3]),
-        remedy="If these pods use Services by name, let their template say dnsPolicy "
+        message=_("{names} {why}: names of Services do not resolve", names=listed(names), why=why),
+        evidence=tuple(Evidence(p.ref.at(*field), _("pod {p}", p=p.name)) for p in pods[:3]),
+        remedy=_("If these pods use Services by name, let their template say dnsPolicy ")
         + ("ClusterFirstWithHostNet." if host else "ClusterFirst."),
         severity=Severity.INFO,
         pod=names[0] if one else None,
@@ -74,22 +78,28 @@ def _kubelets_without_dns(cluster: ClusterView) -> Iterator[Problem]:
     nodes = [n for n in cluster.nodes.values() if n.kubelet_dns.cluster_dns == ()]
     event = next((e for e in reversed(cluster.events) if _is_current(cluster, e)), None)
     evidence = [
-        Evidence(ref, "no clusterDNS in this configuration")
+        Evidence(ref, _("no clusterDNS in this configuration"))
         for ref in dict.fromkeys(n.kubelet_dns.cluster_dns_source for n in nodes)
         if ref is not None
     ][:3]
     if event is not None:
-        evidence.append(Evidence(event.ref.at("message"), "kubelet's own words"))
+        evidence.append(Evidence(event.ref.at("message"), _("kubelet's own words")))
     if not evidence:
         return
-    where = f"on {listed([n.name for n in nodes])} " if nodes else ""
+    where = _("on {names} ", names=listed([n.name for n in nodes])) if nodes else ""
     address = f" ({cluster.dns_addresses[0]})" if cluster.dns_addresses else ""
     yield Problem(
-        message=f"kubelet {where}has no clusterDNS: its pods get the node's resolvers, and names of Services do not "
-        "resolve there",
+        message=_(
+            "kubelet {where}has no clusterDNS: its pods get the node's resolvers, and "
+            "names of Services do not resolve there",
+            where=where,
+        ),
         evidence=tuple(evidence),
-        remedy=f"Set clusterDNS in kubelet's configuration to the cluster IP of the DNS Service{address}, restart "
-        "kubelet, recreate the pods.",
+        remedy=_(
+            "Set clusterDNS in kubelet's configuration to the cluster IP of the DNS "
+            "Service{address}, restart kubelet, recreate the pods.",
+            address=address,
+        ),
         severity=Severity.ERROR,
         partial=True,
     )

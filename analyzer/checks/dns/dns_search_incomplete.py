@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from analyzer.commands import shell
 from analyzer.expect.resolv_conf import compare_resolv_conf, expected_resolv_conf
 from analyzer.findings import Evidence, Outcome, Problem, Severity, Station, Undecided, check
+from analyzer.language import _
 from analyzer.model.inputs import Input
 from analyzer.model.source import SourceRef
 from analyzer.phrases import listed
@@ -41,14 +42,14 @@ def dns_search_incomplete(cluster: ClusterView) -> Iterator[Outcome]:
     """
     if not cluster.pod_resolv_confs:
         yield Undecided(
-            reason="no pod's resolv.conf is in the bundle",
+            reason=_("no pod's resolv.conf is in the bundle"),
             missing=("pods/<namespace>/<pod>/resolv.conf",),
             command=Input.POD_RESOLV_CONF.command(),
         )
     domains = {r.full_name: _domains(cluster, r) for r in cluster.pod_resolv_confs}
     if not cluster.dns_zones and not all(domains.values()):
         yield Undecided(
-            reason="neither kubelet's clusterDomain nor CoreDNS' zone is in the bundle",
+            reason=_("neither kubelet's clusterDomain nor CoreDNS' zone is in the bundle"),
             missing=(Input.CONFIG_MAPS.path(),),
             command=Input.CONFIG_MAPS.command(),
         )
@@ -93,8 +94,12 @@ def _problem(
     first, missing = lacking[0]
     names = [read.full_name for read, _ in lacking]
     return Problem(
-        message=f"the search list of {listed(names)} lacks {', '.join(missing)}: short names of Services do "
-        "not resolve there",
+        message=_(
+            "the search list of {names} lacks {names2}: short names of Services do not "
+            "resolve there",
+            names=listed(names),
+            names2=", ".join(missing),
+        ),
         evidence=tuple(_evidence(r) for r, _ in lacking[:3]),
         remedy=_remedy(cluster, first, domains[first.full_name][0]),
         pod=names[0] if len(names) == 1 else None,
@@ -106,15 +111,24 @@ def _remedy(cluster: ClusterView, first: PodResolvConf, domain: str) -> str:
     node = cluster.nodes.get(cluster.pod_by_name[first.full_name].spec.node_name)
     again = shell("kubectl", "-n", first.namespace, "delete", "pod", first.pod)
     if node is not None and node.kubelet_dns.cluster_domain == domain:
-        done = f"kubelet on {node.name} is set to {domain}, but has not written this file, or before that"
-    else:
-        where = f" on {node.name}" if node else ""
-        done = (
-            f"Set clusterDomain in kubelet's configuration{where} to {domain} and restart kubelet"
+        done = _(
+            "kubelet on {node} is set to {domain}, but has not written this file, or before that",
+            node=node.name,
+            domain=domain,
         )
-    return (
-        f"{done}. Recreate the pod: {again}\n"
-        f"Until then use full names such as <service>.<namespace>.svc.{domain}."
+    else:
+        where = _(" on {node}", node=node.name) if node else ""
+        done = _(
+            "Set clusterDomain in kubelet's configuration{where} to {domain} and restart kubelet",
+            where=where,
+            domain=domain,
+        )
+    return _(
+        "{done}. Recreate the pod: {again}\nUntil then use full names such as "
+        "<service>.<namespace>.svc.{domain}.",
+        done=done,
+        again=again,
+        domain=domain,
     )
 
 
@@ -122,6 +136,7 @@ def _evidence(read: PodResolvConf) -> Evidence:
     source = read.resolv_conf.search_source
     if source is None:
         return Evidence(
-            SourceRef(read.resolv_conf.path, 1), f"{read.full_name} has no search line at all"
+            SourceRef(read.resolv_conf.path, 1),
+            _("{read} has no search line at all", read=read.full_name),
         )
-    return Evidence(source, f"resolv.conf of {read.full_name}")
+    return Evidence(source, _("resolv.conf of {read}", read=read.full_name))

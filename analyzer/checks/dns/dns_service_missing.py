@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from analyzer.findings import Evidence, Outcome, Problem, Severity, Station, Undecided, check
+from analyzer.language import _, plural
 from analyzer.model.forwarding import ServiceKey
 from analyzer.model.inputs import Input
 from analyzer.model.source import SourceRef
-from analyzer.phrases import counted
 from analyzer.snapshot import ClusterView
 
 
@@ -39,8 +39,11 @@ def dns_service_missing(cluster: ClusterView) -> Iterator[Outcome]:
     namespaces = {key.namespace for key in cluster.services}
     if ServiceKey("default", "kubernetes") not in cluster.services:
         yield Undecided(
-            reason=f"the bundle has Services of {counted(len(namespaces), 'namespace')}, default/kubernetes not among "
-            "them: whether another answers DNS is not known",
+            reason=_(
+                "the bundle has Services of {namespaces}, default/kubernetes not among them: "
+                "whether another answers DNS is not known",
+                namespaces=plural("{count:,} namespace", "{count:,} namespaces", len(namespaces)),
+            ),
             missing=(Input.SERVICES.path(),),
             command=Input.SERVICES.command(),
         )
@@ -59,18 +62,21 @@ def _answered_elsewhere(cluster: ClusterView) -> bool:
 def _problem(cluster: ClusterView) -> Problem:
     evidence = [
         Evidence(
-            SourceRef(Input.SERVICES.path(), 1), "no Service of the cluster's DNS in this list"
+            SourceRef(Input.SERVICES.path(), 1), _("no Service of the cluster's DNS in this list")
         )
     ]
     kubelets = [n.kubelet_dns for n in cluster.nodes.values() if n.kubelet_dns.cluster_dns]
     wanted = (kubelets[0].cluster_dns or ()) if kubelets else ()
     if kubelets and kubelets[0].cluster_dns_source is not None:
-        evidence.append(Evidence(kubelets[0].cluster_dns_source, "what kubelet gives to pods"))
-    address = f" (kubelet sends pods to {' and '.join(wanted)})" if wanted else ""
+        evidence.append(Evidence(kubelets[0].cluster_dns_source, _("what kubelet gives to pods")))
+    address = _(" (kubelet sends pods to {names})", names=" and ".join(wanted)) if wanted else ""
     return Problem(
-        message=f"no Service answers DNS in this cluster{address}: names of Services do not resolve",
+        message=_(
+            "no Service answers DNS in this cluster{address}: names of Services do not resolve",
+            address=address,
+        ),
         evidence=tuple(evidence),
-        remedy="Install CoreDNS with a Service kube-system/kube-dns"
-        + (f" that has clusterIP {wanted[0]}" if wanted else "")
-        + "; in a cluster made by kubeadm: kubeadm init phase addon coredns",
+        remedy=_("Install CoreDNS with a Service kube-system/kube-dns")
+        + (_(" that has clusterIP {wanted}", wanted=wanted[0]) if wanted else "")
+        + _("; in a cluster made by kubeadm: kubeadm init phase addon coredns"),
     )

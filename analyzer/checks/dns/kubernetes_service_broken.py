@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from ipaddress import ip_address
 
 from analyzer.findings import Evidence, Outcome, Problem, Severity, Station, Undecided, check
+from analyzer.language import _
 from analyzer.model.backend import Backend
 from analyzer.model.forwarding import ServiceKey
 from analyzer.model.inputs import Input
@@ -45,20 +46,28 @@ def kubernetes_service_broken(cluster: ClusterView) -> Iterator[Outcome]:
     backends = cluster.backends.get(_KEY, ())
     if not any(b.ready for b in backends):
         yield Problem(
-            message="default/kubernetes has no ready endpoint: pods do not reach the API server",
+            message=_("default/kubernetes has no ready endpoint: pods do not reach the API server"),
             evidence=(
-                Evidence(service.ref.at("metadata", "name"), "the Service without endpoints"),
+                Evidence(service.ref.at("metadata", "name"), _("the Service without endpoints")),
             ),
-            remedy="See in the API server's log why it does not register itself, and whether its "
-            "--advertise-address is right: kubectl -n default get endpointslices",
+            remedy=_(
+                "See in the API server's log why it does not register itself, and whether "
+                "its --advertise-address is right: kubectl -n default get endpointslices"
+            ),
             service=_KEY,
         )
     for backend in backends:
         if backend.ready and _unroutable(backend):
             yield Problem(
-                message=f"default/kubernetes sends to {backend.endpoint}, which no other machine can reach",
-                evidence=(Evidence(backend.source, "endpoint of default/kubernetes"),),
-                remedy="Set --advertise-address of that kube-apiserver to an address that nodes and pods reach.",
+                message=_(
+                    "default/kubernetes sends to {endpoint}, which no other machine can reach",
+                    endpoint=backend.endpoint,
+                ),
+                evidence=(Evidence(backend.source, _("endpoint of default/kubernetes")),),
+                remedy=_(
+                    "Set --advertise-address of that kube-apiserver to an address that nodes and "
+                    "pods reach."
+                ),
                 service=_KEY,
                 partial=not all(_unroutable(b) for b in backends if b.ready),
             )
@@ -68,14 +77,19 @@ def _absent(cluster: ClusterView) -> Outcome:
     namespaces = {key.namespace for key in cluster.services} | {p.namespace for p in cluster.pods}
     if not {"default", "kube-system"} <= namespaces:
         return Undecided(
-            reason="the bundle does not hold the namespace default and its Service kubernetes",
+            reason=_("the bundle does not hold the namespace default and its Service kubernetes"),
             missing=(Input.SERVICES.path(),),
             command=Input.SERVICES.command(),
         )
     return Problem(
-        message="the Service default/kubernetes does not exist: pods do not find the API server",
-        evidence=(Evidence(SourceRef(Input.SERVICES.path(), 1), "no such Service in this list"),),
-        remedy="kube-apiserver makes it again within seconds of its deletion; see in its log why it does not.",
+        message=_("the Service default/kubernetes does not exist: pods do not find the API server"),
+        evidence=(
+            Evidence(SourceRef(Input.SERVICES.path(), 1), _("no such Service in this list")),
+        ),
+        remedy=_(
+            "kube-apiserver makes it again within seconds of its deletion; see in its "
+            "log why it does not."
+        ),
         service=_KEY,
     )
 

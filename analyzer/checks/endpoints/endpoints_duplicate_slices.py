@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from analyzer.commands import shell
 from analyzer.expect.publication import MIRRORING_CONTROLLER, SLICE_CONTROLLER
 from analyzer.findings import Evidence, Outcome, Problem, Severity, Station, Undecided, check
+from analyzer.language import _
 from analyzer.model.inputs import Input
 from analyzer.model.kubernetes import EndpointSlice
 from analyzer.phrases import listed
@@ -48,13 +49,20 @@ def endpoints_duplicate_slices(view: ServiceView) -> Iterator[Outcome]:
     left = [s for s in view.slices if s.managed_by == orphaned_by and s.endpoints]
     if not left:
         return
-    has = "has a selector now" if view.service.spec.selector else "has no selector any more"
+    has = _("has a selector now") if view.service.spec.selector else _("has no selector any more")
     yield Problem(
-        message=f"{view.key} {has}, but EndpointSlice {listed([s.name for s in left])} of {orphaned_by} "
-        f"still {'adds' if len(left) == 1 else 'add'} {listed(_addresses(left))}",
+        message=_(
+            "{view} {has}, but EndpointSlice {names} of {orphaned_by} still {value} {names2}",
+            view=view.key,
+            has=has,
+            names=listed([s.name for s in left]),
+            orphaned_by=orphaned_by,
+            value="adds" if len(left) == 1 else "add",
+            names2=listed(_addresses(left)),
+        ),
         evidence=(
             *(
-                Evidence(s.ref.at("metadata", "labels", _LABEL), f"slice {s.name}")
+                Evidence(s.ref.at("metadata", "labels", _LABEL), _("slice {s}", s=s.name))
                 for s in left[:3]
             ),
             _selector(view),
@@ -68,7 +76,7 @@ def endpoints_duplicate_slices(view: ServiceView) -> Iterator[Outcome]:
 def _undecided() -> Undecided:
     needed = Input.ENDPOINT_SLICES
     return Undecided(
-        reason=f"{needed.path()} is not in the bundle",
+        reason=_("{path} is not in the bundle", path=needed.path()),
         missing=(needed.path(),),
         command=needed.command(),
     )
@@ -81,5 +89,5 @@ def _addresses(slices: list[EndpointSlice]) -> list[str]:
 def _selector(view: ServiceView) -> Evidence:
     ref = view.service.ref
     if view.service.spec.selector:
-        return Evidence(ref.at("spec", "selector"), "the selector")
-    return Evidence(ref.at("metadata", "name"), "a Service without selector")
+        return Evidence(ref.at("spec", "selector"), _("the selector"))
+    return Evidence(ref.at("metadata", "name"), _("a Service without selector"))

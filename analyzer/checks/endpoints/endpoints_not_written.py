@@ -8,6 +8,7 @@ from dataclasses import replace
 from analyzer.commands import shell
 from analyzer.expect.changes import is_settled, parse_time
 from analyzer.findings import Evidence, Outcome, Problem, Severity, Station, Undecided, check
+from analyzer.language import _, plural
 from analyzer.model.inputs import Input
 from analyzer.model.kubernetes import Workload
 from analyzer.phrases import counted, listed
@@ -64,7 +65,8 @@ def _unseen(cluster: ClusterView) -> Iterator[Undecided]:
 
 def _undecided(cluster: ClusterView, needed: Input) -> Undecided:
     return Undecided(
-        reason=cluster.availability(needed).reason or f"{needed.path()} is not in the bundle",
+        reason=cluster.availability(needed).reason
+        or _("{path} is not in the bundle", path=needed.path()),
         missing=(needed.path(),),
         command=needed.command(),
     )
@@ -91,14 +93,19 @@ def _problem(cluster: ClusterView, views: Sequence[ServiceView]) -> Problem:
     affected = frozenset((*(v.key for v in views), *stale))
     evidence = [_nothing(v) for v in views[:3]]
     evidence.extend(
-        Evidence(w.ref.at("spec", "replicas"), f"no ReplicaSet was made for {w.full_name}")
+        Evidence(w.ref.at("spec", "replicas"), _("no ReplicaSet was made for {w}", w=w.full_name))
         for w in idle[:2]
     )
     evidence.extend(_controller_trouble(cluster))
     return Problem(
-        message=f"no endpoints were written for {_names(views)}{_told(idle)}: {_blame(cluster, idle)}",
+        message=_(
+            "no endpoints were written for {names}{told}: {blame}",
+            names=_names(views),
+            told=_told(idle),
+            blame=_blame(cluster, idle),
+        ),
         evidence=tuple(evidence),
-        remedy="Find out why kube-controller-manager does not run, or may not write: "
+        remedy=_("Find out why kube-controller-manager does not run, or may not write: ")
         + shell(*("kubectl", "-n", "kube-system", "get", "pods,leases", "-o", "wide")),
         service=views[0].key if len(affected) == 1 else None,
         affects=affected if len(affected) > 1 else frozenset(),
@@ -111,7 +118,14 @@ def _names(views: Sequence[ServiceView]) -> str:
 
 
 def _told(idle: Sequence[Workload]) -> str:
-    return f"; nor were ReplicaSets made for {counted(len(idle), 'Deployment')}" if idle else ""
+    return (
+        _(
+            "; nor were ReplicaSets made for {Deployments}",
+            Deployments=plural("{count:,} Deployment", "{count:,} Deployments", len(idle)),
+        )
+        if idle
+        else ""
+    )
 
 
 def _blame(cluster: ClusterView, idle: Sequence[Workload]) -> str:
@@ -121,17 +135,19 @@ def _blame(cluster: ClusterView, idle: Sequence[Workload]) -> str:
         if v.service.spec.selector and not v.unwritten
     )
     missed = served and not idle
-    return f"kube-controller-manager {'missed it' if missed else 'does not do its work'}"
+    return _(
+        "kube-controller-manager {value}", value="missed it" if missed else "does not do its work"
+    )
 
 
 def _nothing(view: ServiceView) -> Evidence:
     service = view.service
     if not service.spec.selector and view.endpoints is not None:
         ref = view.endpoints.ref.at("metadata", "name")
-        return Evidence(ref, "Endpoints that were not mirrored to an EndpointSlice")
+        return Evidence(ref, _("Endpoints that were not mirrored to an EndpointSlice"))
     if view.slices:
-        return Evidence(view.slices[0].ref.at("endpoints"), "empty, although pods are ready")
-    return Evidence(service.ref.at("metadata", "name"), "a Service for which there is nothing")
+        return Evidence(view.slices[0].ref.at("endpoints"), _("empty, although pods are ready"))
+    return Evidence(service.ref.at("metadata", "name"), _("a Service for which there is nothing"))
 
 
 def _idle_deployments(cluster: ClusterView) -> list[Workload]:
@@ -155,4 +171,6 @@ def _controller_trouble(cluster: ClusterView) -> Iterator[Evidence]:
     for pod in cluster.pods_by_namespace.get("kube-system", ()):
         if pod.name.startswith("kube-controller-manager") and not pod.ready:
             found = cluster.why_unready(pod)
-            yield Evidence(found.source, f"pod {pod.name}: {found.reason}")
+            yield Evidence(
+                found.source, _("pod {pod}: {reason}", pod=pod.name, reason=found.reason)
+            )

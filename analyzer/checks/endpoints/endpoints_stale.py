@@ -10,6 +10,7 @@ from analyzer.expect.changes import is_settled, parse_time
 from analyzer.expect.publication import Difference, DifferenceKind, differences_from_endpoints
 from analyzer.expect.readiness import condition_ref
 from analyzer.findings import Evidence, Outcome, Problem, Severity, Station, Undecided, check
+from analyzer.language import _
 from analyzer.model.address import canonical_ip, family_of
 from analyzer.model.backend import Backend
 from analyzer.model.forwarding import ServiceKey
@@ -77,7 +78,8 @@ def endpoints_stale(cluster: ClusterView) -> Iterator[Outcome]:
 
 def _undecided(cluster: ClusterView, needed: Input) -> Undecided:
     return Undecided(
-        reason=cluster.availability(needed).reason or f"{needed.path()} is not in the bundle",
+        reason=cluster.availability(needed).reason
+        or _("{path} is not in the bundle", path=needed.path()),
         missing=(needed.path(),),
         command=needed.command(),
     )
@@ -146,13 +148,24 @@ def _quoted_ports(view: ServiceView) -> frozenset[str]:
 def _problem(cluster: ClusterView, stale: Sequence[_Stale]) -> Problem:
     several = len(stale) > 1
     first = stale[0]
-    others = f"; nor do those of {listed([str(s.view.key) for s in stale[1:]])}" if several else ""
+    others = (
+        _("; nor do those of {names}", names=listed([str(s.view.key) for s in stale[1:]]))
+        if several
+        else ""
+    )
     evidence = [e for s in stale[:_SHOWN] for d in s.differences[:2] for e in _evidence(cluster, d)]
     return Problem(
-        message=f"the endpoints of {first.view.key} do not follow its pods: "
-        f"{_told(first.view, first.differences)}{others}",
+        message=_(
+            "the endpoints of {view} do not follow its pods: {told}{others}",
+            view=first.view.key,
+            told=_told(first.view, first.differences),
+            others=others,
+        ),
         evidence=tuple(dict.fromkeys(evidence))[:6],
-        remedy="Find out why kube-controller-manager does not follow the pods; then let it write the slices anew: "
+        remedy=_(
+            "Find out why kube-controller-manager does not follow the pods; then let it "
+            "write the slices anew: "
+        )
         + shell(
             *("kubectl", "-n", first.view.key.namespace, "delete", "endpointslice"),
             *("-l", f"kubernetes.io/service-name={first.view.key.name}"),
@@ -166,7 +179,7 @@ def _problem(cluster: ClusterView, stale: Sequence[_Stale]) -> Problem:
 def _told(view: ServiceView, differences: Sequence[Difference]) -> str:
     """Tell the first differences, those of several ports of one address once."""
     texts = list(dict.fromkeys(_difference(view, d) for d in differences))
-    more = f" ({len(texts) - _SHOWN:,} more)" if len(texts) > _SHOWN else ""
+    more = _(" ({value:,} more)", value=len(texts) - _SHOWN) if len(texts) > _SHOWN else ""
     return "; ".join(texts[:_SHOWN]) + more
 
 
@@ -174,31 +187,50 @@ def _difference(view: ServiceView, difference: Difference) -> str:
     expected, published = difference.expected, difference.published
     if published is None:
         return (
-            f"ready pod {expected.pod} ({expected.endpoint.address}) is missing" if expected else ""
+            _(
+                "ready pod {pod} ({address}) is missing",
+                pod=expected.pod,
+                address=expected.endpoint.address,
+            )
+            if expected
+            else ""
         )
     address = published.endpoint.address
     if expected is not None:
-        state = "ready, but its pod is not" if published.ready else "not ready, but its pod is"
-        return f"{address} is published as {state}"
+        state = (
+            _("ready, but its pod is not") if published.ready else _("not ready, but its pod is")
+        )
+        return _("{address} is published as {state}", address=address, state=state)
     pod = view.cluster.pod_by_name.get(published.pod)
     if pod is None or pod.finished:
-        return f"{address} is published, but no pod has it"
+        return _("{address} is published, but no pod has it", address=address)
     own = [ip for ip in pod.ips if family_of(ip) is family_of(address)]
     if address in map(canonical_ip, own):
-        return f"{published.endpoint} is published, but {view.key} does not call for it"
-    return f"{address} is published, but pod {pod.full_name} has {listed(own) or 'no address'}"
+        return _(
+            "{endpoint} is published, but {view} does not call for it",
+            endpoint=published.endpoint,
+            view=view.key,
+        )
+    return _(
+        "{address} is published, but pod {pod} has {value}",
+        address=address,
+        pod=pod.full_name,
+        value=listed(own) or "no address",
+    )
 
 
 def _evidence(cluster: ClusterView, difference: Difference) -> Iterator[Evidence]:
     expected, published = difference.expected, difference.published
     if published is not None:
-        yield Evidence(published.source, f"published: {published.endpoint.address}")
+        yield Evidence(
+            published.source, _("published: {address}", address=published.endpoint.address)
+        )
     name = expected.pod if expected else published.pod if published else ""
     pod = cluster.pod_by_name.get(name)
     if pod is not None and difference.kind is DifferenceKind.READINESS:
-        yield Evidence(condition_ref(pod, "Ready"), f"pod {name}: condition Ready")
+        yield Evidence(condition_ref(pod, "Ready"), _("pod {name}: condition Ready", name=name))
     elif pod is not None:
-        yield Evidence(pod.ref.at("status", "podIP"), f"address of pod {name}")
+        yield Evidence(pod.ref.at("status", "podIP"), _("address of pod {name}", name=name))
 
 
 def _only_endpoints(cluster: ClusterView, told: Container[ServiceKey]) -> Iterator[Outcome]:
@@ -224,10 +256,14 @@ def _only_endpoints(cluster: ClusterView, told: Container[ServiceKey]) -> Iterat
 def _endpoints_problem(view: ServiceView, found: Sequence[Difference]) -> Problem:
     evidence = [e for d in found[:2] for e in _evidence(view.cluster, d)]
     return Problem(
-        message=f"the Endpoints object of {view.key}, unlike its EndpointSlices, does not follow its pods: "
-        f"{_told(view, found)}",
+        message=_(
+            "the Endpoints object of {view}, unlike its EndpointSlices, does not follow "
+            "its pods: {told}",
+            view=view.key,
+            told=_told(view, found),
+        ),
         evidence=tuple(dict.fromkeys(evidence))[:4],
-        remedy="Only readers of Endpoints see this; let the controller write it anew: "
+        remedy=_("Only readers of Endpoints see this; let the controller write it anew: ")
         + shell("kubectl", "-n", view.key.namespace, "delete", "endpoints", view.key.name),
         service=view.key,
         severity=Severity.WARNING,

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from analyzer.commands import shell
 from analyzer.expect.publication import OVER_CAPACITY_ANNOTATION
 from analyzer.findings import Evidence, Problem, Severity, Station, check
+from analyzer.language import _, plural
 from analyzer.model.inputs import Input
-from analyzer.phrases import counted
 from analyzer.snapshot import ServiceView
 
 
@@ -43,14 +43,19 @@ def endpoints_truncated(view: ServiceView) -> Iterator[Problem]:
         len(s.addresses or ()) + len(s.not_ready_addresses or ()) for s in item.subsets or ()
     )
     all_of_them = {a for s in view.slices for e in s.endpoints or () for a in e.addresses or ()}
-    more = f" of {len(all_of_them):,}" if len(all_of_them) > held else ""
+    more = _(" of {count:,}", count=len(all_of_them)) if len(all_of_them) > held else ""
     yield Problem(
-        message=f"Endpoints {view.key} {'is cut off' if state == 'truncated' else 'is over its capacity'}: "
-        f"it holds {counted(held, 'address')}{more}",
+        message=_(
+            "Endpoints {view} {value}: it holds {addresss}{more}",
+            view=view.key,
+            value="is cut off" if state == "truncated" else "is over its capacity",
+            addresss=plural("{count:,} address", "{count:,} addresses", held),
+            more=more,
+        ),
         evidence=(
             Evidence(item.ref.at("metadata", "annotations", OVER_CAPACITY_ANNOTATION), state),
         ),
-        remedy="Let its readers use EndpointSlices: "
+        remedy=_("Let its readers use EndpointSlices: ")
         + shell(
             *("kubectl", "-n", view.key.namespace, "get", "endpointslices"),
             *("-l", f"kubernetes.io/service-name={view.key.name}"),

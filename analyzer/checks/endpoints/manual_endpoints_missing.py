@@ -9,6 +9,7 @@ from difflib import get_close_matches
 from analyzer.commands import edit
 from analyzer.expect.publication import LEADER_ANNOTATION, SKIP_MIRROR_LABEL
 from analyzer.findings import Evidence, Outcome, Problem, Severity, Station, Undecided, check
+from analyzer.language import _
 from analyzer.model.forwarding import Protocol, ServiceKey
 from analyzer.model.inputs import Input
 from analyzer.model.kubernetes import Endpoints, EndpointSlice
@@ -60,8 +61,12 @@ def manual_endpoints_missing(view: ServiceView) -> Iterator[Outcome]:
     elif not any(b.ready or (b.serving and b.terminating) for b in view.backends):
         yield _problem(
             view,
-            f"all endpoints that were written for {view.key}, which has no selector, are marked not ready",
-            Evidence(view.backends[0].source, "an address that is marked not ready"),
+            _(
+                "all endpoints that were written for {view}, which has no selector, are "
+                "marked not ready",
+                view=view.key,
+            ),
+            Evidence(view.backends[0].source, _("an address that is marked not ready")),
         )
     elif not view.service.headless:
         yield from _unjoined_ports(view)
@@ -69,7 +74,8 @@ def manual_endpoints_missing(view: ServiceView) -> Iterator[Outcome]:
 
 def _undecided(view: ServiceView, needed: Input) -> Undecided:
     return Undecided(
-        reason=view.cluster.availability(needed).reason or f"{needed.path()} is not in the bundle",
+        reason=view.cluster.availability(needed).reason
+        or _("{path} is not in the bundle", path=needed.path()),
         missing=(needed.path(),),
         command=needed.command(),
     )
@@ -90,9 +96,13 @@ def _nothing_usable(view: ServiceView) -> Iterator[Outcome]:
         if item.labels.get(SKIP_MIRROR_LABEL) == "true":
             yield _problem(
                 view,
-                f"Endpoints {view.key} are not mirrored to an EndpointSlice, from which kube-proxy reads: label "
-                f"{SKIP_MIRROR_LABEL}",
-                Evidence(item.ref.at("metadata", "labels", SKIP_MIRROR_LABEL), "not mirrored"),
+                _(
+                    "Endpoints {view} are not mirrored to an EndpointSlice, from which "
+                    "kube-proxy reads: label {skip_mirror_label}",
+                    view=view.key,
+                    skip_mirror_label=SKIP_MIRROR_LABEL,
+                ),
+                Evidence(item.ref.at("metadata", "labels", SKIP_MIRROR_LABEL), _("not mirrored")),
             )
         return
     if view.slices or item is not None:
@@ -102,16 +112,24 @@ def _nothing_usable(view: ServiceView) -> Iterator[Outcome]:
         ref = held.ref.at("metadata", "name") if held else view.service.ref
         yield _problem(
             view,
-            f"the endpoints that were written for {view.key}, which has no selector, hold no address with a port",
-            Evidence(ref, "no usable endpoint"),
+            _(
+                "the endpoints that were written for {view}, which has no selector, hold no "
+                "address with a port",
+                view=view.key,
+            ),
+            Evidence(ref, _("no usable endpoint")),
         )
         return
     lonely = _similar(view.cluster, view.key)
-    told = f"; {lonely.full_name} belongs to no Service" if lonely else ""
+    told = _("; {lonely} belongs to no Service", lonely=lonely.full_name) if lonely else ""
     yield _problem(
         view,
-        f"{view.key} has no selector, and no endpoints were written for it{told}",
-        *([Evidence(lonely.ref.at("metadata", "name"), "of a similar name")] if lonely else ()),
+        _(
+            "{view} has no selector, and no endpoints were written for it{told}",
+            view=view.key,
+            told=told,
+        ),
+        *([Evidence(lonely.ref.at("metadata", "name"), _("of a similar name"))] if lonely else ()),
     )
 
 
@@ -143,11 +161,21 @@ def _unjoined_ports(view: ServiceView) -> Iterator[Problem]:
         yield replace(
             _problem(
                 view,
-                f"no endpoint of {view.key} has a port {wanted}, as its Service port has; they have {listed(names)}",
-                Evidence(ref.at("name") if port.name else ref.at("port"), "port of the Service"),
-                Evidence(_ports_of(view), "ports of the endpoints"),
+                _(
+                    "no endpoint of {view} has a port {wanted}, as its Service port has; they "
+                    "have {names}",
+                    view=view.key,
+                    wanted=wanted,
+                    names=listed(names),
+                ),
+                Evidence(ref.at("name") if port.name else ref.at("port"), _("port of the Service")),
+                Evidence(_ports_of(view), _("ports of the endpoints")),
             ),
-            remedy=f"Give the port of the endpoints the name and protocol of the Service's port: {wanted}",
+            remedy=_(
+                "Give the port of the endpoints the name and protocol of the Service's port: "
+                "{wanted}",
+                wanted=wanted,
+            ),
             port=port.label,
         )
 
@@ -167,8 +195,11 @@ def _problem(view: ServiceView, message: str, *evidence: Evidence) -> Problem:
         message=message,
         evidence=(
             *evidence,
-            Evidence(view.service.ref.at("metadata", "name"), "a Service without selector"),
+            Evidence(view.service.ref.at("metadata", "name"), _("a Service without selector")),
         ),
-        remedy="Write an EndpointSlice with the label kubernetes.io/service-name and the Service's port names, or "
-        "give the Service a selector: " + edit(view.key.namespace, "service", view.key.name),
+        remedy=_(
+            "Write an EndpointSlice with the label kubernetes.io/service-name and the "
+            "Service's port names, or give the Service a selector: "
+        )
+        + edit(view.key.namespace, "service", view.key.name),
     )

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from analyzer.commands import edit, patch, pointer, shell
 from analyzer.expect.label_distance import Deviation, LabelStep, steps_to_labels
 from analyzer.findings import Evidence, Outcome, Problem, Severity, Station, Undecided, check
+from analyzer.language import _
 from analyzer.model.inputs import Input
 from analyzer.model.kubernetes import Event, Labels, Pod, Workload
 from analyzer.phrases import counted, listed, shortened
@@ -61,7 +62,9 @@ def _of_all(problem: Problem, views: Sequence[ServiceView]) -> Problem:
     others = listed([str(v.key) for v in views[1:]])
     return replace(
         problem,
-        message=f"{problem.message} (selected by {others} as well)",
+        message=_(
+            "{message} (selected by {others} as well)", message=problem.message, others=others
+        ),
         affects=frozenset(v.key for v in views),
     )
 
@@ -69,7 +72,7 @@ def _of_all(problem: Problem, views: Sequence[ServiceView]) -> Problem:
 def _untold(views: Sequence[ServiceView]) -> Iterator[Undecided]:
     for view in views:
         yield Undecided(
-            reason="whether its pods are scaled to 0 on purpose cannot be told: "
+            reason=_("whether its pods are scaled to 0 on purpose cannot be told: ")
             + view.cluster.availability(Input.DEPLOYMENTS).reason,
             missing=(Input.DEPLOYMENTS.path(),),
             command=Input.DEPLOYMENTS.command(),
@@ -92,18 +95,29 @@ def _problem(view: ServiceView) -> Problem:
 
 def _not_created(view: ServiceView, workload: Workload) -> Problem:
     event = _failure(view, workload)
-    wanted = "" if workload.spec.replicas is None else f" ({workload.spec.replicas} wanted)"
+    wanted = (
+        ""
+        if workload.spec.replicas is None
+        else _(" ({replicas} wanted)", replicas=workload.spec.replicas)
+    )
     told = f": {shortened(event.message or '')}" if event else ""
     kind = workload.kind.lower()
     evidence = [
-        Evidence(workload.ref.at(*_number_wanted(workload)), "pods wanted"),
-        Evidence(view.service.ref.at("spec", "selector"), "selector"),
-        *([Evidence(event.ref.at("message"), "why none was made")] if event else ()),
+        Evidence(workload.ref.at(*_number_wanted(workload)), _("pods wanted")),
+        Evidence(view.service.ref.at("spec", "selector"), _("selector")),
+        *([Evidence(event.ref.at("message"), _("why none was made"))] if event else ()),
     ]
     return Problem(
-        message=f"{workload.kind} {workload.full_name}, whose pods {view.key} selects, has no pods{wanted}{told}",
+        message=_(
+            "{kind} {workload}, whose pods {view} selects, has no pods{wanted}{told}",
+            kind=workload.kind,
+            workload=workload.full_name,
+            view=view.key,
+            wanted=wanted,
+            told=told,
+        ),
         evidence=tuple(evidence),
-        remedy="Find out why it makes none: "
+        remedy=_("Find out why it makes none: ")
         + shell("kubectl", "-n", workload.namespace, "describe", kind, workload.name),
     )
 
@@ -134,10 +148,15 @@ def _scaled_to_zero(view: ServiceView, idle: Workload) -> Problem:
     service = view.service
     kind = idle.kind.lower()
     return Problem(
-        message=f"{idle.kind} {idle.name}, whose pods {service.full_name} selects, is scaled to 0",
+        message=_(
+            "{kind} {idle}, whose pods {service} selects, is scaled to 0",
+            kind=idle.kind,
+            idle=idle.name,
+            service=service.full_name,
+        ),
         evidence=(
-            Evidence(idle.ref.at("spec", "replicas"), "replicas wanted"),
-            Evidence(service.ref.at("spec", "selector"), "selector"),
+            Evidence(idle.ref.at("spec", "replicas"), _("replicas wanted")),
+            Evidence(service.ref.at("spec", "selector"), _("selector")),
         ),
         remedy=shell("kubectl", "-n", service.namespace, "scale", kind, idle.name, "--replicas=1"),
         severity=Severity.INFO,
@@ -148,14 +167,17 @@ def _finished(view: ServiceView) -> Problem:
     pods = view.matching_pods
     names = listed([p.name for p in pods])
     return Problem(
-        message=f"all pods that {view.key} selects have finished: {names}",
+        message=_(
+            "all pods that {view} selects have finished: {names}", view=view.key, names=names
+        ),
         evidence=(
             Evidence(
-                pods[0].ref.at("status", "phase"), f"pod {pods[0].name} does not run any more"
+                pods[0].ref.at("status", "phase"),
+                _("pod {pod} does not run any more", pod=pods[0].name),
             ),
-            Evidence(view.service.ref.at("spec", "selector"), "selector"),
+            Evidence(view.service.ref.at("spec", "selector"), _("selector")),
         ),
-        remedy="Start pods that go on running, and find out why these ended: "
+        remedy=_("Start pods that go on running, and find out why these ended: ")
         + shell("kubectl", "-n", view.key.namespace, "describe", "pod", pods[0].name),
     )
 
@@ -195,7 +217,11 @@ def _has_same_labels(pod: Pod, near: _Near) -> bool:
 def _differing(view: ServiceView, near: _Near | None) -> Problem:
     service = view.service
     selector = service.spec.selector or {}
-    head = f"selector {_text(selector)} matches no pod in namespace {service.namespace}"
+    head = _(
+        "selector {text} matches no pod in namespace {namespace}",
+        text=_text(selector),
+        namespace=service.namespace,
+    )
     if near is None:
         return _unlike(view, head)
     first = near.pods[0]
@@ -205,15 +231,17 @@ def _differing(view: ServiceView, near: _Near | None) -> Problem:
         if s.deviation is not Deviation.LACKING
     ]
     lacking = [s.key for s in near.steps if s.deviation is Deviation.LACKING]
-    what = listed(actual) if actual else f"all of it but {listed(lacking)}"
+    what = listed(actual) if actual else _("all of it but {lacking}", lacking=listed(lacking))
     verb = "carries" if len(near.pods) == 1 else "carry"
     shown = near.steps[0]
     label = ("labels",) if shown.deviation is Deviation.LACKING else ("labels", shown.actual_key)
     return Problem(
         message=f"{head}; {counted(len(near.pods), 'pod')} {verb} {what}",
         evidence=(
-            Evidence(service.ref.at("spec", "selector", shown.key), "selected label"),
-            Evidence(first.ref.at("metadata", *label), f"labels of pod {first.name}"),
+            Evidence(service.ref.at("spec", "selector", shown.key), _("selected label")),
+            Evidence(
+                first.ref.at("metadata", *label), _("labels of pod {first}", first=first.name)
+            ),
         ),
         remedy=_correction(view, near),
     )
@@ -225,10 +253,10 @@ def _correction(view: ServiceView, near: _Near) -> str:
     lacking = [s.key for s in near.steps if s.deviation is Deviation.LACKING]
     if lacking:
         wanted = listed([f"{key}={selector[key]}" for key in lacking])
-        return (
-            f"Add {wanted} to the labels of the pod template, or take it out of the selector: "
-            + edit(service.namespace, "service", service.name)
-        )
+        return _(
+            "Add {wanted} to the labels of the pod template, or take it out of the selector: ",
+            wanted=wanted,
+        ) + edit(service.namespace, "service", service.name)
     labels = near.pods[0].labels
     operations = []
     for step in near.steps:
@@ -247,16 +275,21 @@ def _unlike(view: ServiceView, head: str) -> Problem:
     nobody = [f"{k}={v}" for k, v in sorted(pairs) if (service.namespace, k, v) not in by_label]
     elsewhere = next((p for p in view.cluster.pods if pairs <= p.labels.items()), None)
     told = (
-        f"; no pod there carries {listed(nobody)}" if nobody else "; no pod there carries all of it"
+        _("; no pod there carries {nobody}", nobody=listed(nobody))
+        if nobody
+        else _("; no pod there carries all of it")
     )
-    evidence = [Evidence(service.ref.at("spec", "selector"), "selector")]
+    evidence = [Evidence(service.ref.at("spec", "selector"), _("selector"))]
     if elsewhere is not None:
-        told += f", but {elsewhere.full_name} in another namespace does"
-        evidence.append(Evidence(elsewhere.ref.at("metadata", "namespace"), "the pods are here"))
+        told += _(", but {elsewhere} in another namespace does", elsewhere=elsewhere.full_name)
+        evidence.append(Evidence(elsewhere.ref.at("metadata", "namespace"), _("the pods are here")))
     return Problem(
         message=head + told,
         evidence=tuple(evidence),
-        remedy=f"Create the pods that {service.full_name} is meant for, or correct its selector: "
+        remedy=_(
+            "Create the pods that {service} is meant for, or correct its selector: ",
+            service=service.full_name,
+        )
         + edit(service.namespace, "service", service.name),
         severity=None if view.cluster.has(Input.DEPLOYMENTS) else Severity.INFO,
     )

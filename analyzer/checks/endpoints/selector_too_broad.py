@@ -10,6 +10,7 @@ from itertools import combinations
 from analyzer.commands import edit, patch, pointer
 from analyzer.expect.target_port import declared_ports
 from analyzer.findings import Evidence, Problem, Severity, Station, check
+from analyzer.language import _
 from analyzer.model.inputs import Input
 from analyzer.model.kubernetes import Pod
 from analyzer.model.source import ObjectRef
@@ -68,12 +69,24 @@ def _problem(group: ServiceGroup, clash: _Clash, workloads: _Workloads) -> Probl
     view = group.views[0]
     meant, foreign = workloads[clash.meant], workloads[clash.foreign]
     return Problem(
-        message=f"{group.names} {'selects' if group.service else 'select'} pods of {clash.meant} and of "
-        f"{clash.foreign}: {clash.reason}",
+        message=_(
+            "{names} {value} pods of {meant} and of {foreign}: {reason}",
+            names=group.names,
+            value="selects" if group.service else "select",
+            meant=clash.meant,
+            foreign=clash.foreign,
+            reason=clash.reason,
+        ),
         evidence=(
-            Evidence(view.service.ref.at("spec", "selector"), "matches both"),
-            Evidence(_image(foreign[0]), f"pod {foreign[0].name} of {clash.foreign}"),
-            Evidence(_image(meant[0]), f"pod {meant[0].name} of {clash.meant}"),
+            Evidence(view.service.ref.at("spec", "selector"), _("matches both")),
+            Evidence(
+                _image(foreign[0]),
+                _("pod {foreign} of {foreign2}", foreign=foreign[0].name, foreign2=clash.foreign),
+            ),
+            Evidence(
+                _image(meant[0]),
+                _("pod {meant} of {meant2}", meant=meant[0].name, meant2=clash.meant),
+            ),
         ),
         remedy=_remedy(view, meant, foreign),
         service=group.service,
@@ -98,13 +111,17 @@ def _workload_of(cluster: ClusterView, pod: Pod) -> str:
     """Return `Deployment web`: what makes pods like this one; for a lone pod, its program."""
     owner = next((o for o in pod.metadata.owner_references or () if o.controller), None)
     if owner is None:
-        return f"pods without a workload ({_program(pod)})"
+        return _("pods without a workload ({program})", program=_program(pod))
     if owner.kind == "ReplicaSet":
         for workload in cluster.workloads_by_namespace.get(pod.namespace, ()):
             if (workload.kind, workload.name) == ("ReplicaSet", owner.name):
                 made_by = next(iter(workload.metadata.owner_references or ()), None)
-                return f"{made_by.kind} {made_by.name}" if made_by else f"ReplicaSet {owner.name}"
-        return f"Deployment {owner.name.rpartition('-')[0] or owner.name}"
+                return (
+                    f"{made_by.kind} {made_by.name}"
+                    if made_by
+                    else _("ReplicaSet {owner}", owner=owner.name)
+                )
+        return _("Deployment {value}", value=owner.name.rpartition("-")[0] or owner.name)
     return f"{owner.kind} {owner.name}"
 
 
@@ -121,11 +138,13 @@ def _clash(group: ServiceGroup, workloads: _Workloads) -> _Clash | None:
             has_one, has_other = (_declares(workloads[w], target) for w in (one, other))
             if has_one is not has_other:
                 meant, foreign = (one, other) if has_one else (other, one)
-                return _Clash(meant, foreign, f"the latter do not declare port {target}")
+                return _Clash(
+                    meant, foreign, _("the latter do not declare port {target}", target=target)
+                )
         programs = [{_program(p) for p in workloads[w]} for w in (one, other)]
         if programs[0].isdisjoint(programs[1]):
             told = " and ".join(listed(sorted(p)) for p in programs)
-            return _Clash(one, other, f"they run different programs, {told}")
+            return _Clash(one, other, _("they run different programs, {told}", told=told))
     return None
 
 
@@ -142,8 +161,9 @@ def _remedy(view: ServiceView, meant: Sequence[Pod], foreign: Sequence[Pod]) -> 
                 continue
             operation = {"op": "add", "path": pointer("spec", "selector", key), "value": value}
             change = patch(service.namespace, "service", service.name, operation)
-            return f"{change}  # if pods like {meant[0].name} are meant"
-    return (
+            return _(
+                "{change}  # if pods like {meant} are meant", change=change, meant=meant[0].name
+            )
+    return _(
         "Give the right pods a label of their own in their template, and add it to the selector: "
-        + edit(service.namespace, "service", service.name)
-    )
+    ) + edit(service.namespace, "service", service.name)

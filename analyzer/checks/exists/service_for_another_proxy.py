@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from analyzer.commands import shell
 from analyzer.expect.backends import HEADLESS_LABEL, OTHER_PROXY_LABEL
 from analyzer.findings import Evidence, Outcome, Problem, Severity, Station, Undecided, check
+from analyzer.language import _
 from analyzer.model.inputs import Input
 from analyzer.model.kubernetes import Pod
 from analyzer.snapshot import ServiceView
@@ -45,20 +46,27 @@ def service_for_another_proxy(view: ServiceView) -> Iterator[Outcome]:
         return
     proxy = service.labels[label] if label == OTHER_PROXY_LABEL else ""
     pod = _pod_of_proxy(view, proxy)
-    evidence = [Evidence(service.ref.at("metadata", "labels", label), "kube-proxy leaves it alone")]
+    evidence = [
+        Evidence(service.ref.at("metadata", "labels", label), _("kube-proxy leaves it alone"))
+    ]
     if pod is not None:
-        evidence.append(Evidence(pod.ref.at("metadata", "name"), "a pod of that proxy"))
+        evidence.append(Evidence(pod.ref.at("metadata", "name"), _("a pod of that proxy")))
     yield Problem(
-        message=f"{service.full_name} carries the label {label}={service.labels[label]}: kube-proxy "
-        f"does not serve it" + (f", {proxy} may" if pod else ""),
+        message=_(
+            "{service} carries the label {label}={label2}: kube-proxy does not serve it",
+            service=service.full_name,
+            label=label,
+            label2=service.labels[label],
+        )
+        + (_(", {proxy} may", proxy=proxy) if pod else ""),
         evidence=tuple(evidence),
-        remedy="If no other proxy is meant to serve it: "
+        remedy=_("If no other proxy is meant to serve it: ")
         + shell("kubectl", "-n", service.namespace, "label", "service", service.name, f"{label}-"),
         severity=Severity.INFO if pod or not view.cluster.has(Input.PODS) else None,
     )
     if not view.cluster.has(Input.PODS):
         yield Undecided(
-            reason="whether that proxy runs cannot be told: "
+            reason=_("whether that proxy runs cannot be told: ")
             + view.cluster.availability(Input.PODS).reason,
             missing=(Input.PODS.path(),),
             command=Input.PODS.command(),

@@ -7,11 +7,12 @@ from difflib import SequenceMatcher
 
 from analyzer.commands import shell
 from analyzer.findings import Evidence, Problem, Severity, Station, check
+from analyzer.language import _, plural
 from analyzer.model.forwarding import ServiceKey
 from analyzer.model.inputs import Input
 from analyzer.model.kubernetes import Service, Workload
 from analyzer.model.source import SourceRef
-from analyzer.phrases import counted, listed
+from analyzer.phrases import listed
 from analyzer.snapshot import ClusterView
 
 _LONGEST = 63
@@ -54,11 +55,13 @@ def _missing(cluster: ClusterView, key: ServiceKey) -> Problem:
     near = _near(cluster, key)
     workload = None if near else _workload(cluster, key)
     if near:
-        found = f"; there is {listed([s.full_name for s in near])}"
+        found = _("; there is {names}", names=listed([s.full_name for s in near]))
     elif workload is not None:
-        found = f"; there is only {workload.kind} {workload.full_name}"
+        found = _(
+            "; there is only {kind} {workload}", kind=workload.kind, workload=workload.full_name
+        )
     else:
-        found = ", nor one of a similar name"
+        found = _(", nor one of a similar name")
     return Problem(
         service=key,
         message=f"{_what_is_missing(cluster, key)}{found}",
@@ -98,8 +101,12 @@ def _workload(cluster: ClusterView, key: ServiceKey) -> Workload | None:
 def _what_is_missing(cluster: ClusterView, key: ServiceKey) -> str:
     namespaces = {n.name for n in cluster.namespaces}
     if cluster.has(Input.NAMESPACES) and key.namespace not in namespaces:
-        return f"there is no Service {key}, and no namespace {key.namespace}"
-    return f"there is no Service {key}"
+        return _(
+            "there is no Service {key}, and no namespace {namespace}",
+            key=key,
+            namespace=key.namespace,
+        )
+    return _("there is no Service {key}", key=key)
 
 
 def _evidence(
@@ -108,26 +115,30 @@ def _evidence(
     for service in near:
         same = service.name == key.name
         field = "namespace" if same else "name"
-        note = "a Service of that name in another namespace" if same else "a similar name"
+        note = _("a Service of that name in another namespace") if same else _("a similar name")
         yield Evidence(service.ref.at("metadata", field), note)
     if workload is not None:
-        yield Evidence(workload.ref.at("metadata", "name"), "a workload, but no Service of it")
+        yield Evidence(workload.ref.at("metadata", "name"), _("a workload, but no Service of it"))
     if not near and workload is None:
-        count = counted(len(cluster.services), "Service")
+        count = plural("{count:,} Service", "{count:,} Services", len(cluster.services))
         path = cluster.availability(Input.SERVICES).path
-        yield Evidence(SourceRef(path, 1), f"the list of {count}, none of that name")
+        yield Evidence(SourceRef(path, 1), _("the list of {count}, none of that name", count=count))
 
 
 def _remedy(key: ServiceKey, near: tuple[Service, ...], workload: Workload | None) -> str:
     if near:
         best = near[0]
         name = best.name if best.namespace == key.namespace else f"{best.name}.{best.namespace}"
-        return f"Use the name {name}, if {best.full_name} is the one that is meant"
+        return _(
+            "Use the name {name}, if {best} is the one that is meant",
+            name=name,
+            best=best.full_name,
+        )
     if workload is None:
-        return "Create the Service, or ask for its right name: " + shell(
+        return _("Create the Service, or ask for its right name: ") + shell(
             "kubectl", "get", "services", "--all-namespaces"
         )
     words = ["kubectl", "-n", key.namespace, "expose", workload.kind.lower(), workload.name]
     ports = [p for c in workload.spec.template.spec.containers or () for p in c.ports or ()]
-    target = str(ports[0].container_port) if ports else "<port of the container>"
+    target = str(ports[0].container_port) if ports else _("<port of the container>")
     return shell(*words, "--port=80", f"--target-port={target}")

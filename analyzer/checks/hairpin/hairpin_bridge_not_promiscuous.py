@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from analyzer.commands import shell
 from analyzer.findings import Evidence, Problem, Severity, Station, check
+from analyzer.language import _
 from analyzer.model.inputs import Input
 from analyzer.model.log import LogEntry
 from analyzer.snapshot import NodeView
@@ -50,12 +51,17 @@ def hairpin_bridge_not_promiscuous(node: NodeView) -> Iterator[Problem]:
             and not _every_port_hairpins(node, link.name)
         ):
             yield Problem(
-                message=f"kubelet on {node.name} relies on a promiscuous bridge, but {link.name} is not",
-                evidence=(
-                    Evidence(effective.source, "effective hairpin mode"),
-                    Evidence(link.source, f"{link.name} without PROMISC"),
+                message=_(
+                    "kubelet on {node} relies on a promiscuous bridge, but {link} is not",
+                    node=node.name,
+                    link=link.name,
                 ),
-                remedy=f"On {node.name}: " + shell("ip", "link", "set", link.name, "promisc", "on"),
+                evidence=(
+                    Evidence(effective.source, _("effective hairpin mode")),
+                    Evidence(link.source, _("{link} without PROMISC", link=link.name)),
+                ),
+                remedy=_("On {node}: ", node=node.name)
+                + shell("ip", "link", "set", link.name, "promisc", "on"),
             )
 
 

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 from analyzer.commands import shell
 from analyzer.findings import Evidence, Outcome, Problem, Severity, Station, Undecided, check
+from analyzer.language import _, plural
 from analyzer.model.inputs import Input
 from analyzer.model.source import Ref
-from analyzer.phrases import counted, listed
+from analyzer.phrases import listed
 from analyzer.snapshot import Availability, NodeView
 
 
@@ -67,7 +68,8 @@ def _links_absent(node: NodeView) -> bool:
 def _undecided(node: NodeView, unknown: Sequence[str]) -> Undecided:
     state = node.availability(Input.HAIRPIN)
     return Undecided(
-        reason=state.reason + (f", and pods hang on {listed(unknown)}" if unknown else ""),
+        reason=state.reason
+        + (_(", and pods hang on {unknown}", unknown=listed(unknown)) if unknown else ""),
         missing=(state.path,),
         command=Input.HAIRPIN.command(node.name),
     )
@@ -94,10 +96,19 @@ def _promiscuous(node: NodeView, bridge: str) -> bool:
 
 def _problem(node: NodeView, bridge: str, off: Sequence[_Port], count: int) -> Problem:
     return Problem(
-        message=f"hairpin mode is off on {len(off)} of {counted(count, 'port')} of {bridge} on {node.name}: "
-        "a pod there does not reach itself through its Service",
-        evidence=tuple(Evidence(p.source, f"port {p.name}: off") for p in off[:3]),
-        remedy="For good, set hairpinMode: true in the CNI configuration of the bridge plugin. At once, on "
-        f"{node.name}, for each port: "
+        message=_(
+            "hairpin mode is off on {count} of {ports} of {bridge} on {node}: a pod "
+            "there does not reach itself through its Service",
+            count=len(off),
+            ports=plural("{count:,} port", "{count:,} ports", count),
+            bridge=bridge,
+            node=node.name,
+        ),
+        evidence=tuple(Evidence(p.source, _("port {p}: off", p=p.name)) for p in off[:3]),
+        remedy=_(
+            "For good, set hairpinMode: true in the CNI configuration of the bridge "
+            "plugin. At once, on {node}, for each port: ",
+            node=node.name,
+        )
         + shell("bridge", "link", "set", "dev", off[0].name, "hairpin", "on"),
     )

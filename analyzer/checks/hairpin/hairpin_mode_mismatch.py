@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 
 from analyzer.findings import Evidence, Problem, Severity, Station, check
+from analyzer.language import _
 from analyzer.model.inputs import Input
 from analyzer.model.log import LogEntry
 from analyzer.snapshot import NodeView
@@ -55,14 +56,17 @@ def hairpin_mode_mismatch(node: NodeView) -> Iterator[Problem]:
     fallback = _FALLBACK.search(entry.text)
     if fallback and mode == fallback["flag"]:
         return
-    evidence = [Evidence(entry.source, "kubelet's own words")]
+    evidence = [Evidence(entry.source, _("kubelet's own words"))]
     if effective is not None and mode:
-        evidence.append(Evidence(effective[0].source, f"the effective mode: {mode}"))
+        evidence.append(Evidence(effective[0].source, _("the effective mode: {mode}", mode=mode)))
     yield Problem(
         message=message,
         evidence=tuple(evidence),
-        remedy=f"Set --hairpin-mode of kubelet on {node.name} to what the network supports, then see that the "
-        "ports of the bridge have hairpin on: bridge -d link",
+        remedy=_(
+            "Set --hairpin-mode of kubelet on {node} to what the network supports, then "
+            "see that the ports of the bridge have hairpin on: bridge -d link",
+            node=node.name,
+        ),
         severity=Severity.INFO if _serves(fallback, mode) else None,
     )
 
@@ -74,14 +78,30 @@ def _told(node: NodeView, entry: LogEntry) -> str | None:
         return None
     if fallback := _FALLBACK.search(text):
         effective = fallback["effective"]
-        told = f"uses {effective}" if effective else "ignores it"
-        return f"kubelet on {node.name} was told hairpin mode {fallback['flag']}, but {told}"
+        told = _("uses {effective}", effective=effective) if effective else _("ignores it")
+        return _(
+            "kubelet on {node} was told hairpin mode {fallback}, but {told}",
+            node=node.name,
+            fallback=fallback["flag"],
+            told=told,
+        )
     if _LOST.search(text):
-        return f"kubelet on {node.name} warns that hairpin packets may be lost with its flags"
+        return _(
+            "kubelet on {node} warns that hairpin packets may be lost with its flags",
+            node=node.name,
+        )
     if invalid := _INVALID.search(text):
-        return f"kubelet on {node.name} does not know hairpin mode {invalid['flag']}"
+        return _(
+            "kubelet on {node} does not know hairpin mode {invalid}",
+            node=node.name,
+            invalid=invalid["flag"],
+        )
     if failed := _PORT_FAILED.search(text):
-        return f"kubelet on {node.name} could not set hairpin mode for pod {failed['pod']}"
+        return _(
+            "kubelet on {node} could not set hairpin mode for pod {failed}",
+            node=node.name,
+            failed=failed["pod"],
+        )
     return None
 
 

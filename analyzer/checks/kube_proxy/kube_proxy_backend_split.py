@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from analyzer.findings import Evidence, Outcome, Problem, Severity, Station, Undecided, check
+from analyzer.language import _
 from analyzer.model.inputs import Input
 from analyzer.model.ruleset import Backend, Family, Rule, Ruleset
 from analyzer.snapshot import NodeView
@@ -61,7 +62,10 @@ def kube_proxy_backend_split(node: NodeView) -> Iterator[Outcome]:
         and not node.has(Input.RULESET_LEGACY)
     ):
         yield Undecided(
-            reason=f"{warning.path} says that legacy tables exist, but they were not collected",
+            reason=_(
+                "{path} says that legacy tables exist, but they were not collected",
+                path=warning.path,
+            ),
             missing=(Input.RULESET_LEGACY.path(node.name),),
             command=Input.RULESET_LEGACY.command(node.name),
         )
@@ -96,12 +100,19 @@ def _destinations(ruleset: Ruleset) -> Iterator[str]:
 def _problem(node: NodeView, holders: Sequence[_Holder]) -> Problem:
     best, other = holders[:2]
     stale = best.fitting > other.fitting
-    told = f"; those in {other.backend.value} are out of date" if stale else ""
+    told = _("; those in {backend} are out of date", backend=other.backend.value) if stale else ""
     which = (
-        f"Keep {best.backend.value}, which holds the current endpoints, and empty {other.backend.value}"
+        _(
+            "Keep {backend}, which holds the current endpoints, and empty {backend2}",
+            backend=best.backend.value,
+            backend2=other.backend.value,
+        )
         if stale
-        else "Find out which of the two kube-proxy writes (its image's iptables --version) and empty the "
-        f"other; if that is {other.backend.value}"
+        else _(
+            "Find out which of the two kube-proxy writes (its image's iptables "
+            "--version) and empty the other; if that is {backend}",
+            backend=other.backend.value,
+        )
     )
     tool = ("ip6tables" if best.ruleset.family is Family.IPV6 else "iptables") + "-"
     empty = " && ".join(
@@ -110,12 +121,25 @@ def _problem(node: NodeView, holders: Sequence[_Holder]) -> Problem:
         for flag in ("F", "X")
     )
     return Problem(
-        message=f"{node.name} has rules of Services in both iptables backends, nft and legacy{told}",
+        message=_(
+            "{node} has rules of Services in both iptables backends, nft and legacy{told}",
+            node=node.name,
+            told=told,
+        ),
         evidence=tuple(
-            Evidence(h.ruleset.ref(h.rule), f"a Service's rule in the {h.backend.value} tables")
+            Evidence(
+                h.ruleset.ref(h.rule),
+                _("a Service's rule in the {backend} tables", backend=h.backend.value),
+            )
             for h in holders
         ),
-        remedy=f"{which}, on {node.name} (rules that other programs have there go with it: restart those "
-        f"programs and kube-proxy afterwards, or reboot the node):\n{empty}",
+        remedy=_(
+            "{which}, on {node} (rules that other programs have there go with it: "
+            "restart those programs and kube-proxy afterwards, or reboot the node):\n"
+            "{empty}",
+            which=which,
+            node=node.name,
+            empty=empty,
+        ),
         partial=True,
     )

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from analyzer.commands import restart_kube_proxy
 from analyzer.findings import Evidence, Problem, Severity, Station, check
+from analyzer.language import _
 from analyzer.model.inputs import Input
 from analyzer.observe.proxy_log import Occurrences, Topic, details
 from analyzer.phrases import shortened
@@ -52,28 +53,56 @@ def _unreachable(node: NodeView, found: Occurrences) -> Problem:
     reason = _reason(found.last.text)
     server = _SERVER.search(found.last.text)
     probe = (
-        f"\nOn {node.name}, see whether it answers: curl -k {server[1]}/healthz" if server else ""
+        _(
+            "\nOn {node}, see whether it answers: curl -k {server}/healthz",
+            node=node.name,
+            server=server[1],
+        )
+        if server
+        else ""
     )
     return Problem(
-        message=f"kube-proxy on {node.name} cannot reach the API server: {reason}{_effect(node)}",
+        message=_(
+            "kube-proxy on {node} cannot reach the API server: {reason}{effect}",
+            node=node.name,
+            reason=reason,
+            effect=_effect(node),
+        ),
         evidence=_evidence(node, found),
-        remedy="Put right the way to the API server, or its address in the kubeconfig of kube-proxy "
-        f"(clientConnection.kubeconfig in its configuration, or --kubeconfig).{probe}\n"
-        "After a change of the configuration restart kube-proxy: "
+        remedy=_(
+            "Put right the way to the API server, or its address in the kubeconfig of "
+            "kube-proxy (clientConnection.kubeconfig in its configuration, or "
+            "--kubeconfig).{probe}\nAfter a change of the configuration restart "
+            "kube-proxy: ",
+            probe=probe,
+        )
         + restart_kube_proxy(node.proxy_pods, node.proxy_processes),
     )
 
 
 def _version_gone(node: NodeView, gone: Occurrences) -> Problem:
     kind = details(Topic.API_VERSION_GONE, gone.last).get("kind", "a resource")
-    versions = f" (kube-proxy {node.kube_proxy.version}, API server {node.cluster.kubernetes})"
+    versions = _(
+        " (kube-proxy {version}, API server {kubernetes})",
+        version=node.kube_proxy.version,
+        kubernetes=node.cluster.kubernetes,
+    )
     known = node.kube_proxy.version.exact and node.cluster.kubernetes
     return Problem(
-        message=f"kube-proxy on {node.name} asks for {kind}, which the API server does not serve"
-        f"{versions if known else ''}{_effect(node)}",
+        message=_(
+            "kube-proxy on {node} asks for {kind}, which the API server does not "
+            "serve{value}{effect}",
+            node=node.name,
+            kind=kind,
+            value=versions if known else "",
+            effect=_effect(node),
+        ),
         evidence=_evidence(node, gone),
-        remedy="Bring kube-proxy to a version that fits the API server: not newer than it, and not older "
-        "by more than three minor versions (https://kubernetes.io/releases/version-skew-policy/).",
+        remedy=_(
+            "Bring kube-proxy to a version that fits the API server: not newer than it, "
+            "and not older by more than three minor versions "
+            "(https://kubernetes.io/releases/version-skew-policy/)."
+        ),
     )
 
 
@@ -81,8 +110,8 @@ def _effect(node: NodeView) -> str:
     """Return what follows for the rules, where the log shows whether any were written."""
     log = node.proxy_log_topics
     if log.last(Topic.SYNC_COMPLETE) is not None:
-        return "; its rules are no longer brought up to date"
-    return "; it writes no rules" if log.last(Topic.WAITING_FOR_API) is not None else ""
+        return _("; its rules are no longer brought up to date")
+    return _("; it writes no rules") if log.last(Topic.WAITING_FOR_API) is not None else ""
 
 
 def _evidence(node: NodeView, found: Occurrences) -> tuple[Evidence, ...]:
@@ -90,9 +119,9 @@ def _evidence(node: NodeView, found: Occurrences) -> tuple[Evidence, ...]:
     waiting = log.last(Topic.WAITING_FOR_API)
     lines = [Evidence(found.last.source, found.note)]
     if found.count > 1:
-        lines.append(Evidence(found.first.source, "the first one"))
+        lines.append(Evidence(found.first.source, _("the first one")))
     if waiting is not None and log.last(Topic.SYNC_COMPLETE) is None:
-        lines.append(Evidence(waiting.source, "no rule is written before the lists came"))
+        lines.append(Evidence(waiting.source, _("no rule is written before the lists came")))
     return tuple(lines)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from analyzer.commands import shell
 from analyzer.findings import Evidence, Problem, Severity, Station, check
+from analyzer.language import _
 from analyzer.model.inputs import Input
 from analyzer.observe.proxy_log import Topic
 from analyzer.snapshot import NodeView
@@ -40,11 +41,17 @@ def kube_proxy_conntrack_missing(node: NodeView) -> Iterator[Problem]:
     if found is None:
         return
     yield Problem(
-        message=f"kube-proxy on {node.name} finds no conntrack program: stale UDP connections stay",
+        message=_(
+            "kube-proxy on {node} finds no conntrack program: stale UDP connections stay",
+            node=node.name,
+        ),
         evidence=(Evidence(found.last.source, found.note),),
-        remedy=f"Install the package conntrack (conntrack-tools) where kube-proxy runs on {node.name}, in its "
-        "image if it is a pod, and restart it.\n"
-        "Until then clear a UDP Service's stale entries on the node; for that of DNS: "
+        remedy=_(
+            "Install the package conntrack (conntrack-tools) where kube-proxy runs on "
+            "{node}, in its image if it is a pod, and restart it.\nUntil then clear a UDP "
+            "Service's stale entries on the node; for that of DNS: ",
+            node=node.name,
+        )
         + shell("conntrack", "-D", "-p", "udp", "--orig-dst", _dns_address(node)),
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from analyzer.findings import Evidence, Problem, Severity, Station, check
+from analyzer.language import _
 from analyzer.model.forwarding import ServiceKey
 from analyzer.model.inputs import Input
 from analyzer.model.kubernetes import Service
@@ -45,11 +46,14 @@ def kube_proxy_health_check_failed(node: NodeView) -> Iterator[Problem]:
     server = log.current(Topic.HEALTH_SERVER_FAILED)
     if server is not None:
         yield Problem(
-            message=f"kube-proxy on {node.name} cannot serve its health port: "
+            message=_("kube-proxy on {node} cannot serve its health port: ", node=node.name)
             + shortened(server.last.values.get("err", server.last.message)),
             evidence=(Evidence(server.last.source, server.note),),
-            remedy=f"See on {node.name} what has the port, often a second kube-proxy, and stop it: "
-            "ss -lntp 'sport = :10256'",
+            remedy=_(
+                "See on {node} what has the port, often a second kube-proxy, and stop it: ss "
+                "-lntp 'sport = :10256'",
+                node=node.name,
+            ),
         )
 
 
@@ -57,19 +61,23 @@ def _service_port(node: NodeView, failed: Occurrences) -> Iterator[Problem]:
     entry = failed.last
     told = {**details(Topic.HEALTH_CHECK_FAILED, entry), **entry.values}
     name, port = told.get("service", ""), told.get("port", "")
-    namespace, _, bare = name.partition("/")
+    namespace, _slash, bare = name.partition("/")
     key = ServiceKey(namespace, bare) if bare else None
     service = node.cluster.services.get(key) if key else None
     if node.cluster.has(Input.SERVICES) and key and not _asks_for(service, port):
         return
     yield Problem(
-        message=f"kube-proxy on {node.name} cannot open the health check port"
+        message=_("kube-proxy on {node} cannot open the health check port", node=node.name)
         + (f" {port}" if port else "")
-        + (f" of {name}" if name else "")
-        + ": load balancers take the node for one without endpoints",
-        evidence=(Evidence(entry.source, "why it failed"),),
-        remedy=f"See on {node.name} what has the port and stop it, or give the Service another "
-        "healthCheckNodePort: " + (f"ss -lntp 'sport = :{port}'" if port.isdigit() else "ss -lntp"),
+        + (_(" of {name}", name=name) if name else "")
+        + _(": load balancers take the node for one without endpoints"),
+        evidence=(Evidence(entry.source, _("why it failed")),),
+        remedy=_(
+            "See on {node} what has the port and stop it, or give the Service another "
+            "healthCheckNodePort: ",
+            node=node.name,
+        )
+        + (f"ss -lntp 'sport = :{port}'" if port.isdigit() else "ss -lntp"),
         affects=frozenset({key} if key else ()),
     )
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from analyzer.commands import restart_kube_proxy
 from analyzer.findings import Evidence, Problem, Severity, Station, check
+from analyzer.language import _
 from analyzer.model.inputs import Input
 from analyzer.model.ruleset import Backend, Chain, Family, Rule, Ruleset
 from analyzer.snapshot import NodeView
@@ -64,20 +65,32 @@ def _sign(node: NodeView, ruleset: Ruleset) -> Problem | None:
     naked = _drop_of_everything(firewall) if firewall else None
     if naked is not None:
         return Problem(
-            message=f"KUBE-FIREWALL on {node.name} drops every packet: the rule has no match",
-            evidence=(Evidence(ruleset.ref(naked), "a DROP without condition"),),
-            remedy=_remedy(node, "the chain", "iptables -F KUBE-FIREWALL"),
+            message=_(
+                "KUBE-FIREWALL on {node} drops every packet: the rule has no match", node=node.name
+            ),
+            evidence=(Evidence(ruleset.ref(naked), _("a DROP without condition")),),
+            remedy=_remedy(node, _("the chain"), "iptables -F KUBE-FIREWALL"),
             severity=Severity.ERROR,
         )
     for table, name in _KEPT_RULE_BY_RULE:
         copies = _repeated(ruleset.rules(table, name))
         if copies:
             return Problem(
-                message=f"{name} of table {table} on {node.name} holds the same rule of Kubernetes "
-                f"{len(copies)} times",
-                evidence=tuple(Evidence(ruleset.ref(rule), "the same rule") for rule in copies[:3]),
+                message=_(
+                    "{name} of table {table} on {node} holds the same rule of Kubernetes {count} "
+                    "times",
+                    name=name,
+                    table=table,
+                    node=node.name,
+                    count=len(copies),
+                ),
+                evidence=tuple(
+                    Evidence(ruleset.ref(rule), _("the same rule")) for rule in copies[:3]
+                ),
                 remedy=_remedy(
-                    node, "what is too many", f"iptables -t {table} -L {name} -n --line-numbers"
+                    node,
+                    _("what is too many"),
+                    f"iptables -t {table} -L {name} -n --line-numbers",
                 ),
             )
     return None
@@ -104,9 +117,11 @@ def _repeated(rules: Sequence[Rule]) -> list[Rule]:
 
 
 def _remedy(node: NodeView, what: str, command: str) -> str:
-    return (
-        "Compare iptables --version on the host with the one in kube-proxy's image, and bring both to 1.8.8 "
-        f"or later. Then see to {what} on {node.name}:\n{command}\n"
-        "and restart kubelet, then kube-proxy: "
-        + restart_kube_proxy(node.proxy_pods, node.proxy_processes)
-    )
+    return _(
+        "Compare iptables --version on the host with the one in kube-proxy's image, "
+        "and bring both to 1.8.8 or later. Then see to {what} on {node}:\n{command}\n"
+        "and restart kubelet, then kube-proxy: ",
+        what=what,
+        node=node.name,
+        command=command,
+    ) + restart_kube_proxy(node.proxy_pods, node.proxy_processes)

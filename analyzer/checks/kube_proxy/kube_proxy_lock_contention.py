@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 from analyzer.commands import restart_kube_proxy
 from analyzer.findings import Evidence, Problem, Severity, Station, check
+from analyzer.language import _, plural
 from analyzer.model.inputs import Input
 from analyzer.model.log import LogEntry
 from analyzer.observe.proxy_log import Occurrences, Topic
-from analyzer.phrases import counted
 from analyzer.snapshot import NodeView
 
 _PERSISTENT = 3
@@ -59,25 +59,35 @@ def _cannot_be_opened(entry: LogEntry) -> bool:
 
 
 def _message(node: NodeView, found: Occurrences) -> str:
-    times = counted(found.count, "time")
+    times = plural("{count:,} time", "{count:,} times", found.count)
     if _cannot_be_opened(found.last):
-        return f"kube-proxy on {node.name} cannot open the xtables lock ({times})"
-    return f"kube-proxy on {node.name} does not get the xtables lock, another program holds it ({times})"
+        return _(
+            "kube-proxy on {node} cannot open the xtables lock ({times})",
+            node=node.name,
+            times=times,
+        )
+    return _(
+        "kube-proxy on {node} does not get the xtables lock, another program holds it ({times})",
+        node=node.name,
+        times=times,
+    )
 
 
 def _evidence(found: Occurrences) -> tuple[Evidence, ...]:
-    last = Evidence(found.last.source, "the last failure")
-    return (last,) if found.count == 1 else (last, Evidence(found.first.source, "the first one"))
+    last = Evidence(found.last.source, _("the last failure"))
+    return (last,) if found.count == 1 else (last, Evidence(found.first.source, _("the first one")))
 
 
 def _remedy(node: NodeView, entry: LogEntry) -> str:
     if _cannot_be_opened(entry):
-        return (
-            f"Make /run/xtables.lock of {node.name} a file that kube-proxy can write: mount it from the host "
-            "(hostPath, type FileOrCreate), remove a directory of that name, and restart kube-proxy: "
-            + restart_kube_proxy(node.proxy_pods, node.proxy_processes)
-        )
-    return (
-        f"See on {node.name} who holds the lock, then stop that program or make it slower: "
-        "fuser -v /run/xtables.lock"
+        return _(
+            "Make /run/xtables.lock of {node} a file that kube-proxy can write: mount it "
+            "from the host (hostPath, type FileOrCreate), remove a directory of that "
+            "name, and restart kube-proxy: ",
+            node=node.name,
+        ) + restart_kube_proxy(node.proxy_pods, node.proxy_processes)
+    return _(
+        "See on {node} who holds the lock, then stop that program or make it slower: "
+        "fuser -v /run/xtables.lock",
+        node=node.name,
     )

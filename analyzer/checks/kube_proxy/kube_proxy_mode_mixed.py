@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from analyzer.commands import restart_kube_proxy
 from analyzer.findings import Evidence, Outcome, Problem, Severity, Station, Undecided, check
+from analyzer.language import _
 from analyzer.model.inputs import Input
 from analyzer.model.kube_proxy import ProxyMode
 from analyzer.model.source import Ref
@@ -42,7 +43,7 @@ def kube_proxy_mode_mixed(node: NodeView) -> Iterator[Outcome]:
     lacking = Input.PROXY_MODE if mode is ProxyMode.UNKNOWN else Input.RULESET
     if mode is ProxyMode.UNKNOWN or not node.has(Input.RULESET):
         yield Undecided(
-            reason=f"it is not known in which mode kube-proxy runs on {node.name}"
+            reason=_("it is not known in which mode kube-proxy runs on {node}", node=node.name)
             if mode is ProxyMode.UNKNOWN
             else node.availability(Input.RULESET).reason,
             missing=(lacking.path(node.name),),
@@ -50,16 +51,25 @@ def kube_proxy_mode_mixed(node: NodeView) -> Iterator[Outcome]:
         )
     yield from _other_than_asked(node, mode)
     serving = (
-        "another program serves Services"
+        _("another program serves Services")
         if mode is ProxyMode.REPLACED
-        else f"kube-proxy runs in {mode.value} mode"
+        else _("kube-proxy runs in {mode} mode", mode=mode.value)
     )
     for sign in node.other_mode_state:
         yield Problem(
-            message=f"on {node.name} {serving}, but {sign.claim}",
+            message=_(
+                "on {node} {serving}, but {claim}",
+                node=node.name,
+                serving=serving,
+                claim=sign.claim,
+            ),
             evidence=(Evidence(sign.source, sign.reason),),
-            remedy=f"Remove what the earlier mode left on {node.name}: run kube-proxy --cleanup there once "
-            "(its image has it), then restart what serves Services; or reboot the node.",
+            remedy=_(
+                "Remove what the earlier mode left on {node}: run kube-proxy --cleanup there "
+                "once (its image has it), then restart what serves Services; or reboot the "
+                "node.",
+                node=node.name,
+            ),
         )
 
 
@@ -72,11 +82,23 @@ def _other_than_asked(node: NodeView, mode: ProxyMode) -> Iterator[Problem]:
     known = mode not in {ProxyMode.UNKNOWN, ProxyMode.REPLACED} and node.kube_proxy.mode_source
     if source is None or not known or asked in {"", mode.value}:
         return
-    evidence = [Evidence(source, "why it fell back" if fallback else f"mode {asked} is asked for")]
+    evidence = [
+        Evidence(
+            source,
+            _("why it fell back") if fallback else _("mode {asked} is asked for", asked=asked),
+        )
+    ]
     if node.kube_proxy.mode_source is not None:
-        evidence.append(Evidence(node.kube_proxy.mode_source, f"it runs in {mode.value} mode"))
+        evidence.append(
+            Evidence(node.kube_proxy.mode_source, _("it runs in {mode} mode", mode=mode.value))
+        )
     yield Problem(
-        message=f"kube-proxy on {node.name} was to run in {asked} mode, but runs in {mode.value} mode",
+        message=_(
+            "kube-proxy on {node} was to run in {asked} mode, but runs in {mode} mode",
+            node=node.name,
+            asked=asked,
+            mode=mode.value,
+        ),
         evidence=tuple(evidence),
         remedy=_remedy(node, asked, mode),
     )
@@ -95,11 +117,15 @@ def _asked(node: NodeView) -> tuple[str, Ref | None]:
 def _remedy(node: NodeView, asked: str, mode: ProxyMode) -> str:
     restart = restart_kube_proxy(node.proxy_pods, node.proxy_processes)
     if asked == ProxyMode.IPVS.value:
-        return (
-            f"Load the kernel modules of ipvs mode on {node.name}, or set the mode to {mode.value}:\n"
-            "modprobe -a ip_vs ip_vs_rr ip_vs_wrr ip_vs_sh nf_conntrack\n"
-            f"then restart kube-proxy: {restart}"
+        return _(
+            "Load the kernel modules of ipvs mode on {node}, or set the mode to {mode}:\n"
+            "modprobe -a ip_vs ip_vs_rr ip_vs_wrr ip_vs_sh nf_conntrack\nthen restart "
+            "kube-proxy: {restart}",
+            node=node.name,
+            mode=mode.value,
+            restart=restart,
         )
-    return (
-        f"Restart kube-proxy, so that it takes its configuration, and read how it starts: {restart}"
+    return _(
+        "Restart kube-proxy, so that it takes its configuration, and read how it starts: {restart}",
+        restart=restart,
     )

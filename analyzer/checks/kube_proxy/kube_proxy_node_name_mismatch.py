@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from analyzer.commands import restart_kube_proxy
 from analyzer.findings import Evidence, Problem, Severity, Station, check
+from analyzer.language import _
 from analyzer.model.inputs import Input
 from analyzer.model.source import ObjectRef, Ref
 from analyzer.observe.proxy_log import Occurrences, Topic, details
@@ -46,19 +47,27 @@ def _from_log(node: NodeView, found: Occurrences) -> Problem:
     evidence = [Evidence(found.last.source, found.note)]
     assumed = node.proxy_log_topics.last(Topic.NODE_ADDRESS_ASSUMED)
     if assumed is not None:
-        evidence.append(Evidence(assumed.source, "and so it guesses its address"))
+        evidence.append(Evidence(assumed.source, _("and so it guesses its address")))
     if node.api_object is not None:
-        evidence.append(Evidence(node.api_object.ref.at("metadata", "name"), "the node's name"))
+        evidence.append(Evidence(node.api_object.ref.at("metadata", "name"), _("the node's name")))
     if used == node.name:
         return Problem(
-            message=f"kube-proxy on {node.name} started before its Node object was there, and did not find it",
+            message=_(
+                "kube-proxy on {node} started before its Node object was there, and did not "
+                "find it",
+                node=node.name,
+            ),
             evidence=tuple(evidence),
-            remedy="Restart kube-proxy, now that the node is registered: "
+            remedy=_("Restart kube-proxy, now that the node is registered: ")
             + restart_kube_proxy(node.proxy_pods, node.proxy_processes),
         )
     return Problem(
-        message=f"kube-proxy on {node.name} takes {used or 'another name'} for its node's name, "
-        "which no node of the cluster has",
+        message=_(
+            "kube-proxy on {node} takes {value} for its node's name, which no node of "
+            "the cluster has",
+            node=node.name,
+            value=used or "another name",
+        ),
         evidence=tuple(evidence),
         remedy=_remedy(node),
     )
@@ -72,12 +81,19 @@ def _from_configuration(node: NodeView, override: str) -> Iterator[Problem]:
     other = known is not None and known.api_object is not None
     if not other and node.cluster.known_nodes is None:
         return
-    told = "another node" if other else "no node of the cluster"
+    told = _("another node") if other else _("no node of the cluster")
     yield Problem(
-        message=f"kube-proxy on {node.name} is told that its node is {override}, which is {told}",
+        message=_(
+            "kube-proxy on {node} is told that its node is {override}, which is {told}",
+            node=node.name,
+            override=override,
+            told=told,
+        ),
         evidence=(
-            Evidence(_place_of_override(source), f"hostname override {override}"),
-            Evidence(node.api_object.ref.at("metadata", "name"), "the node's name"),
+            Evidence(
+                _place_of_override(source), _("hostname override {override}", override=override)
+            ),
+            Evidence(node.api_object.ref.at("metadata", "name"), _("the node's name")),
         ),
         remedy=_remedy(node),
     )
@@ -89,7 +105,8 @@ def _place_of_override(source: Ref) -> Ref:
 
 
 def _remedy(node: NodeView) -> str:
-    return (
-        f"Set --hostname-override (or hostnameOverride in its configuration) to {node.name}, "
-        "then restart kube-proxy: " + restart_kube_proxy(node.proxy_pods, node.proxy_processes)
-    )
+    return _(
+        "Set --hostname-override (or hostnameOverride in its configuration) to "
+        "{node}, then restart kube-proxy: ",
+        node=node.name,
+    ) + restart_kube_proxy(node.proxy_pods, node.proxy_processes)

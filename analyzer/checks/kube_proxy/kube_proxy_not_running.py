@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from analyzer.commands import shell
 from analyzer.expect.daemon_scheduling import Decision, Placement, daemon_placement
 from analyzer.findings import Evidence, Outcome, Problem, Severity, Station, Undecided, check
+from analyzer.language import _
 from analyzer.model.inputs import Input
 from analyzer.model.kube_proxy import ProxyMode
 from analyzer.model.kubernetes import ContainerStatus, Pod
@@ -57,7 +58,9 @@ def kube_proxy_not_running(node: NodeView) -> Iterator[Outcome]:
     elif node.has(Input.PODS) and node.api_object is not None:
         yield _no_pod(node, placement)
     else:
-        yield _undecided(node, f"neither processes of {node.name} nor pods are in the bundle")
+        yield _undecided(
+            node, _("neither processes of {node} nor pods are in the bundle", node=node.name)
+        )
 
 
 def _placement(node: NodeView) -> Decision:
@@ -71,17 +74,17 @@ def _no_process(node: NodeView, pods: Sequence[Pod], placement: Decision) -> Out
     cluster = node.cluster
     if not (cluster.runs_kube_proxy or cluster.proxy_daemon_set or node.proxy_log):
         return _undecided(
-            node, "no node shows a kube-proxy: it may be part of another program, or replaced"
+            node, _("no node shows a kube-proxy: it may be part of another program, or replaced")
         )
     listed_as_running = any(p.ready for p in pods)
     processes = Input.PROCESSES.path(node.name)
     return Problem(
-        message=f"kube-proxy is not running on {node.name}: no process of it"
-        + (", although its pod is listed as running" if listed_as_running else "")
+        message=_("kube-proxy is not running on {node}: no process of it", node=node.name)
+        + (_(", although its pod is listed as running") if listed_as_running else "")
         + _last_words(node)
         + _repelled(placement),
         evidence=(
-            Evidence(SourceRef(processes, 1), "no line of kube-proxy in this list of processes"),
+            Evidence(SourceRef(processes, 1), _("no line of kube-proxy in this list of processes")),
             *_evidence(node, pods, placement),
         ),
         remedy=_remedy(node, pods),
@@ -91,13 +94,20 @@ def _no_process(node: NodeView, pods: Sequence[Pod], placement: Decision) -> Out
 def _from_pods(node: NodeView, pods: Sequence[Pod]) -> Iterator[Outcome]:
     if any(p.ready for p in pods):
         if doubt := _doubt(node):
-            yield _undecided(node, f"the pod of kube-proxy is listed as running, but {doubt}")
+            yield _undecided(
+                node, _("the pod of kube-proxy is listed as running, but {doubt}", doubt=doubt)
+            )
         return
     evidence = _evidence(node, pods, Decision(Placement.WANTED))
     pod = pods[0]
     yield Problem(
-        message=f"the kube-proxy pod {pod.full_name} of {node.name} is not up{_last_words(node)}",
-        evidence=evidence or (Evidence(pod.ref.at("status", "conditions"), "it is not ready"),),
+        message=_(
+            "the kube-proxy pod {pod} of {node} is not up{last_words}",
+            pod=pod.full_name,
+            node=node.name,
+            last_words=_last_words(node),
+        ),
+        evidence=evidence or (Evidence(pod.ref.at("status", "conditions"), _("it is not ready")),),
         remedy=_remedy(node, pods),
     )
 
@@ -105,9 +115,9 @@ def _from_pods(node: NodeView, pods: Sequence[Pod]) -> Iterator[Outcome]:
 def _doubt(node: NodeView) -> str:
     """Return what speaks against a pod that is listed as running; empty where nothing does."""
     if node.proxy_log_topics.current(Topic.START_FAILED) is not None:
-        return "its log ends with an error that ends it"
+        return _("its log ends with an error that ends it")
     if node.collected and any(other.proxy_answered for other in node.cluster.nodes.values()):
-        return f"it gave no answer on {node.name} as it did elsewhere"
+        return _("it gave no answer on {node} as it did elsewhere", node=node.name)
     return ""
 
 
@@ -116,16 +126,21 @@ def _no_pod(node: NodeView, placement: Decision) -> Outcome:
     daemon_set = node.cluster.proxy_daemon_set
     if daemon_set is None or node.api_object is None:
         return _undecided(
-            node, f"kube-proxy has no pod on {node.name}: it may run there outside of a pod"
+            node,
+            _("kube-proxy has no pod on {node}: it may run there outside of a pod", node=node.name),
         )
     return Problem(
-        message=f"no kube-proxy pod on {node.name}: DaemonSet {daemon_set.full_name} has none there"
+        message=_(
+            "no kube-proxy pod on {node}: DaemonSet {daemon_set} has none there",
+            node=node.name,
+            daemon_set=daemon_set.full_name,
+        )
         + _repelled(placement),
         evidence=(
-            Evidence(node.api_object.ref.at("metadata", "name"), "the node without kube-proxy"),
+            Evidence(node.api_object.ref.at("metadata", "name"), _("the node without kube-proxy")),
             Evidence(
                 daemon_set.ref.at("status", "desiredNumberScheduled"),
-                "on how many nodes it wants a pod",
+                _("on how many nodes it wants a pod"),
             ),
             *_evidence(node, (), placement),
         ),
@@ -148,23 +163,31 @@ def _undecided(node: NodeView, reason: str) -> Undecided:
 
 def _last_words(node: NodeView) -> str:
     failed = node.proxy_log_topics.current(Topic.START_FAILED)
-    return "" if failed is None else f"; its log ends with: {reason_in(failed.last.text)}"
+    return (
+        ""
+        if failed is None
+        else _("; its log ends with: {reason_in}", reason_in=reason_in(failed.last.text))
+    )
 
 
 def _repelled(placement: Decision) -> str:
     taint = placement.taint
-    return "" if taint is None else f"; the DaemonSet does not tolerate its taint {taint.key}"
+    return (
+        ""
+        if taint is None
+        else _("; the DaemonSet does not tolerate its taint {taint}", taint=taint.key)
+    )
 
 
 def _evidence(node: NodeView, pods: Sequence[Pod], placement: Decision) -> tuple[Evidence, ...]:
     failed = node.proxy_log_topics.current(Topic.START_FAILED)
     lines = [e for p in pods if not p.ready for e in [_state_of(p)] if e is not None][:1]
     if failed is not None:
-        lines.append(Evidence(failed.last.source, "the last thing that it says"))
+        lines.append(Evidence(failed.last.source, _("the last thing that it says")))
     if placement.taint is not None and node.api_object is not None:
         index = (node.api_object.spec.taints or ()).index(placement.taint)
         place = node.api_object.ref.at("spec", "taints", index, "key")
-        lines.append(Evidence(place, "a taint of the node"))
+        lines.append(Evidence(place, _("a taint of the node")))
     return tuple(lines)
 
 
@@ -178,7 +201,10 @@ def _state_of(pod: Pod) -> Evidence | None:
                 f"{status.name}: {reason}, {counted(status.restart_count, 'restart')}",
             )
     if pod.status.phase not in {"Running", ""}:
-        return Evidence(pod.ref.at("status", "phase"), f"pod {pod.name} is {pod.status.phase}")
+        return Evidence(
+            pod.ref.at("status", "phase"),
+            _("pod {pod} is {phase}", pod=pod.name, phase=pod.status.phase),
+        )
     return None
 
 
@@ -187,7 +213,7 @@ def _reason(status: ContainerStatus) -> str:
     if state is None or status.ready:
         return ""
     detail = state.waiting or state.terminated
-    return (detail.reason or "not running") if detail else "not ready"
+    return (detail.reason or _("not running")) if detail else _("not ready")
 
 
 def _reason_field(status: ContainerStatus) -> tuple[str, ...]:
@@ -202,13 +228,16 @@ def _remedy(node: NodeView, pods: Sequence[Pod]) -> str:
     if pods:
         pod = pods[0]
         return (
-            "Read why it ended, put that right, then have the pod made anew:\n"
+            _("Read why it ended, put that right, then have the pod made anew:\n")
             + shell("kubectl", "-n", pod.namespace, "logs", pod.name, "--previous")
             + "\n"
             + shell("kubectl", "-n", pod.namespace, "delete", "pod", pod.name)
         )
     if node.cluster.proxy_daemon_set is not None:
-        return "See why no pod is scheduled there: " + shell(
+        return _("See why no pod is scheduled there: ") + shell(
             "kubectl", "describe", "node", node.name
         )
-    return f"See on {node.name} why it does not run, and start it: systemctl status kube-proxy"
+    return _(
+        "See on {node} why it does not run, and start it: systemctl status kube-proxy",
+        node=node.name,
+    )

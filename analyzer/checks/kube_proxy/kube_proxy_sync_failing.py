@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from analyzer.commands import restart_kube_proxy
 from analyzer.findings import Evidence, Problem, Severity, Station, check
+from analyzer.language import _
 from analyzer.model.inputs import Input
 from analyzer.observe.proxy_log import Occurrences, Topic
 from analyzer.observe.proxy_reason import place_of_reason, reason_in
@@ -67,12 +68,14 @@ def _cannot_write(node: NodeView, topic: Topic, found: Occurrences) -> Problem:
     reason = reason_in(found.last.text)
     evidence = [Evidence(place_of_reason(found.last), found.note)]
     if found.count > 1:
-        evidence.append(Evidence(found.first.source, "the first one"))
+        evidence.append(Evidence(found.first.source, _("the first one")))
     retry = node.proxy_log_topics.last(Topic.SYNC_FAILED)
     if retry is not None and topic is not Topic.IPVS_STATE_FAILED:
-        evidence.append(Evidence(retry.source, "kube-proxy tries again and again"))
+        evidence.append(Evidence(retry.source, _("kube-proxy tries again and again")))
     return Problem(
-        message=f"kube-proxy on {node.name} cannot write its rules: {reason}",
+        message=_(
+            "kube-proxy on {node} cannot write its rules: {reason}", node=node.name, reason=reason
+        ),
         evidence=tuple(evidence),
         remedy=_remedy(node, found.last.text),
     )
@@ -80,8 +83,12 @@ def _cannot_write(node: NodeView, topic: Topic, found: Occurrences) -> Problem:
 
 def _cannot_start(node: NodeView, found: Occurrences) -> Problem:
     return Problem(
-        message=f"kube-proxy on {node.name} cannot start: {reason_in(found.last.text)}",
-        evidence=(Evidence(place_of_reason(found.last), "the last thing that it says"),),
+        message=_(
+            "kube-proxy on {node} cannot start: {reason_in}",
+            node=node.name,
+            reason_in=reason_in(found.last.text),
+        ),
+        evidence=(Evidence(place_of_reason(found.last), _("the last thing that it says")),),
         remedy=_remedy(node, found.last.text),
     )
 
@@ -89,33 +96,46 @@ def _cannot_start(node: NodeView, found: Occurrences) -> Problem:
 def _remedy(node: NodeView, text: str) -> str:
     restart = restart_kube_proxy(node.proxy_pods, node.proxy_processes)
     if "KUBE-MARK-DROP" in text:
-        return (
-            "Bring kube-proxy to the version of kubelet: kubelet 1.28 and later no longer makes the chain "
-            f"KUBE-MARK-DROP that kube-proxy 1.24 and earlier jumps to. Until then, on {node.name}:\n"
-            "iptables -t nat -N KUBE-MARK-DROP && "
-            "iptables -t nat -A KUBE-MARK-DROP -j MARK --or-mark 0x8000"
+        return _(
+            "Bring kube-proxy to the version of kubelet: kubelet 1.28 and later no "
+            "longer makes the chain KUBE-MARK-DROP that kube-proxy 1.24 and earlier "
+            "jumps to. Until then, on {node}:\niptables -t nat -N KUBE-MARK-DROP && "
+            "iptables -t nat -A KUBE-MARK-DROP -j MARK --or-mark 0x8000",
+            node=node.name,
         )
     if "initialize" in text:
-        return (
-            "Load the missing kernel modules, or use nftables mode where the kernel has no iptables; on "
-            f"{node.name}:\nmodprobe -a ip_tables iptable_nat iptable_filter ip6_tables ip6table_nat"
+        return _(
+            "Load the missing kernel modules, or use nftables mode where the kernel has "
+            "no iptables; on {node}:\nmodprobe -a ip_tables iptable_nat iptable_filter "
+            "ip6_tables ip6table_nat",
+            node=node.name,
         )
     if re.search(r"can't use the IPVS|ip_?set|kube-ipvs0", text, re.IGNORECASE):
-        return (
-            f"Load the kernel modules of ipvs mode on {node.name}, or set another mode:\n"
-            "modprobe -a ip_vs ip_vs_rr ip_vs_wrr ip_vs_sh nf_conntrack ip_set\n"
-            f"then restart kube-proxy: {restart}"
+        return _(
+            "Load the kernel modules of ipvs mode on {node}, or set another mode:\n"
+            "modprobe -a ip_vs ip_vs_rr ip_vs_wrr ip_vs_sh nf_conntrack ip_set\nthen "
+            "restart kube-proxy: {restart}",
+            node=node.name,
+            restart=restart,
         )
     if "primary IP family" in text:
-        return (
-            f"See on {node.name} whether iptables works where kube-proxy runs; it needs /run/xtables.lock to "
-            "be writable and the kernel's tables: iptables -w 5 -t nat -S"
+        return _(
+            "See on {node} whether iptables works where kube-proxy runs; it needs "
+            "/run/xtables.lock to be writable and the kernel's tables: iptables -w 5 -t "
+            "nat -S",
+            node=node.name,
         )
     if "nftables sync failed" in text:
-        return (
-            "nftables mode needs Linux 5.13 or later with its nf_tables modules, and nft 1.0.1 or later in "
-            f"kube-proxy's image; else set mode iptables. See what {node.name} has: nft list tables"
+        return _(
+            "nftables mode needs Linux 5.13 or later with its nf_tables modules, and nft "
+            "1.0.1 or later in kube-proxy's image; else set mode iptables. See what "
+            "{node} has: nft list tables",
+            node=node.name,
         )
     if "does not exist" in text or "Couldn't load target" in text:
-        return f"Restart kube-proxy, so that it writes every chain anew: {restart}"
-    return f"Put right what the message names, then restart kube-proxy: {restart}"
+        return _(
+            "Restart kube-proxy, so that it writes every chain anew: {restart}", restart=restart
+        )
+    return _(
+        "Put right what the message names, then restart kube-proxy: {restart}", restart=restart
+    )

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from analyzer.findings import Evidence, Problem, Severity, Station, check
+from analyzer.language import _, plural
 from analyzer.model.inputs import Input
-from analyzer.phrases import counted
 from analyzer.snapshot import NodeView
 
 _FAST_WRITES_THAT_ABSOLVE = 10
@@ -44,9 +44,16 @@ def kube_proxy_sync_slow(node: NodeView) -> Iterator[Problem]:
     if syncs.finished_since_slow >= _FAST_WRITES_THAT_ABSOLVE:
         return
     yield Problem(
-        message=f"kube-proxy on {node.name} took {syncs.slowest_seconds:.1f} s to write its rules "
-        f"({counted(syncs.slow, 'slow write')} in the log)",
-        evidence=(Evidence(syncs.slowest.source, "the slowest write in the log"),),
-        remedy="Use nftables mode where kernel and version allow it, or raise iptables.minSyncPeriod so that "
-        "changes are written together.",
+        message=_(
+            "kube-proxy on {node} took {slowest_seconds:.1f} s to write its rules "
+            "({writes} in the log)",
+            node=node.name,
+            slowest_seconds=syncs.slowest_seconds,
+            writes=plural("{count:,} slow write", "{count:,} slow writes", syncs.slow),
+        ),
+        evidence=(Evidence(syncs.slowest.source, _("the slowest write in the log")),),
+        remedy=_(
+            "Use nftables mode where kernel and version allow it, or raise "
+            "iptables.minSyncPeriod so that changes are written together."
+        ),
     )

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from analyzer.commands import restart_kube_proxy, shell
 from analyzer.findings import Evidence, Problem, Severity, Station, check
+from analyzer.language import _
 from analyzer.model.inputs import Input
 from analyzer.observe.proxy_log import Occurrences, Topic, details
 from analyzer.phrases import shortened
@@ -53,10 +54,15 @@ def _forbidden(node: NodeView, found: Occurrences) -> Problem:
     told = details(Topic.API_FORBIDDEN, found.last)
     user = told.get("user", "")
     resource = told.get("resource", "what it needs")
-    by_user = f" as {user}" if user else ""
+    by_user = _(" as {user}", user=user) if user else ""
     works = resource == "nodes" and node.proxy_log_topics.last(Topic.SYNC_COMPLETE) is not None
     return Problem(
-        message=f"kube-proxy on {node.name} may not read {resource}{by_user} (403)",
+        message=_(
+            "kube-proxy on {node} may not read {resource}{by_user} (403)",
+            node=node.name,
+            resource=resource,
+            by_user=by_user,
+        ),
         evidence=_evidence(found),
         remedy=_grant(node, user),
         severity=Severity.WARNING if works else None,
@@ -65,17 +71,18 @@ def _forbidden(node: NodeView, found: Occurrences) -> Problem:
 
 def _grant(node: NodeView, user: str) -> str:
     if user == "system:anonymous":
-        return (
-            "The request carried no credentials: put a token or client certificate into the kubeconfig of "
-            f"kube-proxy, then restart it: {_restart(node)}"
+        return _(
+            "The request carried no credentials: put a token or client certificate into "
+            "the kubeconfig of kube-proxy, then restart it: {restart}",
+            restart=_restart(node),
         )
     account = re.fullmatch(r"system:serviceaccount:([^:]+):([^:]+)", user)
     subject = (
-        f"--serviceaccount={account[1]}:{account[2]}"
+        _("--serviceaccount={account}:{account2}", account=account[1], account2=account[2])
         if account
         else f"--user={user or 'system:kube-proxy'}"
     )
-    return "Bind its user to the role that kube-proxy needs: " + shell(
+    return _("Bind its user to the role that kube-proxy needs: ") + shell(
         "kubectl",
         "create",
         "clusterrolebinding",
@@ -87,10 +94,13 @@ def _grant(node: NodeView, user: str) -> str:
 
 def _unauthorized(node: NodeView, found: Occurrences) -> Problem:
     return Problem(
-        message=f"kube-proxy on {node.name} is not known to the API server (401)",
+        message=_("kube-proxy on {node} is not known to the API server (401)", node=node.name),
         evidence=_evidence(found),
-        remedy="Renew the token or client certificate in the kubeconfig of kube-proxy; a pod gets a new "
-        f"token when it is made anew: {_restart(node)}",
+        remedy=_(
+            "Renew the token or client certificate in the kubeconfig of kube-proxy; a "
+            "pod gets a new token when it is made anew: {restart}",
+            restart=_restart(node),
+        ),
     )
 
 
@@ -99,12 +109,19 @@ _X509 = re.compile(r"(?:x509: |tls: )[^\n]*")
 
 def _untrusted(node: NodeView, found: Occurrences) -> Problem:
     reason = _X509.search(found.last.text)
-    told = shortened(reason[0].strip('" ')) if reason else "its certificate is refused"
+    told = shortened(reason[0].strip('" ')) if reason else _("its certificate is refused")
     return Problem(
-        message=f"kube-proxy on {node.name} and the API server do not trust each other: {told}",
+        message=_(
+            "kube-proxy on {node} and the API server do not trust each other: {told}",
+            node=node.name,
+            told=told,
+        ),
         evidence=_evidence(found),
-        remedy="Compare the CA in the kubeconfig of kube-proxy with the API server's, the names in its "
-        "certificate with the address used, and the node's clock with its dates; then restart kube-proxy: "
+        remedy=_(
+            "Compare the CA in the kubeconfig of kube-proxy with the API server's, the "
+            "names in its certificate with the address used, and the node's clock with "
+            "its dates; then restart kube-proxy: "
+        )
         + _restart(node),
     )
 

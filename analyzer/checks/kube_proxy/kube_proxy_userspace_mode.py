@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from analyzer.commands import restart_kube_proxy
 from analyzer.findings import Evidence, Outcome, Problem, Severity, Station, Undecided, check
+from analyzer.language import _
 from analyzer.model.inputs import Input
 from analyzer.model.kube_proxy import ProxyMode
 from analyzer.snapshot import NodeView
@@ -36,14 +37,17 @@ def kube_proxy_userspace_mode(node: NodeView) -> Iterator[Outcome]:
     proxy = node.kube_proxy
     if proxy.mode is ProxyMode.UNKNOWN:
         yield Undecided(
-            reason=f"it is not known in which mode kube-proxy runs on {node.name}",
+            reason=_("it is not known in which mode kube-proxy runs on {node}", node=node.name),
             missing=(Input.PROXY_MODE.path(node.name),),
             command=Input.PROXY_MODE.command(node.name),
         )
     if proxy.mode is ProxyMode.USERSPACE and proxy.mode_source is not None:
         yield Problem(
-            message=f"kube-proxy on {node.name} runs in userspace mode",
-            evidence=(Evidence(proxy.mode_source, "sign of userspace mode"),),
-            remedy="Set mode: iptables in kube-proxy's configuration (or --proxy-mode=iptables) and restart it: "
+            message=_("kube-proxy on {node} runs in userspace mode", node=node.name),
+            evidence=(Evidence(proxy.mode_source, _("sign of userspace mode")),),
+            remedy=_(
+                "Set mode: iptables in kube-proxy's configuration (or --proxy-mode=iptables) "
+                "and restart it: "
+            )
             + restart_kube_proxy(node.proxy_pods, node.proxy_processes),
         )

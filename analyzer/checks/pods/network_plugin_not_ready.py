@@ -9,8 +9,9 @@ from itertools import chain
 from analyzer.commands import shell
 from analyzer.expect.readiness import UnreadyCause, UnreadyPod, condition_ref, is_node_ready
 from analyzer.findings import Evidence, Outcome, Problem, Severity, Station, Undecided, check
+from analyzer.language import _, plural
 from analyzer.model.inputs import Input
-from analyzer.phrases import counted, shortened
+from analyzer.phrases import shortened
 from analyzer.snapshot import Availability, NodeView
 
 _PLUGIN = re.compile(
@@ -60,18 +61,20 @@ def _conditions(node: NodeView) -> Iterator[Problem]:
     if unavailable is not None and unavailable.status == "True":
         told = shortened(unavailable.message or unavailable.reason or "")
         shown = Evidence(condition_ref(item, "NetworkUnavailable"), unavailable.reason or "")
-        yield _problem(node, f"node {node.name} has no network for pods: {told}", shown)
+        yield _problem(
+            node, _("node {node} has no network for pods: {told}", node=node.name, told=told), shown
+        )
     elif ready is not None and not is_node_ready(item) and _PLUGIN.search(ready.message or ""):
         told = shortened(ready.message or "")
-        shown = Evidence(condition_ref(item, "Ready", "message"), "what the kubelet says")
-        message = f"the network plugin of {node.name} is not ready: {told}"
+        shown = Evidence(condition_ref(item, "Ready", "message"), _("what the kubelet says"))
+        message = _("the network plugin of {node} is not ready: {told}", node=node.name, told=told)
         yield _problem(node, message, shown, *_log(node))
 
 
 def _log(node: NodeView) -> Iterator[Evidence]:
     found = next((e for e in reversed(node.kubelet_log) if _PLUGIN.search(e.text)), None)
     if found is not None:
-        yield Evidence(found.source, "the kubelet's log")
+        yield Evidence(found.source, _("the kubelet's log"))
 
 
 def _pods(node: NodeView) -> Iterator[Problem]:
@@ -80,8 +83,13 @@ def _pods(node: NodeView) -> Iterator[Problem]:
     if stuck:
         yield _problem(
             node,
-            f"the network plugin of {node.name} fails to set up {counted(len(stuck), 'pod')}: {stuck[0].reason}",
-            *(Evidence(u.source, f"pod {u.pod.full_name}") for u in stuck[:3]),
+            _(
+                "the network plugin of {node} fails to set up {pods}: {reason}",
+                node=node.name,
+                pods=plural("{count:,} pod", "{count:,} pods", len(stuck)),
+                reason=stuck[0].reason,
+            ),
+            *(Evidence(u.source, _("pod {pod}", pod=u.pod.full_name)) for u in stuck[:3]),
         )
 
 
@@ -117,7 +125,10 @@ def _problem(node: NodeView, message: str, *evidence: Evidence) -> Problem:
     return Problem(
         message=message,
         evidence=evidence,
-        remedy=f"Look at the pod of the network plugin on {node.name}, and at /etc/cni/net.d there: "
+        remedy=_(
+            "Look at the pod of the network plugin on {node}, and at /etc/cni/net.d there: ",
+            node=node.name,
+        )
         + shell(
             *("kubectl", "get", "pods", "--all-namespaces", "-o", "wide"),
             *("--field-selector", f"spec.nodeName={node.name}"),

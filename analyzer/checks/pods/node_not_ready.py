@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from analyzer.commands import shell
 from analyzer.expect.readiness import condition_ref
 from analyzer.findings import Evidence, Outcome, Problem, Severity, Station, Undecided, check
+from analyzer.language import _, plural
 from analyzer.model.inputs import Input
-from analyzer.phrases import counted, shortened
+from analyzer.phrases import shortened
 from analyzer.snapshot import NodeView
 
 
@@ -42,8 +43,11 @@ def node_not_ready(node: NodeView) -> Iterator[Outcome]:
     condition = node.api_object.condition("Ready")
     if condition is None:
         yield Undecided(
-            reason=f"Node {node.name} has no condition Ready: no kubelet ever reported for it, or its status "
-            "was left out of the dump",
+            reason=_(
+                "Node {node} has no condition Ready: no kubelet ever reported for it, or its "
+                "status was left out of the dump",
+                node=node.name,
+            ),
             missing=(Input.NODES.path(),),
             command=Input.NODES.command(),
         )
@@ -57,16 +61,34 @@ def node_not_ready(node: NodeView) -> Iterator[Outcome]:
     ]
     services = node.cluster.services_stopped_by_nodes.get(node.name, frozenset())
     told = f": {shortened(condition.message).rstrip('.')}" if condition.message else ""
-    since = f" since {condition.last_transition_time}" if condition.last_transition_time else ""
-    stopped = f", which {counted(len(services), 'Service')} cannot use" if services else ""
+    since = (
+        _(" since {last_transition_time}", last_transition_time=condition.last_transition_time)
+        if condition.last_transition_time
+        else ""
+    )
+    stopped = (
+        _(
+            ", which {Services} cannot use",
+            Services=plural("{count:,} Service", "{count:,} Services", len(services)),
+        )
+        if services
+        else ""
+    )
     yield Problem(
-        message=f"node {node.name} is not ready (Ready is {condition.status or 'not set'}{since}){told}; "
-        f"{counted(len(pods), 'pod')} on it{stopped}",
+        message=_(
+            "node {node} is not ready (Ready is {value}{since}){told}; {pods} on it{stopped}",
+            node=node.name,
+            value=condition.status or "not set",
+            since=since,
+            told=told,
+            pods=plural("{count:,} pod", "{count:,} pods", len(pods)),
+            stopped=stopped,
+        ),
         evidence=(
-            Evidence(condition_ref(node.api_object, "Ready"), condition.reason or "not ready"),
+            Evidence(condition_ref(node.api_object, "Ready"), condition.reason or _("not ready")),
         ),
         remedy=shell("kubectl", "describe", "node", node.name)
-        + f"; on {node.name}: "
+        + _("; on {node}: ", node=node.name)
         + shell("journalctl", "--unit", "kubelet", "--since", "-1h"),
         affects=services,
     )

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from analyzer.commands import shell
 from analyzer.expect.readiness import UnreadyCause, UnreadyPod
 from analyzer.findings import Evidence, Problem, Severity, Station, check
+from analyzer.language import _, plural
 from analyzer.model.inputs import Input
-from analyzer.phrases import counted
 from analyzer.service_groups import ServiceGroup, service_groups
 from analyzer.snapshot import ClusterView, ServiceView
 
@@ -58,7 +58,9 @@ def _problem(group: ServiceGroup, unready: Sequence[UnreadyPod]) -> Problem:
     published = view.service.spec.publish_not_ready_addresses is True
     return Problem(
         message=f"{_who(group, len(unready))}: {_reasons(unready)}",
-        evidence=tuple(Evidence(u.source, f"pod {u.pod.name}") for u in unready[:_SHOWN]),
+        evidence=tuple(
+            Evidence(u.source, _("pod {pod}", pod=u.pod.name)) for u in unready[:_SHOWN]
+        ),
         remedy=_remedy(unready[0]),
         service=group.service,
         affects=group.affects,
@@ -70,10 +72,20 @@ def _who(group: ServiceGroup, count: int) -> str:
     all_of_them = len(group.views[0].current_pods)
     if count < all_of_them:
         verb = "is" if count == 1 else "are"
-        return f"{count} of {counted(all_of_them, 'pod')} of {group.names} {verb} not ready"
+        return _(
+            "{count} of {pods} of {names} {verb} not ready",
+            count=count,
+            pods=plural("{count:,} pod", "{count:,} pods", all_of_them),
+            names=group.names,
+            verb=verb,
+        )
     if count == 1:
-        return f"the only pod of {group.names} is not ready"
-    return f"none of the {counted(count, 'pod')} of {group.names} is ready"
+        return _("the only pod of {names} is not ready", names=group.names)
+    return _(
+        "none of the {pods} of {names} is ready",
+        pods=plural("{count:,} pod", "{count:,} pods", count),
+        names=group.names,
+    )
 
 
 def _any_serves(view: ServiceView) -> bool:
@@ -97,7 +109,11 @@ def _reasons(unready: Sequence[UnreadyPod]) -> str:
     if len(reasons) == 1:
         return reasons[0]
     told = "; ".join(f"{u.pod.name}: {u.reason}" for u in unready[:_SHOWN])
-    return told if len(unready) <= _SHOWN else f"{told}; and {len(unready) - _SHOWN:,} more"
+    return (
+        told
+        if len(unready) <= _SHOWN
+        else _("{told}; and {value:,} more", told=told, value=len(unready) - _SHOWN)
+    )
 
 
 def _remedy(unready: UnreadyPod) -> str:

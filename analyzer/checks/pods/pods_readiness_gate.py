@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from analyzer.commands import shell
 from analyzer.expect.readiness import UnreadyCause, UnreadyPod
 from analyzer.findings import Evidence, Problem, Severity, Station, check
+from analyzer.language import _, plural
 from analyzer.model.inputs import Input
-from analyzer.phrases import counted
 from analyzer.service_groups import ServiceGroup, service_groups
 from analyzer.snapshot import ClusterView
 
@@ -47,13 +47,19 @@ def _problem(group: ServiceGroup, held: Sequence[UnreadyPod]) -> Problem:
     gates = enumerate(pod.spec.readiness_gates or ())
     gate = next(index for index, g in gates if g.condition_type in held[0].reason)
     return Problem(
-        message=f"{len(held)} of {counted(len(view.current_pods), 'pod')} of {group.names} "
-        f"{'is' if len(held) == 1 else 'are'} not ready although the containers are: {held[0].reason}",
-        evidence=(
-            Evidence(pod.ref.at("spec", "readinessGates", gate, "conditionType"), "the gate"),
-            *(Evidence(u.source, f"condition of pod {u.pod.name}") for u in held[:2]),
+        message=_(
+            "{count} of {pods} of {names} {value} not ready although the containers are: {reason}",
+            count=len(held),
+            pods=plural("{count:,} pod", "{count:,} pods", len(view.current_pods)),
+            names=group.names,
+            value="is" if len(held) == 1 else "are",
+            reason=held[0].reason,
         ),
-        remedy="Find out who should set the condition: "
+        evidence=(
+            Evidence(pod.ref.at("spec", "readinessGates", gate, "conditionType"), _("the gate")),
+            *(Evidence(u.source, _("condition of pod {pod}", pod=u.pod.name)) for u in held[:2]),
+        ),
+        remedy=_("Find out who should set the condition: ")
         + shell("kubectl", "-n", pod.namespace, "get", "pod", pod.name, "-o", "yaml"),
         service=group.service,
         affects=group.affects,

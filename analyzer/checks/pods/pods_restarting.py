@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from analyzer.commands import shell
 from analyzer.expect.changes import parse_time
 from analyzer.findings import Evidence, Problem, Severity, Station, check
+from analyzer.language import _, plural
 from analyzer.model.inputs import Input
 from analyzer.model.kubernetes import ContainerStateDetail, ContainerStatus, Pod
 from analyzer.phrases import counted, listed
@@ -70,11 +71,19 @@ def _problem(group: ServiceGroup, found: Sequence[_Restarting]) -> Problem:
     first = found[0]
     ref = first.pod.ref.at("status", "containerStatuses", first.index)
     return Problem(
-        message=f"{counted(len(found), 'container')} of {group.names} "
-        f"{'keeps' if len(found) == 1 else 'keep'} restarting: {listed(told)}",
+        message=_(
+            "{containers} of {names} {value} restarting: {told}",
+            containers=plural("{count:,} container", "{count:,} containers", len(found)),
+            names=group.names,
+            value="keeps" if len(found) == 1 else "keep",
+            told=listed(told),
+        ),
         evidence=(
-            Evidence(ref.at("restartCount"), f"restarts of container {first.status.name}"),
-            Evidence(ref.at("lastState", "terminated", "finishedAt"), "when it ended last"),
+            Evidence(
+                ref.at("restartCount"),
+                _("restarts of container {status}", status=first.status.name),
+            ),
+            Evidence(ref.at("lastState", "terminated", "finishedAt"), _("when it ended last")),
         ),
         remedy=shell(
             *("kubectl", "-n", first.pod.namespace, "logs", first.pod.name),
@@ -97,5 +106,9 @@ def _restarting(pod: Pod, at: datetime | None) -> Iterator[_Restarting]:
 
 def _why(ended: ContainerStateDetail) -> str:
     if ended.reason not in {None, "", "Error", "Completed"}:
-        return f", last {ended.reason}"
-    return "" if ended.exit_code is None else f", last exit code {ended.exit_code}"
+        return _(", last {reason}", reason=ended.reason)
+    return (
+        ""
+        if ended.exit_code is None
+        else _(", last exit code {exit_code}", exit_code=ended.exit_code)
+    )

@@ -8,9 +8,10 @@ from analyzer.commands import shell
 from analyzer.expect.changes import is_settled, parse_time
 from analyzer.expect.readiness import is_node_ready
 from analyzer.findings import Evidence, Outcome, Problem, Severity, Station, Undecided, check
+from analyzer.language import _, plural
 from analyzer.model.inputs import Input
 from analyzer.model.kubernetes import Pod
-from analyzer.phrases import counted, listed
+from analyzer.phrases import listed
 from analyzer.service_groups import ServiceGroup, service_groups
 from analyzer.snapshot import ClusterView
 
@@ -56,8 +57,12 @@ def pods_terminating(cluster: ClusterView) -> Iterator[Outcome]:
             yield _problem(
                 group,
                 stuck,
-                f"the deletion of {counted(len(stuck), 'pod')} of {group.names} does not come to an end: "
-                f"{listed([p.name for p in stuck])}",
+                _(
+                    "the deletion of {pods} of {names} does not come to an end: {names2}",
+                    pods=plural("{count:,} pod", "{count:,} pods", len(stuck)),
+                    names=group.names,
+                    names2=listed([p.name for p in stuck]),
+                ),
                 Severity.WARNING,
             )
 
@@ -65,7 +70,7 @@ def pods_terminating(cluster: ClusterView) -> Iterator[Outcome]:
 def _untold(group: ServiceGroup) -> Iterator[Undecided]:
     for view in group.views:
         yield Undecided(
-            reason="whether the nodes of its terminating pods are up cannot be told: "
+            reason=_("whether the nodes of its terminating pods are up cannot be told: ")
             + view.cluster.availability(Input.NODES).reason,
             missing=(Input.NODES.path(),),
             command=Input.NODES.command(),
@@ -75,13 +80,24 @@ def _untold(group: ServiceGroup) -> Iterator[Undecided]:
 
 def _only_leaving(group: ServiceGroup, leaving: Sequence[Pod]) -> Problem:
     serving = sum(p.ready for p in leaving)
-    still = f"{serving} still {'serves' if serving == 1 else 'serve'}" if serving else "none serves"
+    still = (
+        _("{serving} still {value}", serving=serving, value="serves" if serving == 1 else "serve")
+        if serving
+        else _("none serves")
+    )
     has = "has" if group.service else "have"
     are = "is" if len(leaving) == 1 else "are"
     return _problem(
         group,
         leaving,
-        f"{group.names} {has} no pods but {len(leaving)} that {are} being deleted; {still}",
+        _(
+            "{names} {has} no pods but {count} that {are} being deleted; {still}",
+            names=group.names,
+            has=has,
+            count=len(leaving),
+            are=are,
+            still=still,
+        ),
         Severity.WARNING if serving else Severity.ERROR,
     )
 
@@ -101,7 +117,7 @@ def _problem(group: ServiceGroup, pods: Sequence[Pod], message: str, severity: S
     return Problem(
         message=message,
         evidence=tuple(
-            Evidence(p.ref.at("metadata", "deletionTimestamp"), f"pod {p.name} ends by then")
+            Evidence(p.ref.at("metadata", "deletionTimestamp"), _("pod {p} ends by then", p=p.name))
             for p in pods[:3]
         ),
         remedy=shell("kubectl", "-n", pods[0].namespace, "describe", "pod", pods[0].name),

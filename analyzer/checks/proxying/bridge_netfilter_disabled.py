@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from analyzer.findings import Evidence, Outcome, Problem, Severity, Station, Undecided, check
+from analyzer.language import _
 from analyzer.model.inputs import Input
 from analyzer.model.kube_proxy import ProxyMode
 from analyzer.model.source import Ref
@@ -45,17 +46,30 @@ def bridge_netfilter_disabled(node: NodeView) -> Iterator[Outcome]:
         found = node.sysctls.get(name)
         if found is None:
             yield Undecided(
-                reason=f"{Input.SYSCTLS.path(node.name)} does not say what {name} is (without the module br_netfilter "
-                "it does not exist)",
+                reason=_(
+                    "{path} does not say what {name} is (without the module br_netfilter it does "
+                    "not exist)",
+                    path=Input.SYSCTLS.path(node.name),
+                    name=name,
+                ),
                 missing=(Input.SYSCTLS.path(node.name),),
                 command=f"sysctl {name}",
             )
         elif found.value == "0":
             yield Problem(
-                message=f"{name} is 0 on {node.name}: answers between pods of {', '.join(sorted(node.pod_bridges))} "
-                "bypass iptables, so that Services with an endpoint beside the client fail",
-                evidence=(Evidence(found.source, "off"), *_bridges(node)),
-                remedy=f"On {node.name}: modprobe br_netfilter && sysctl -w {name}=1",
+                message=_(
+                    "{name} is 0 on {node}: answers between pods of {names} bypass iptables, so "
+                    "that Services with an endpoint beside the client fail",
+                    name=name,
+                    node=node.name,
+                    names=", ".join(sorted(node.pod_bridges)),
+                ),
+                evidence=(Evidence(found.source, _("off")), *_bridges(node)),
+                remedy=_(
+                    "On {node}: modprobe br_netfilter && sysctl -w {name}=1",
+                    node=node.name,
+                    name=name,
+                ),
                 partial=True,
             )
 
@@ -75,4 +89,4 @@ def _bridges(node: NodeView) -> Iterator[Evidence]:
     )
     source = source or next((k.source for k in node.links if k.name in node.pod_bridges), None)
     if source is not None:
-        yield Evidence(source, "the bridge that pods hang on")
+        yield Evidence(source, _("the bridge that pods hang on"))

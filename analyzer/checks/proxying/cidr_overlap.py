@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from analyzer.expect.claims import address_claims
 from analyzer.findings import Evidence, Problem, Severity, Station, check
+from analyzer.language import _, plural
 from analyzer.model.address import family_of
 from analyzer.model.forwarding import FrontendKind, ServiceKey
 from analyzer.model.inputs import Input
@@ -44,9 +45,9 @@ def cidr_overlap(cluster: ClusterView) -> Iterator[Problem]:
         yield _shared(group)
     index = _Index(ranges)
     services = [(ip, index.holder(ip.address)) for ip in _cluster_ips(cluster)]
-    yield from _taken([(ip, r) for ip, r in services if r], "cluster IP")
+    yield from _taken([(ip, r) for ip, r in services if r], _("cluster IP"))
     nodes = [(ip, index.holder(ip.address)) for ip in _node_ips(cluster)]
-    yield from _taken([(ip, r) for ip, r in nodes if r], "node address")
+    yield from _taken([(ip, r) for ip, r in nodes if r], _("node address"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,12 +117,21 @@ def _of_several(group: list[_Range]) -> Iterator[list[_Range]]:
 
 
 def _shared(group: list[_Range]) -> Problem:
-    told = listed([f"{r.cidr} of {r.node}" for r in group], 4)
+    told = listed([_("{cidr} of {node}", cidr=r.cidr, node=r.node) for r in group], 4)
     return Problem(
-        message=f"the pods of {counted(len({r.node for r in group}), 'node')} share addresses: {told}",
-        evidence=tuple(Evidence(r.source, f"pod range of {r.node}") for r in group[:4]),
-        remedy="Give each node a pod range of its own: drain one of them, delete its Node object and let kubelet "
-        "register it again, so that the controller manager assigns a free range.",
+        message=_(
+            "the pods of {nodes} share addresses: {told}",
+            nodes=plural("{count:,} node", "{count:,} nodes", len({r.node for r in group})),
+            told=told,
+        ),
+        evidence=tuple(
+            Evidence(r.source, _("pod range of {node}", node=r.node)) for r in group[:4]
+        ),
+        remedy=_(
+            "Give each node a pod range of its own: drain one of them, delete its Node "
+            "object and let kubelet register it again, so that the controller manager "
+            "assigns a free range."
+        ),
     )
 
 
@@ -163,15 +173,37 @@ def _node_ips(cluster: ClusterView) -> Iterator[_Address]:
 def _taken(hits: list[tuple[_Address, _Range]], what: str) -> Iterator[Problem]:
     if not hits:
         return
-    told = listed([f"{a.address} of {a.owner} in {r.cidr} of {r.node}" for a, r in hits])
+    told = listed(
+        [
+            _(
+                "{address} of {owner} in {cidr} of {node}",
+                address=a.address,
+                owner=a.owner,
+                cidr=r.cidr,
+                node=r.node,
+            )
+            for a, r in hits
+        ]
+    )
     first, range_ = hits[0]
     yield Problem(
-        message=f"{counted(len(hits), what)} in the pod range of a node: {told}",
-        evidence=(
-            *(Evidence(a.source, f"{what} of {a.owner}") for a, _ in hits[:3]),
-            Evidence(range_.source, f"pod range of {range_.node}"),
+        message=_(
+            "{counted} in the pod range of a node: {told}",
+            counted=counted(len(hits), what),
+            told=told,
         ),
-        remedy=f"A pod may get {first.address} as well. Choose ranges for pods, Services and nodes that do not "
-        "overlap; see the controller manager's --cluster-cidr and the API server's --service-cluster-ip-range.",
+        evidence=(
+            *(
+                Evidence(a.source, _("{what} of {owner}", what=what, owner=a.owner))
+                for a, _range in hits[:3]
+            ),
+            Evidence(range_.source, _("pod range of {node}", node=range_.node)),
+        ),
+        remedy=_(
+            "A pod may get {address} as well. Choose ranges for pods, Services and nodes "
+            "that do not overlap; see the controller manager's --cluster-cidr and the "
+            "API server's --service-cluster-ip-range.",
+            address=first.address,
+        ),
         affects=frozenset(a.service for a, _ in hits if a.service is not None),
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from analyzer.findings import Evidence, Problem, Severity, Station, check
+from analyzer.language import _
 from analyzer.model.inputs import Input
 from analyzer.snapshot import NodeView
 
@@ -38,10 +39,23 @@ def conntrack_table_full(node: NodeView) -> Iterator[Problem]:
     used, room = int(count.value), int(most.value)
     if room and used >= _NEARLY * room:
         yield Problem(
-            message=f"the conntrack table of {node.name} holds {used} of at most {room} connections: new ones are "
-            "dropped",
-            evidence=(Evidence(count.source, "connections now"), Evidence(most.source, "room for")),
-            remedy=f"On {node.name}: sysctl -w {_MAX}={2 * room}\n"
-            "For good: raise conntrack.maxPerCore in kube-proxy's configuration and restart it.",
+            message=_(
+                "the conntrack table of {node} holds {used} of at most {room} connections: "
+                "new ones are dropped",
+                node=node.name,
+                used=used,
+                room=room,
+            ),
+            evidence=(
+                Evidence(count.source, _("connections now")),
+                Evidence(most.source, _("room for")),
+            ),
+            remedy=_(
+                "On {node}: sysctl -w {max}={value}\nFor good: raise conntrack.maxPerCore in "
+                "kube-proxy's configuration and restart it.",
+                node=node.name,
+                max=_MAX,
+                value=2 * room,
+            ),
             partial=True,
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from analyzer.findings import Evidence, Outcome, Problem, Severity, Station, Undecided, check
+from analyzer.language import _
 from analyzer.model.inputs import Input
 from analyzer.model.ruleset import Family
 from analyzer.reachability import Loss
@@ -46,8 +47,12 @@ def forward_policy_drop(node: NodeView) -> Iterator[Outcome]:
         chain = ruleset.chain("filter", "FORWARD") if ruleset else None
         if chain is not None and chain.policy == "DROP" and node.unreachability:
             yield Undecided(
-                reason=f"the policy of FORWARD on {node.name} is DROP; whether a rule accepts pods' traffic first "
-                f"cannot be told: {node.unreachability}",
+                reason=_(
+                    "the policy of FORWARD on {node} is DROP; whether a rule accepts pods' "
+                    "traffic first cannot be told: {unreachability}",
+                    node=node.name,
+                    unreachability=node.unreachability,
+                ),
             )
             return
 
@@ -62,9 +67,17 @@ def _problem(node: NodeView, losses: list[Loss]) -> Problem:
     )
     assert source is not None  # a policy stands in its chain's declaration
     return Problem(
-        message=f"the policy of FORWARD on {node.name} is DROP: it loses connections to {count} Service "
-        f"port{'s' if count > 1 else ''}, for example {first.service_port} at {first.destination} {first.origin}",
-        evidence=(Evidence(source, "policy DROP, and no rule accepts these connections"),),
-        remedy=f"On {node.name}: {tool} -P FORWARD ACCEPT",
+        message=_(
+            "the policy of FORWARD on {node} is DROP: it loses connections to {count} "
+            "Service port{value}, for example {service_port} at {destination} {origin}",
+            node=node.name,
+            count=count,
+            value="s" if count > 1 else "",
+            service_port=first.service_port,
+            destination=first.destination,
+            origin=first.origin,
+        ),
+        evidence=(Evidence(source, _("policy DROP, and no rule accepts these connections")),),
+        remedy=_("On {node}: {tool} -P FORWARD ACCEPT", node=node.name, tool=tool),
         affects=services,
     )

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from analyzer.commands import shell
 from analyzer.findings import Evidence, Outcome, Problem, Severity, Station, Undecided, check
+from analyzer.language import _
 from analyzer.model.inputs import Input
 from analyzer.snapshot import NodeView
 
@@ -32,16 +33,26 @@ def ip_forward_disabled(node: NodeView) -> Iterator[Outcome]:
         found = node.sysctls.get(name)
         if found is None:
             yield Undecided(
-                reason=f"{Input.SYSCTLS.path(node.name)} does not say what {name} is",
+                reason=_(
+                    "{path} does not say what {name} is",
+                    path=Input.SYSCTLS.path(node.name),
+                    name=name,
+                ),
                 missing=(Input.SYSCTLS.path(node.name),),
                 command=shell("sysctl", name),
             )
         elif found.value == "0":
             yield Problem(
-                message=f"{node.name} does not forward packets: {name} is 0",
-                evidence=(Evidence(found.source, "forwarding is off"),),
-                remedy=f"On {node.name}: sysctl -w {name}=1\n"
-                f"For good: put {name} = 1 into /etc/sysctl.d/99-kubernetes.conf there.",
+                message=_(
+                    "{node} does not forward packets: {name} is 0", node=node.name, name=name
+                ),
+                evidence=(Evidence(found.source, _("forwarding is off")),),
+                remedy=_(
+                    "On {node}: sysctl -w {name}=1\nFor good: put {name} = 1 into "
+                    "/etc/sysctl.d/99-kubernetes.conf there.",
+                    node=node.name,
+                    name=name,
+                ),
             )
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from analyzer.commands import shell
 from analyzer.findings import Evidence, Problem, Severity, Station, check
+from analyzer.language import _
 from analyzer.model.inputs import Input
 from analyzer.model.kube_proxy import Minor
 from analyzer.phrases import listed
@@ -71,13 +72,13 @@ def _counts(node: NodeView) -> bool:
 def _policies(view: ServiceView) -> Iterator[_Policy]:
     service, spec = view.service, view.service.spec
     external = {
-        "node port": any(p.node_port for p in service.ports),
-        "load-balancer IP": bool(service.ingress_ips),
-        "external IP": bool(spec.external_ips),
+        _("node port"): any(p.node_port for p in service.ports),
+        _("load-balancer IP"): bool(service.ingress_ips),
+        _("external IP"): bool(spec.external_ips),
     }
     ways = tuple(way for way, there in external.items() if there)
     if spec.external_traffic_policy == "Local" and ways:
-        yield _Policy("externalTrafficPolicy", "from outside", ways)
+        yield _Policy("externalTrafficPolicy", _("from outside"), ways)
     version = Minor.parse(view.cluster.kubernetes)
     known = version is None or version >= Minor(1, 21)
     honoured = any(
@@ -85,20 +86,33 @@ def _policies(view: ServiceView) -> Iterator[_Policy]:
         for n in view.cluster.nodes.values()
     )
     if spec.internal_traffic_policy == "Local" and known and honoured:
-        yield _Policy("internalTrafficPolicy", "from pods there", ("cluster IP",))
+        yield _Policy("internalTrafficPolicy", _("from pods there"), (_("cluster IP"),))
 
 
 def _problem(view: ServiceView, policy: _Policy, served: list[str], without: list[str]) -> Problem:
     service = view.service
     drop = "drops" if len(without) == 1 else "drop"
-    have = "has one" if len(served) == 1 else "have one"
-    only = f"only {listed(served, 5)} {have}" if served else "none names the node that it is on"
+    have = _("has one") if len(served) == 1 else _("have one")
+    only = (
+        _("only {served} {have}", served=listed(served, 5), have=have)
+        if served
+        else _("none names the node that it is on")
+    )
     endpoints = {b.node: Evidence(b.source, _where(b.node)) for b in view.backends if b.ready}
     return Problem(
-        message=f"{service.full_name} has {policy.field} Local: {listed(without, 5)} {drop} what comes "
-        f"{policy.clients} to its {' and '.join(policy.ways)}, having no endpoint of it ({only})",
+        message=_(
+            "{service} has {field} Local: {without} {drop} what comes {clients} to its "
+            "{names}, having no endpoint of it ({only})",
+            service=service.full_name,
+            field=policy.field,
+            without=listed(without, 5),
+            drop=drop,
+            clients=policy.clients,
+            names=" and ".join(policy.ways),
+            only=only,
+        ),
         evidence=(
-            Evidence(service.ref.at("spec", policy.field), "the policy"),
+            Evidence(service.ref.at("spec", policy.field), _("the policy")),
             *list(endpoints.values())[:3],
         ),
         remedy=_remedy(view, policy, served),
@@ -107,7 +121,11 @@ def _problem(view: ServiceView, policy: _Policy, served: list[str], without: lis
 
 
 def _where(node: str) -> str:
-    return f"an endpoint on {node}" if node else "an endpoint of which no node is named"
+    return (
+        _("an endpoint on {node}", node=node)
+        if node
+        else _("an endpoint of which no node is named")
+    )
 
 
 def _is_meant(view: ServiceView, policy: _Policy) -> bool:
@@ -117,15 +135,18 @@ def _is_meant(view: ServiceView, policy: _Policy) -> bool:
 
 def _remedy(view: ServiceView, policy: _Policy, served: list[str]) -> str:
     service = view.service
-    value = f'{{"spec":{{"{policy.field}":"Cluster"}}}}'
+    value = _('{{"spec":{{"{field}":"Cluster"}}}}', field=policy.field)
     command = shell(
         "kubectl", "-n", service.namespace, "patch", "service", service.name, "-p", value
     )
     if not served:
-        first = "Give its endpoints their nodeName, or let any node serve them: "
+        first = _("Give its endpoints their nodeName, or let any node serve them: ")
     elif policy.field == "externalTrafficPolicy":
-        first = "Use the address of a node with an endpoint, or let any node pass traffic on: "
+        first = _("Use the address of a node with an endpoint, or let any node pass traffic on: ")
     else:
-        first = "Run a pod of it on every node that uses it, or let any node's pods reach all endpoints: "
+        first = _(
+            "Run a pod of it on every node that uses it, or let any node's pods reach "
+            "all endpoints: "
+        )
     masked = policy.field == "externalTrafficPolicy"
-    return first + command + ("\nThe client's address is then masqueraded." if masked else "")
+    return first + command + (_("\nThe client's address is then masqueraded.") if masked else "")

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from analyzer.findings import Evidence, Outcome, Problem, Severity, Station, Undecided, check
+from analyzer.language import _
 from analyzer.model.address import canonical_ip, family_of
 from analyzer.model.inputs import Input
 from analyzer.model.source import ObjectRef
@@ -54,7 +55,10 @@ def node_address_wrong(cluster: ClusterView) -> Iterator[Outcome]:
     unread = [n for n in cluster.nodes.values() if n.api_object and not _is_read(n)]
     if unread:
         yield Undecided(
-            reason=f"the interfaces of {listed([n.name for n in unread])} are not in the bundle",
+            reason=_(
+                "the interfaces of {names} are not in the bundle",
+                names=listed([n.name for n in unread]),
+            ),
             missing=tuple(Input.ADDRESSES.path(n.name) for n in unread),
             command=Input.ADDRESSES.command(unread[0].name),
         )
@@ -94,9 +98,18 @@ def _is_read(node: NodeView) -> bool:
 def _shared(names: tuple[str, ...], holders: list[_Holder]) -> Problem:
     addresses = dict.fromkeys(h.address for h in holders)
     return Problem(
-        message=f"{listed(names, 5)} all have InternalIP {' and '.join(addresses)}",
-        evidence=tuple(Evidence(h.source, f"InternalIP of {h.node.name}") for h in holders[:5]),
-        remedy="Give each kubelet its own --node-ip, an address that the other nodes reach, and restart it.",
+        message=_(
+            "{names} all have InternalIP {names2}",
+            names=listed(names, 5),
+            names2=" and ".join(addresses),
+        ),
+        evidence=tuple(
+            Evidence(h.source, _("InternalIP of {node}", node=h.node.name)) for h in holders[:5]
+        ),
+        remedy=_(
+            "Give each kubelet its own --node-ip, an address that the other nodes reach, "
+            "and restart it."
+        ),
     )
 
 
@@ -114,12 +127,19 @@ def _foreign(holder: _Holder) -> Iterator[Problem]:
         and interface not in {"lo", "kube-ipvs0", "nodelocaldns", *node.pod_bridges}
     ]
     yield Problem(
-        message=f"no interface of {node.name} has its InternalIP {holder.address}",
+        message=_(
+            "no interface of {node} has its InternalIP {address}",
+            node=node.name,
+            address=holder.address,
+        ),
         evidence=(
-            Evidence(holder.source, f"InternalIP of {node.name}"),
+            Evidence(holder.source, _("InternalIP of {node}", node=node.name)),
             *_evidence(node, holder.address),
         ),
-        remedy=f"Start kubelet on {node.name} with --node-ip set to an address of one of its interfaces"
+        remedy=_(
+            "Start kubelet on {node} with --node-ip set to an address of one of its interfaces",
+            node=node.name,
+        )
         + (f": {listed(candidates, 4)}" if candidates else "."),
         node=node.name,
         severity=Severity.WARNING,
@@ -131,4 +151,4 @@ def _evidence(node: NodeView, missing: str) -> Iterator[Evidence]:
     same = [a for a in node.addresses if family_of(a.address) is family_of(missing)]
     for item in [a for a in same or node.addresses if a.interface != "lo"][:2]:
         source = item.source.at("local") if isinstance(item.source, ObjectRef) else item.source
-        yield Evidence(source, f"address of {item.interface}")
+        yield Evidence(source, _("address of {interface}", interface=item.interface))

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network
 
 from analyzer.findings import Evidence, Outcome, Problem, Severity, Station, Undecided, check
+from analyzer.language import _
 from analyzer.model.address import network_of
 from analyzer.model.forwarding import ServiceKey
 from analyzer.model.inputs import Input
@@ -58,7 +59,11 @@ def node_port_address_excluded(cluster: ClusterView) -> Iterator[Outcome]:
         accepted = _accepted(node)
         if accepted is None:
             yield Undecided(
-                reason=f"neither the configuration nor the rules of kube-proxy on {node.name} are in the bundle",
+                reason=_(
+                    "neither the configuration nor the rules of kube-proxy on {node} are in the "
+                    "bundle",
+                    node=node.name,
+                ),
                 missing=(Input.PROXY_CONFIGZ.path(node.name),),
                 command=Input.PROXY_CONFIGZ.command(node.name),
                 node=node.name,
@@ -158,14 +163,23 @@ def _problem(
     sources = dict.fromkeys(e.source for e in nodes)
     address, place = first.addresses[0]
     return Problem(
-        message=f"node ports do not answer on the InternalIP of {listed([e.node.name for e in nodes], 5)} "
-        f"({listed([ip for e in nodes for ip, _ in e.addresses], 4)}): they are served on {listed(ranges, 4)} only",
-        evidence=(
-            *(Evidence(source, "where node ports are served") for source in list(sources)[:3]),
-            Evidence(place, f"InternalIP of {first.node.name}"),
+        message=_(
+            "node ports do not answer on the InternalIP of {names} ({names2}): they are "
+            "served on {ranges} only",
+            names=listed([e.node.name for e in nodes], 5),
+            names2=listed([ip for e in nodes for ip, _ in e.addresses], 4),
+            ranges=listed(ranges, 4),
         ),
-        remedy="Let nodePortAddresses in kube-proxy's configuration hold the nodes' addresses, such as "
-        f"{address}, and restart kube-proxy; or use the addresses that it names.",
+        evidence=(
+            *(Evidence(source, _("where node ports are served")) for source in list(sources)[:3]),
+            Evidence(place, _("InternalIP of {node}", node=first.node.name)),
+        ),
+        remedy=_(
+            "Let nodePortAddresses in kube-proxy's configuration hold the nodes' "
+            "addresses, such as {address}, and restart kube-proxy; or use the addresses "
+            "that it names.",
+            address=address,
+        ),
         node=first.node.name if len(nodes) == 1 else None,
         affects=ported,
         severity=Severity.INFO if chosen else None,

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from ipaddress import IPv4Address
 
 from analyzer.findings import Evidence, Problem, Severity, Station, check
+from analyzer.language import _
 from analyzer.model.address import networks_of
 from analyzer.model.inputs import Input
 from analyzer.model.kube_proxy import KubeProxy, ProxyMode
@@ -50,12 +51,16 @@ def node_port_localhost(cluster: ClusterView) -> Iterator[Problem]:
     told = dict.fromkeys(told for _, _, told in silent)
     shown = {reason: ref for _, ref, reason in reversed(silent)}
     yield Problem(
-        message=f"node ports do not answer on 127.0.0.1 of {listed(names, 5)} ({', '.join(told)})",
+        message=_(
+            "node ports do not answer on 127.0.0.1 of {names} ({names2})",
+            names=listed(names, 5),
+            names2=", ".join(told),
+        ),
         evidence=(
             *(Evidence(shown[reason], reason) for reason in told),
-            Evidence(service.ref.at("spec", "ports", position, "nodePort"), "a node port"),
+            Evidence(service.ref.at("spec", "ports", position, "nodePort"), _("a node port")),
         ),
-        remedy="Use a node's own address instead of 127.0.0.1.",
+        remedy=_("Use a node's own address instead of 127.0.0.1."),
     )
 
 
@@ -65,13 +70,13 @@ def _reasons(node: NodeView) -> Iterator[tuple[Ref, str]]:
     source = proxy.options.source
     ranges = networks_of(proxy.options.node_port_addresses, Family.IPV4)
     if proxy.mode in {ProxyMode.NFTABLES, ProxyMode.IPVS} and proxy.mode_source is not None:
-        yield proxy.mode_source, f"{proxy.mode.value} mode"
+        yield proxy.mode_source, _("{mode} mode", mode=proxy.mode.value)
     elif proxy.mode is not ProxyMode.IPTABLES:
         return
     elif source is not None and not proxy.options.localhost_node_ports:
-        yield _below(source, "iptables", "localhostNodePorts"), "localhostNodePorts is off"
+        yield _below(source, "iptables", "localhostNodePorts"), _("localhostNodePorts is off")
     elif source is not None and ranges and not any(_LOOPBACK in n for n in ranges):
-        yield _below(source, "nodePortAddresses"), "nodePortAddresses leaves 127.0.0.0/8 out"
+        yield _below(source, "nodePortAddresses"), _("nodePortAddresses leaves 127.0.0.0/8 out")
     else:
         yield from _not_routed(node)
 
@@ -84,4 +89,4 @@ def _not_routed(node: NodeView) -> Iterator[tuple[Ref, str]]:
     settings = [s for name, s in node.sysctls.items() if name.endswith(".route_localnet")]
     general = node.sysctls.get("net.ipv4.conf.all.route_localnet")
     if general is not None and all(s.value == "0" for s in settings):
-        yield general.source, "route_localnet is 0"
+        yield general.source, _("route_localnet is 0")

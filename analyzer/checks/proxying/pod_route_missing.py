@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from analyzer.commands import shell
 from analyzer.findings import Evidence, Outcome, Problem, Severity, Station, Undecided, check
+from analyzer.language import _
 from analyzer.model.forwarding import ServiceKey
 from analyzer.model.inputs import Input
 from analyzer.model.node import Route
@@ -60,7 +61,11 @@ def pod_route_missing(node: NodeView) -> Iterator[Outcome]:
     """
     if depends_on_rules(node):
         yield Undecided(
-            reason=f"{node.name} has routes outside of the main table, and its policy rules are not in the bundle",
+            reason=_(
+                "{node} has routes outside of the main table, and its policy rules are not "
+                "in the bundle",
+                node=node.name,
+            ),
             missing=(Input.ROUTE_RULES.path(node.name),),
             command=Input.ROUTE_RULES.command(node.name),
         )
@@ -120,26 +125,42 @@ def _told(node: NodeView, other: NodeView, family: Family, answer: RouteAnswer) 
     """Return what is wrong with the way to a pod, or an empty string."""
     route = answer.route
     if answer.kind in _DEAD_ENDS:
-        return f"its route is {answer.kind.value}"
+        return _("its route is {kind}", kind=answer.kind.value)
     if answer.kind is RouteKind.NONE:
-        return "it has no route for them"
+        return _("it has no route for them")
     if answer.kind is not RouteKind.UNICAST or route is None:
         return ""
     if not is_for_pods(node, route):
-        left = "the default route" if is_default(route) else f"the route to {route.destination}"
-        return f"only {left} is left" if is_routed_by_nodes(node, other, family) else ""
+        left = (
+            _("the default route")
+            if is_default(route)
+            else _("the route to {destination}", destination=route.destination)
+        )
+        return (
+            _("only {left} is left", left=left) if is_routed_by_nodes(node, other, family) else ""
+        )
     led = owners(node, route)
     wrong = led and other not in led
-    return f"its route leads to {listed([n.name for n in led])}" if wrong else ""
+    return _("its route leads to {names}", names=listed([n.name for n in led])) if wrong else ""
 
 
 def _problem(node: NodeView, faults: list[_Fault], others: int) -> Problem:
     first = faults[0]
     names = list(dict.fromkeys(f.other.name for f in faults))
-    where = f"{first.cidr}, for example {first.pod.address}" if first.cidr else first.pod.address
+    where = (
+        _("{cidr}, for example {address}", cidr=first.cidr, address=first.pod.address)
+        if first.cidr
+        else first.pod.address
+    )
     told = " and ".join(dict.fromkeys(f.told for f in faults[:3]))
     return Problem(
-        message=f"{node.name} has no way to the pods of {listed(names)} ({where}): {told}",
+        message=_(
+            "{node} has no way to the pods of {names} ({where}): {told}",
+            node=node.name,
+            names=listed(names),
+            where=where,
+            told=told,
+        ),
         evidence=tuple(_evidence(node, faults)),
         remedy=_remedy(node, faults),
         affects=_served_there(node, set(names)),
@@ -151,14 +172,18 @@ def _evidence(node: NodeView, faults: list[_Fault]) -> Iterator[Evidence]:
     routes = dict.fromkeys(f.route for f in faults)
     for route in list(routes)[:3]:
         if route is None:
-            yield Evidence(SourceRef(Input.ROUTES.path(node.name), 1), "no route here covers them")
+            yield Evidence(
+                SourceRef(Input.ROUTES.path(node.name), 1), _("no route here covers them")
+            )
         else:
             field = route.source.at("dst") if isinstance(route.source, ObjectRef) else route.source
-            yield Evidence(field, f"the route that decides: {route_text(route)}")
+            yield Evidence(
+                field, _("the route that decides: {route_text}", route_text=route_text(route))
+            )
     for fault in faults[:3]:
-        yield Evidence(fault.pod.source, f"a pod on {fault.other.name}")
+        yield Evidence(fault.pod.source, _("a pod on {other}", other=fault.other.name))
         if fault.cidr_source is not None:
-            yield Evidence(fault.cidr_source, "the pod CIDR of that node")
+            yield Evidence(fault.cidr_source, _("the pod CIDR of that node"))
 
 
 def _remedy(node: NodeView, faults: list[_Fault]) -> str:
@@ -169,10 +194,14 @@ def _remedy(node: NodeView, faults: list[_Fault]) -> str:
         if fault.cidr and via and _is_routed_directly(node, fault):
             ip = ["ip", "-6"] if ":" in via else ["ip"]
             command = shell(*ip, "route", "replace", fault.cidr, "via", via)
-            lines.append(f"On {node.name}, at once: {command}")
+            lines.append(_("On {node}, at once: {command}", node=node.name, command=command))
     pods = ["kubectl", "get", "pods", "--all-namespaces", "--field-selector"]
     lines.append(
-        f"For good: restart the network plugin's agent on {node.name}, which should write the route. To find its pod: "
+        _(
+            "For good: restart the network plugin's agent on {node}, which should write "
+            "the route. To find its pod: ",
+            node=node.name,
+        )
         + shell(*pods, f"spec.nodeName={node.name}")
     )
     return "\n".join(lines)

@@ -7,6 +7,7 @@ from itertools import islice
 
 from analyzer.commands import edit
 from analyzer.findings import Evidence, Problem, Severity, Station, check
+from analyzer.language import _
 from analyzer.model.address import canonical_ip, network_of
 from analyzer.model.chain_names import service_suffix
 from analyzer.model.forwarding import Protocol, ServicePortName
@@ -50,14 +51,23 @@ def source_ranges_exclude(view: ServiceView) -> Iterator[Problem]:
     dropped = next((e for n in view.cluster.nodes.values() for e in _dropped(n, service)), None)
     if dropped is None and _holds_cluster(view.cluster, ranges):
         return
-    told = "clients outside them were dropped" if dropped else "no node or pod address is in them"
+    told = (
+        _("clients outside them were dropped")
+        if dropped
+        else _("no node or pod address is in them")
+    )
     yield Problem(
-        message=f"{service.full_name} admits only {', '.join(ranges[:5])} at its load-balancer IP: {told}",
+        message=_(
+            "{service} admits only {names} at its load-balancer IP: {told}",
+            service=service.full_name,
+            names=", ".join(ranges[:5]),
+            told=told,
+        ),
         evidence=(
-            Evidence(service.ref.at("spec", "loadBalancerSourceRanges"), "who gets in"),
+            Evidence(service.ref.at("spec", "loadBalancerSourceRanges"), _("who gets in")),
             *([dropped] if dropped else []),
         ),
-        remedy="If clients are missing, add their range to spec.loadBalancerSourceRanges: "
+        remedy=_("If clients are missing, add their range to spec.loadBalancerSourceRanges: ")
         + edit(service.namespace, "service", service.name),
     )
 
@@ -68,7 +78,9 @@ def _dropped(node: NodeView, service: Service) -> Iterator[Evidence]:
         ruleset = node.ruleset(family)
         for rule in _refusals(ruleset, service) if ruleset else ():
             if ruleset and rule.counters and rule.counters[0]:
-                text = f"{rule.counters[0]} packets dropped on {node.name}"
+                text = _(
+                    "{counter} packets dropped on {node}", counter=rule.counters[0], node=node.name
+                )
                 yield Evidence(ruleset.ref(rule), text)
 
 

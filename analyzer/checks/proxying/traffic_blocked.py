@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from analyzer.findings import Evidence, Outcome, Part, Severity, Station, Undecided, check, gathered
+from analyzer.language import _
 from analyzer.model.inputs import Input
 from analyzer.model.source import Ref
 from analyzer.reachability import Loss
@@ -46,8 +47,13 @@ def traffic_blocked(node: NodeView) -> Iterator[Outcome]:
     policed = next((x for x in node.losses if x.step.chain.startswith(_OF_POLICIES)), None)
     if policed is not None:
         yield Undecided(
-            reason=f"a network policy (chain {policed.step.chain}) keeps {policed.service_port} from clients such as "
-            f"the one tried {policed.origin}: whether it should is not evaluated"
+            reason=_(
+                "a network policy (chain {chain}) keeps {service_port} from clients such as "
+                "the one tried {origin}: whether it should is not evaluated",
+                chain=policed.step.chain,
+                service_port=policed.service_port,
+                origin=policed.origin,
+            )
         )
     by_rule: dict[Ref, list[Loss]] = {}
     for loss in node.losses:
@@ -55,10 +61,19 @@ def traffic_blocked(node: NodeView) -> Iterator[Outcome]:
             by_rule.setdefault(loss.step.source, []).append(loss)
     for source, losses in by_rule.items():
         yield gathered(
-            f"{node.name}: {losses[0].step.text} decides over connections to Services",
+            _(
+                "{node}: {step} decides over connections to Services",
+                node=node.name,
+                step=losses[0].step.text,
+            ),
             [_part(loss, source) for loss in _one_each(losses)],
-            remedy=f"Find the program that made this rule on {node.name} and correct it there. To test, delete the "
-            f"rule (it is line {getattr(source, 'line', 0)} of {source.path}) and try again.",
+            remedy=_(
+                "Find the program that made this rule on {node} and correct it there. To "
+                "test, delete the rule (it is line {getattr} of {path}) and try again.",
+                node=node.name,
+                getattr=getattr(source, "line", 0),
+                path=source.path,
+            ),
         )
 
 
@@ -85,10 +100,25 @@ def _one_each(losses: Sequence[Loss]) -> list[Loss]:
 def _part(loss: Loss, source: Ref) -> Part:
     return Part(
         service=loss.service_port.service,
-        text=f"{loss.service_port} at {loss.destination} {loss.origin} {_end(loss)}",
-        evidence=(Evidence(source, f"decides over {loss.destination}: {loss.step.effect}"),),
+        text=_(
+            "{service_port} at {destination} {origin} {end}",
+            service_port=loss.service_port,
+            destination=loss.destination,
+            origin=loss.origin,
+            end=_end(loss),
+        ),
+        evidence=(
+            Evidence(
+                source,
+                _(
+                    "decides over {destination}: {effect}",
+                    destination=loss.destination,
+                    effect=loss.step.effect,
+                ),
+            ),
+        ),
     )
 
 
 def _end(loss: Loss) -> str:
-    return _TOLD.get(loss.verdict, f"is {loss.verdict.value}")
+    return _TOLD.get(loss.verdict, _("is {verdict}", verdict=loss.verdict.value))

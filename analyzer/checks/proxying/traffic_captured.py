@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from analyzer.findings import Evidence, Part, Problem, Severity, Station, check, gathered
+from analyzer.language import _
 from analyzer.model.inputs import Input
 from analyzer.model.source import Ref
 from analyzer.reachability import Loss
@@ -38,15 +39,28 @@ def traffic_captured(node: NodeView) -> Iterator[Problem]:
     for source, losses in by_rule.items():
         rule = next(iter(losses.values())).step.text
         yield gathered(
-            f"{node.name}: {rule} takes connections to Services",
+            _("{node}: {rule} takes connections to Services", node=node.name, rule=rule),
             [
                 Part(
                     service=loss.service_port.service,
-                    text=f"{loss.service_port} at {loss.destination} {loss.origin}",
-                    evidence=(Evidence(source, f"translates {loss.destination} first"),),
+                    text=_(
+                        "{service_port} at {destination} {origin}",
+                        service_port=loss.service_port,
+                        destination=loss.destination,
+                        origin=loss.origin,
+                    ),
+                    evidence=(
+                        Evidence(
+                            source,
+                            _("translates {destination} first", destination=loss.destination),
+                        ),
+                    ),
                 )
                 for loss in losses.values()
             ],
-            remedy=f"Find the program that made this rule on {node.name} and restrict the rule to its own address "
-            "and port, or let it stand after the jump to KUBE-SERVICES.",
+            remedy=_(
+                "Find the program that made this rule on {node} and restrict the rule to its "
+                "own address and port, or let it stand after the jump to KUBE-SERVICES.",
+                node=node.name,
+            ),
         )

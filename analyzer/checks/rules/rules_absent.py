@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from analyzer.commands import restart_kube_proxy
 from analyzer.findings import Evidence, Outcome, Problem, Severity, Station, Undecided, check
+from analyzer.language import _
 from analyzer.model.inputs import Input
 from analyzer.model.kube_proxy import ProxyMode
 from analyzer.model.ruleset import Family, Ruleset
@@ -72,13 +73,16 @@ def _doubt(node: NodeView, ruleset: Ruleset) -> Undecided | None:
         return _again(node, source, f"{ruleset.problems[0]}")
     other = _LEGACY[source]
     if ruleset.warnings and not node.has(other):
-        told = f"{ruleset.path} holds no rule of kube-proxy and warns of iptables-legacy tables"
-        return _again(node, other, f"{told}, which are not in the bundle")
+        told = _(
+            "{path} holds no rule of kube-proxy and warns of iptables-legacy tables",
+            path=ruleset.path,
+        )
+        return _again(node, other, _("{told}, which are not in the bundle", told=told))
     if "nat" not in ruleset.tables and _in_other_tables(ruleset):
-        told = "holds chains of kube-proxy and no nat table: it seems to be of some tables only"
+        told = _("holds chains of kube-proxy and no nat table: it seems to be of some tables only")
         return _again(node, source, f"{ruleset.path} {told}")
     if node.kube_proxy.mode is ProxyMode.UNKNOWN and not _expected_here(node):
-        told = "holds no rule of kube-proxy, and nothing shows that it should"
+        told = _("holds no rule of kube-proxy, and nothing shows that it should")
         return _again(node, Input.PROXY_MODE, f"{ruleset.path} {told}")
     return None
 
@@ -117,21 +121,29 @@ def _problem(node: NodeView, ruleset: Ruleset) -> Problem:
     tool = "iptables-save" if ruleset.family is Family.IPV4 else "ip6tables-save"
     nat = ruleset.tables.get("nat")
     told, shown = (
-        f"{node.name} has no rule of kube-proxy ({ruleset.family.value})",
-        "no KUBE-SERVICES rule in this dump",
+        _(
+            "{node} has no rule of kube-proxy ({family})",
+            node=node.name,
+            family=ruleset.family.value,
+        ),
+        _("no KUBE-SERVICES rule in this dump"),
     )
     if nat and _in_other_tables(ruleset):
-        told = f"{told} in the nat table, but some in others: nat was flushed"
-        shown = "no KUBE-SERVICES rule in this table"
+        told = _("{told} in the nat table, but some in others: nat was flushed", told=told)
+        shown = _("no KUBE-SERVICES rule in this table")
     elif not ruleset.tables:
-        told = f"{told}: the dump is empty"
-        shown = (
+        told = _("{told}: the dump is empty", told=told)
+        shown = _(
             "an empty dump; so it is, too, if it was not taken in the network namespace of the node"
         )
     return Problem(
         message=told,
         evidence=(Evidence(ruleset.ref(nat) if nat else SourceRef(ruleset.path, 1), shown),),
-        remedy=f"Restart kube-proxy on {node.name}, then see whether rules appear:\n"
-        f"{restart_kube_proxy(node.proxy_pods, node.proxy_processes)}\n"
-        f"{tool} -t nat | grep -c KUBE-SERVICES",
+        remedy=_(
+            "Restart kube-proxy on {node}, then see whether rules appear:\n{command}\n"
+            "{tool} -t nat | grep -c KUBE-SERVICES",
+            node=node.name,
+            command=restart_kube_proxy(node.proxy_pods, node.proxy_processes),
+            tool=tool,
+        ),
     )

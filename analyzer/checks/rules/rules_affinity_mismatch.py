@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from analyzer.commands import restart_kube_proxy
 from analyzer.comparison import Pair
 from analyzer.findings import Evidence, Part, Problem, Severity, Station, check, gathered
+from analyzer.language import _
 from analyzer.model.forwarding import Action, Entry, ServicePortName
 from analyzer.model.inputs import Input
 from analyzer.model.ruleset import Family, Ruleset
@@ -53,10 +54,10 @@ def rules_affinity_mismatch(node: NodeView) -> Iterator[Problem]:
             parts = [p for name, p in found.items() if node.settled(name.service) is settled]
             if parts:
                 yield gathered(
-                    f"session affinity on {node.name} is not as the Services say"
-                    + ("" if settled else " (changed just before the dump)"),
+                    _("session affinity on {node} is not as the Services say", node=node.name)
+                    + ("" if settled else _(" (changed just before the dump)")),
                     parts,
-                    remedy=f"Restart kube-proxy on {node.name}: "
+                    remedy=_("Restart kube-proxy on {node}: ", node=node.name)
                     + restart_kube_proxy(node.proxy_pods, node.proxy_processes),
                     severity=None if settled else Severity.INFO,
                 )
@@ -87,12 +88,12 @@ def _other_time(name: ServicePortName, ruleset: Ruleset, pair: Pair) -> Part | N
     wanted, found = (_told(e.affinity_seconds) for e in (pair.expected, pair.observed))
     return Part(
         service=name.service,
-        text=f"{name} has {found} instead of {wanted}",
+        text=_("{name} has {found} instead of {wanted}", name=name, found=found, wanted=wanted),
         evidence=(
-            Evidence(ruleset.ref(keeping), f"a rule with {found}")
+            Evidence(ruleset.ref(keeping), _("a rule with {found}", found=found))
             if keeping
-            else Evidence(pair.observed.targets[0].source, "no rule with --rcheck before it"),
-            Evidence(source, f"the Service asks for {wanted}"),
+            else Evidence(pair.observed.targets[0].source, _("no rule with --rcheck before it")),
+            Evidence(source, _("the Service asks for {wanted}", wanted=wanted)),
         ),
     )
 
@@ -106,21 +107,32 @@ def _one_sided(name: ServicePortName, ruleset: Ruleset, entry: Entry) -> Part | 
         if target.chain not in returning:
             return Part(
                 service=name.service,
-                text=f"{name} does not send clients back to {target.endpoint}",
+                text=_(
+                    "{name} does not send clients back to {endpoint}",
+                    name=name,
+                    endpoint=target.endpoint,
+                ),
                 evidence=(
-                    Evidence(target.source, f"no --rcheck rule leads to {target.chain} before it"),
+                    Evidence(
+                        target.source,
+                        _("no --rcheck rule leads to {chain} before it", chain=target.chain),
+                    ),
                 ),
             )
         if not any(r.has("--set") for r in ruleset.rules("nat", target.chain)):
             return Part(
                 service=name.service,
-                text=f"{name} does not remember the clients of {target.endpoint}",
+                text=_(
+                    "{name} does not remember the clients of {endpoint}",
+                    name=name,
+                    endpoint=target.endpoint,
+                ),
                 evidence=(
-                    Evidence(target.destination or target.source, "translates without --set"),
+                    Evidence(target.destination or target.source, _("translates without --set")),
                 ),
             )
     return None
 
 
 def _told(seconds: int | None) -> str:
-    return "no affinity" if seconds is None else f"an affinity of {seconds} s"
+    return _("no affinity") if seconds is None else _("an affinity of {seconds} s", seconds=seconds)

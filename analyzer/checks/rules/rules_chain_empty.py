@@ -16,13 +16,14 @@ from analyzer.findings import (
     check,
     gathered,
 )
+from analyzer.language import _, plural
 from analyzer.model.chain_names import ENDPOINT_PREFIX, service_suffix_of
 from analyzer.model.forwarding import ServicePortName
 from analyzer.model.inputs import Input
 from analyzer.model.kube_proxy import ProxyMode
 from analyzer.model.ruleset import Family
 from analyzer.observe.chains import ChainGraph, ServiceChain
-from analyzer.phrases import counted, listed
+from analyzer.phrases import listed
 from analyzer.snapshot import NodeView
 
 
@@ -60,18 +61,26 @@ def rules_chain_empty(node: NodeView) -> Iterator[Outcome]:
         empty = [c for c in empty if c not in doubtful]
         if doubtful:
             yield Undecided(
-                reason=f"{listed([c.name for c in doubtful])} of {node.name} may be empty for lack of endpoints, "
-                "which the bundle does not tell",
+                reason=_(
+                    "{names} of {node} may be empty for lack of endpoints, which the bundle does "
+                    "not tell",
+                    names=listed([c.name for c in doubtful]),
+                    node=node.name,
+                ),
                 missing=(Input.SERVICES.path(), Input.ENDPOINT_SLICES.path()),
                 command=Input.ENDPOINT_SLICES.command(),
             )
         if empty:
             yield replace(
                 gathered(
-                    f"{node.name} has {counted(len(empty), 'chain')} in use that "
-                    f"{'send' if len(empty) > 1 else 'sends'} nothing on",
+                    _(
+                        "{node} has {chains} in use that {value} nothing on",
+                        node=node.name,
+                        chains=plural("{count:,} chain", "{count:,} chains", len(empty)),
+                        value="send" if len(empty) > 1 else "sends",
+                    ),
                     [_part(c, owners.get(c.name)) for c in empty],
-                    remedy=f"Restart kube-proxy on {node.name}: "
+                    remedy=_("Restart kube-proxy on {node}: ", node=node.name)
                     + restart_kube_proxy(node.proxy_pods, node.proxy_processes),
                 ),
                 partial=all(_others_serve(node, family, c) for c in empty),
@@ -114,9 +123,9 @@ def _part(chain: ServiceChain, owner: ServicePortName | None) -> Part:
     caller = chain.callers[0]
     return Part(
         service=owner.service if owner else None,
-        text=f"{chain.name}" + (f" of {owner}" if owner else ""),
+        text=f"{chain.name}" + (_(" of {owner}", owner=owner) if owner else ""),
         evidence=(
-            Evidence(chain.source, "declared, and no rule of it sends anywhere"),
-            Evidence(caller.source, f"sends connections to {chain.name}"),
+            Evidence(chain.source, _("declared, and no rule of it sends anywhere")),
+            Evidence(caller.source, _("sends connections to {chain}", chain=chain.name)),
         ),
     )

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from analyzer.commands import restart_kube_proxy
 from analyzer.findings import Evidence, Part, Problem, Severity, Station, check, gathered
+from analyzer.language import _
 from analyzer.model.chain_names import service_suffix, service_suffix_of
 from analyzer.model.forwarding import Entry
 from analyzer.model.inputs import Input
@@ -56,9 +57,20 @@ def rules_chain_name_mismatch(node: NodeView) -> Iterator[Problem]:
             parts.append(
                 Part(
                     service=entry.service_port.service,
-                    text=f"{entry.chain} serves {entry.service_port}, but is not named for it",
+                    text=_(
+                        "{chain} serves {service_port}, but is not named for it",
+                        chain=entry.chain,
+                        service_port=entry.service_port,
+                    ),
                     evidence=(
-                        Evidence(entry.source, f"leads to {entry.chain} for {entry.service_port}"),
+                        Evidence(
+                            entry.source,
+                            _(
+                                "leads to {chain} for {service_port}",
+                                chain=entry.chain,
+                                service_port=entry.service_port,
+                            ),
+                        ),
                     ),
                 )
             )
@@ -66,11 +78,14 @@ def rules_chain_name_mismatch(node: NodeView) -> Iterator[Problem]:
     parts.extend(_renamed(node))
     if parts:
         yield gathered(
-            f"chains on {node.name} are not named for the ports that they serve",
+            _("chains on {node} are not named for the ports that they serve", node=node.name),
             parts,
-            remedy=f"Restart kube-proxy on {node.name}: "
-            f"{restart_kube_proxy(node.proxy_pods, node.proxy_processes)}\n"
-            "If it stays, check that rules and Services in the bundle are of the same cluster and time.",
+            remedy=_(
+                "Restart kube-proxy on {node}: {command}\nIf it stays, check that rules and "
+                "Services in the bundle are of the same cluster and time.",
+                node=node.name,
+                command=restart_kube_proxy(node.proxy_pods, node.proxy_processes),
+            ),
         )
 
 
@@ -108,11 +123,17 @@ def _renamed(node: NodeView) -> Iterator[Part]:
                 seen.add((wanted, found))
                 yield Part(
                     service=wanted.service,
-                    text=f"{pair.expected.frontend} is served as {_spelled(found.port)}, the Service names "
-                    f"the port {_spelled(wanted.port)}",
+                    text=_(
+                        "{frontend} is served as {spelled}, the Service names the port {spelled2}",
+                        frontend=pair.expected.frontend,
+                        spelled=_spelled(found.port),
+                        spelled2=_spelled(wanted.port),
+                    ),
                     evidence=(
-                        Evidence(pair.observed.source, f"served as {found}"),
-                        Evidence(_name(pair.expected), f"the Service port {wanted}"),
+                        Evidence(pair.observed.source, _("served as {found}", found=found)),
+                        Evidence(
+                            _name(pair.expected), _("the Service port {wanted}", wanted=wanted)
+                        ),
                     ),
                 )
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from analyzer.commands import restart_kube_proxy
 from analyzer.findings import Evidence, Part, Problem, Severity, Station, check, gathered
+from analyzer.language import _
 from analyzer.model.chain_names import (
     ENDPOINT_PREFIX,
     endpoint_chain,
@@ -54,9 +55,9 @@ def rules_destination_wrong(node: NodeView) -> Iterator[Problem]:
             parts.append(_part(node, choice, choice.target.endpoint))
     if parts and confirmed:
         yield gathered(
-            f"{node.name} sends connections to the wrong address",
+            _("{node} sends connections to the wrong address", node=node.name),
             parts,
-            remedy="Find out what edits the chains of kube-proxy, then restart it: "
+            remedy=_("Find out what edits the chains of kube-proxy, then restart it: ")
             + restart_kube_proxy(node.proxy_pods, node.proxy_processes),
         )
 
@@ -108,9 +109,15 @@ def _part(node: NodeView, choice: _Choice, wrong: Endpoint) -> Part:
     name, target = choice.names[0], choice.target
     published = {b.endpoint for b in node.cluster.backends.get(name.service, ())}
     right = next((e for e in sorted(published) if choice.right(e)), None)
-    told = f"instead of {right}" if right else "which its name does not stand for"
+    told = _("instead of {right}", right=right) if right else _("which its name does not stand for")
     return Part(
         service=name.service,
-        text=f"{target.chain} of {name} sends to {wrong} {told}",
+        text=_(
+            "{chain} of {name} sends to {wrong} {told}",
+            chain=target.chain,
+            name=name,
+            wrong=wrong,
+            told=told,
+        ),
         evidence=(Evidence(target.destination or target.source, f"{wrong} {told}"),),
     )

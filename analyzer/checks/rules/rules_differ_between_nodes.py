@@ -15,6 +15,7 @@ from analyzer.findings import (
     check,
     gathered,
 )
+from analyzer.language import _
 from analyzer.model.forwarding import Endpoint, Entry, ForwardingTable, Frontend
 from analyzer.model.inputs import Input
 from analyzer.model.ruleset import Family
@@ -67,13 +68,19 @@ def rules_differ_between_nodes(node: NodeView) -> Iterator[Outcome]:
     unread = [n.name for n in node.cluster.nodes.values() if n.ruleset() is None and not n.windows]
     if unread and any(f not in common for f in node.cluster_ip_endpoints):
         yield Undecided(
-            reason=f"the nodes do not agree, and rules of {', '.join(unread[:3])} are not in the bundle",
+            reason=_(
+                "the nodes do not agree, and rules of {names} are not in the bundle",
+                names=", ".join(unread[:3]),
+            ),
             missing=(Input.RULESET.path(unread[0]),),
             command=Input.RULESET.command(unread[0]),
         )
     elif not _expected_known(node) and any(f not in common for f in node.cluster_ip_endpoints):
         yield Undecided(
-            reason="the nodes do not agree, no majority of them does, and the bundle does not tell who is right",
+            reason=_(
+                "the nodes do not agree, no majority of them does, and the bundle does not "
+                "tell who is right"
+            ),
             missing=(Input.SERVICES.path(), Input.ENDPOINT_SLICES.path()),
             command=Input.SERVICES.command(),
         )
@@ -93,9 +100,9 @@ def rules_differ_between_nodes(node: NodeView) -> Iterator[Outcome]:
                 parts.append(_part(node, table, frontend, endpoints, usual))
     if parts:
         yield gathered(
-            f"{node.name} forwards otherwise than most nodes",
+            _("{node} forwards otherwise than most nodes", node=node.name),
             parts,
-            remedy=f"Restart kube-proxy on {node.name}: "
+            remedy=_("Restart kube-proxy on {node}: ", node=node.name)
             + restart_kube_proxy(node.proxy_pods, node.proxy_processes),
         )
 
@@ -137,7 +144,10 @@ def _part(
     return Part(
         service=name.service if name else None,
         text=f"{name or frontend} {told}",
-        evidence=(Evidence(entry.source, f"on {node.name}"), *_elsewhere(node, frontend, usual)),
+        evidence=(
+            Evidence(entry.source, _("on {node}", node=node.name)),
+            *_elsewhere(node, frontend, usual),
+        ),
     )
 
 
@@ -148,7 +158,7 @@ def _elsewhere(
         if other is not node and other.cluster_ip_endpoints.get(frontend) == usual:
             entry = _entry(other, frontend)
             if entry is not None:
-                yield Evidence(entry.source, f"on {other.name}, as on most nodes")
+                yield Evidence(entry.source, _("on {other}, as on most nodes", other=other.name))
                 return
 
 

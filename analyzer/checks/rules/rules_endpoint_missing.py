@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from analyzer.commands import restart_kube_proxy
 from analyzer.comparison import Pair
 from analyzer.findings import Evidence, Part, Problem, Severity, Station, check, gathered
+from analyzer.language import _
 from analyzer.model.chain_names import ENDPOINT_PREFIX, endpoint_chain
 from analyzer.model.forwarding import Endpoint, ServiceKey
 from analyzer.model.inputs import Input
@@ -64,10 +65,10 @@ def rules_endpoint_missing(node: NodeView) -> Iterator[Problem]:
             ]
             if parts:
                 yield gathered(
-                    f"{node.name} sends nothing to endpoints that it should use"
-                    + ("" if settled else " (changed just before the dump)"),
+                    _("{node} sends nothing to endpoints that it should use", node=node.name)
+                    + ("" if settled else _(" (changed just before the dump)")),
                     parts,
-                    remedy=f"Restart kube-proxy on {node.name}: "
+                    remedy=_("Restart kube-proxy on {node}: ", node=node.name)
                     + restart_kube_proxy(node.proxy_pods, node.proxy_processes),
                     severity=None if settled else Severity.INFO,
                 )
@@ -102,9 +103,11 @@ def _part(ruleset: Ruleset, key: ServiceKey, pair: Pair, missing: tuple[Endpoint
     named = listed(tuple(map(str, missing)))
     return Part(
         service=key,
-        text=f"{pair.expected.service_port} lacks {named}",
+        text=_(
+            "{service_port} lacks {named}", service_port=pair.expected.service_port, named=named
+        ),
         evidence=(
-            Evidence(shown, f"{missing[0]} is an endpoint of {key}"),
+            Evidence(shown, _("{missing} is an endpoint of {key}", missing=missing[0], key=key)),
             _lacking(ruleset, pair, missing[0]),
         ),
     )
@@ -123,12 +126,19 @@ def _lacking(ruleset: Ruleset, pair: Pair, endpoint: Endpoint) -> Evidence:
     for rule in ruleset.rules("nat", entry.chain):
         target = rule.target or ""
         if target in chains and taking is not None:
-            return Evidence(ruleset.ref(taking), f"takes all that is left: nothing for {endpoint}")
+            return Evidence(
+                ruleset.ref(taking),
+                _("takes all that is left: nothing for {endpoint}", endpoint=endpoint),
+            )
         if target.startswith(ENDPOINT_PREFIX) and not (
             rule.has("--probability") or rule.has("--rcheck")
         ):
             taking = rule
     return Evidence(
         entry.chain_source or entry.source,
-        f"{entry.chain or 'this rule'} gives nothing to {endpoint}",
+        _(
+            "{value} gives nothing to {endpoint}",
+            value=entry.chain or "this rule",
+            endpoint=endpoint,
+        ),
     )

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from analyzer.commands import restart_kube_proxy
 from analyzer.comparison import Pair
 from analyzer.findings import Evidence, Part, Problem, Severity, Station, check, gathered
+from analyzer.language import _
 from analyzer.model.chain_names import service_suffix, service_suffix_of
 from analyzer.model.forwarding import Action, ServiceKey, Target
 from analyzer.model.inputs import Input
@@ -63,10 +64,10 @@ def rules_endpoint_stale(node: NodeView) -> Iterator[Problem]:
             ]
             if parts:
                 yield gathered(
-                    f"{node.name} sends traffic to addresses that are not endpoints"
-                    + ("" if settled else " (changed just before the dump)"),
+                    _("{node} sends traffic to addresses that are not endpoints", node=node.name)
+                    + ("" if settled else _(" (changed just before the dump)")),
                     parts,
-                    remedy=f"Restart kube-proxy on {node.name}: "
+                    remedy=_("Restart kube-proxy on {node}: ", node=node.name)
                     + restart_kube_proxy(node.proxy_pods, node.proxy_processes),
                     severity=None if settled else Severity.INFO,
                 )
@@ -96,13 +97,17 @@ def _part(key: ServiceKey, pair: Pair, stale: tuple[Target, ...]) -> Part:
     first = stale[0]
     return Part(
         service=key,
-        text=f"{pair.expected.service_port} to {named}",
+        text=_("{service_port} to {named}", service_port=pair.expected.service_port, named=named),
         evidence=(
             *_detour(pair),
             Evidence(
-                first.destination or first.source, f"{first.endpoint} is no endpoint of {key}"
+                first.destination or first.source,
+                _("{endpoint} is no endpoint of {key}", endpoint=first.endpoint, key=key),
             ),
-            *(Evidence(t.source, f"{t.endpoint} is one") for t in pair.expected.targets[:1]),
+            *(
+                Evidence(t.source, _("{endpoint} is one", endpoint=t.endpoint))
+                for t in pair.expected.targets[:1]
+            ),
         ),
     )
 
@@ -114,4 +119,7 @@ def _detour(pair: Pair) -> Iterator[Evidence]:
     if suffix and name:
         own = {service_suffix(name, protocol, colon=colon) for colon in (False, True)}
         if suffix not in own:
-            yield Evidence(pair.observed.source, f"leads to {pair.observed.chain}, not of {name}")
+            yield Evidence(
+                pair.observed.source,
+                _("leads to {chain}, not of {name}", chain=pair.observed.chain, name=name),
+            )

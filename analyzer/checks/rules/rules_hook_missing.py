@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from analyzer.commands import restart_kube_proxy, shell
 from analyzer.findings import Evidence, Problem, Severity, Station, check
+from analyzer.language import _
 from analyzer.model.inputs import Input
 from analyzer.model.kube_proxy import KubeProxy, Minor, ProxyMode
 from analyzer.model.ruleset import Family, Match, Ruleset
@@ -110,13 +111,24 @@ class _Lost:
     def __str__(self) -> str:
         """`nat PREROUTING to KUBE-SERVICES`."""
         family = "" if self.ruleset.family is Family.IPV4 else f" ({self.ruleset.family.value})"
-        only = " without conditions" if self.narrow else ""
-        return f"{self.hook.table} {self.hook.chain} to {self.hook.target}{only}{family}"
+        only = _(" without conditions") if self.narrow else ""
+        return _(
+            "{table} {chain} to {target}{only}{family}",
+            table=self.hook.table,
+            chain=self.hook.chain,
+            target=self.hook.target,
+            only=only,
+            family=family,
+        )
 
     @property
     def effect(self) -> str:
         """What fails without it."""
-        return f"where they do not hold, {self.hook.lost}" if self.narrow else self.hook.lost
+        return (
+            _("where they do not hold, {lost}", lost=self.hook.lost)
+            if self.narrow
+            else self.hook.lost
+        )
 
 
 def _lost(ruleset: Ruleset, graph: ChainGraph, hooks: Iterable[_Hook]) -> Iterator[_Lost]:
@@ -163,10 +175,18 @@ def _problem(node: NodeView, lost: list[_Lost]) -> Problem:
     hooks = {item.hook.chain for item in lost}
     effects = tuple(dict.fromkeys(item.effect for item in lost))
     return Problem(
-        message=f"{node.name} lacks the jump from {listed(tuple(map(str, lost)), 6)}: {'; '.join(effects)}",
+        message=_(
+            "{node} lacks the jump from {names}: {names2}",
+            node=node.name,
+            names=listed(tuple(map(str, lost)), 6),
+            names2="; ".join(effects),
+        ),
         evidence=tuple(e for item in lost for e in _shown(item)),
-        remedy=f"Restart kube-proxy on {node.name}: "
-        f"{restart_kube_proxy(node.proxy_pods, node.proxy_processes)}\nAt once, by hand:\n"
+        remedy=_(
+            "Restart kube-proxy on {node}: {command}\nAt once, by hand:\n",
+            node=node.name,
+            command=restart_kube_proxy(node.proxy_pods, node.proxy_processes),
+        )
         + "\n".join(_command(item) for item in lost),
         partial=not {"PREROUTING", "OUTPUT"} <= hooks,
     )
@@ -175,10 +195,15 @@ def _problem(node: NodeView, lost: list[_Lost]) -> Problem:
 def _advice(node: NodeView, lost: list[_Lost]) -> Problem:
     clients = tuple(dict.fromkeys(item.hook.lost for item in lost))
     return Problem(
-        message=f"{node.name} lacks the jump from {listed(tuple(map(str, lost)), 6)}: {listed(clients)} wait for a "
-        "time-out where a Service has no endpoints, instead of being refused",
+        message=_(
+            "{node} lacks the jump from {names}: {clients} wait for a time-out where a "
+            "Service has no endpoints, instead of being refused",
+            node=node.name,
+            names=listed(tuple(map(str, lost)), 6),
+            clients=listed(clients),
+        ),
         evidence=tuple(e for item in lost for e in _shown(item)),
-        remedy=f"Restart kube-proxy on {node.name}: "
+        remedy=_("Restart kube-proxy on {node}: ", node=node.name)
         + restart_kube_proxy(node.proxy_pods, node.proxy_processes),
         severity=Severity.INFO,
     )
@@ -187,13 +212,18 @@ def _advice(node: NodeView, lost: list[_Lost]) -> Problem:
 def _shown(item: _Lost) -> Iterator[Evidence]:
     hook, ruleset = item.hook, item.ruleset
     if item.narrow is not None:
-        yield Evidence(item.narrow.source, f"jumps to {hook.target} for some connections only")
+        yield Evidence(
+            item.narrow.source, _("jumps to {target} for some connections only", target=hook.target)
+        )
         return
     place = ruleset.chain(hook.table, hook.chain) or ruleset.tables[hook.table]
-    yield Evidence(ruleset.ref(place), f"{hook.chain}: no rule of it leads to {hook.target}")
+    yield Evidence(
+        ruleset.ref(place),
+        _("{chain}: no rule of it leads to {target}", chain=hook.chain, target=hook.target),
+    )
     target = ruleset.chain(hook.table, hook.target)
     if target is not None:
-        yield Evidence(ruleset.ref(target), "the chain that is not reached")
+        yield Evidence(ruleset.ref(target), _("the chain that is not reached"))
 
 
 def _command(item: _Lost) -> str:

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 
 from analyzer.commands import restart_kube_proxy
 from analyzer.findings import Evidence, Part, Problem, Severity, Station, check, gathered
+from analyzer.language import _, plural
 from analyzer.model.chain_names import service_suffix_of
 from analyzer.model.inputs import Input
 from analyzer.model.ruleset import Family
 from analyzer.observe.chain_owners import maker_of
 from analyzer.observe.chains import Jump
-from analyzer.phrases import counted
 from analyzer.snapshot import NodeView
 
 
@@ -44,18 +44,33 @@ def rules_jump_dangling(node: NodeView) -> Iterator[Problem]:
         parts = [
             Part(
                 service=owner.service if owner else None,
-                text=f"{jump.chain} ({jump.table}) jumps to {jump.target}",
-                evidence=(Evidence(jump.source, f"there is no chain {jump.target}"),),
+                text=_(
+                    "{chain} ({table}) jumps to {target}",
+                    chain=jump.chain,
+                    table=jump.table,
+                    target=jump.target,
+                ),
+                evidence=(
+                    Evidence(jump.source, _("there is no chain {target}", target=jump.target)),
+                ),
             )
             for jump in dangling
             for owner in [owners.get(jump.target) or owners.get(_owner_chain(jump))]
         ]
         if parts:
             yield gathered(
-                f"{counted(len(parts), 'rule')} of {node.name} jump{'' if len(parts) > 1 else 's'} to a chain that "
-                "does not exist",
+                _(
+                    "{rules} of {node} jump{value} to a chain that does not exist",
+                    rules=plural("{count:,} rule", "{count:,} rules", len(parts)),
+                    node=node.name,
+                    value="" if len(parts) > 1 else "s",
+                ),
                 parts,
-                remedy=f"Collect the ruleset of {node.name} again. If the jumps are in it, restart kube-proxy: "
+                remedy=_(
+                    "Collect the ruleset of {node} again. If the jumps are in it, restart "
+                    "kube-proxy: ",
+                    node=node.name,
+                )
                 + restart_kube_proxy(node.proxy_pods, node.proxy_processes),
                 severity=None if any(j.table == "nat" for j in dangling) else Severity.WARNING,
             )

@@ -13,6 +13,7 @@ from analyzer.expect.pod_ranges import (
     ranges_of_pods,
 )
 from analyzer.findings import Evidence, Part, Problem, Severity, Station, check, gathered
+from analyzer.language import _
 from analyzer.model.forwarding import Endpoint, Entry, FrontendKind, Masquerade, ServiceKey
 from analyzer.model.inputs import Input
 from analyzer.model.kube_proxy import DetectLocal, ProxyMode
@@ -75,9 +76,9 @@ def rules_masquerade_missing(node: NodeView) -> Iterator[Problem]:
         parts = list(_of_entries(comparison.pairs)) + list(_of_hairpin(node, family))
         if parts:
             yield gathered(
-                f"{node.name} does not masquerade what it should",
+                _("{node} does not masquerade what it should", node=node.name),
                 parts,
-                remedy="Check clusterCIDR and detectLocalMode of kube-proxy, then restart it: "
+                remedy=_("Check clusterCIDR and detectLocalMode of kube-proxy, then restart it: ")
                 + restart_kube_proxy(node.proxy_pods, node.proxy_processes),
             )
     if _speaks_for_configuration(node):
@@ -92,19 +93,24 @@ def _broken_chains(node: NodeView, ruleset: Ruleset) -> Problem | None:
     masquerading = ruleset.chain("nat", "KUBE-POSTROUTING")
     bit = marks_of(ruleset.tables["nat"]).masquerade
     if marking is not None and not any(r.target == "MARK" for r in marking.rules):
-        place, told = ruleset.ref(marking), "KUBE-MARK-MASQ marks no packet"
+        place, told = ruleset.ref(marking), _("KUBE-MARK-MASQ marks no packet")
     elif masquerading is not None and masquerades(masquerading.rules, bit) is False:
         place, told = (
             ruleset.ref(masquerading),
-            f"KUBE-POSTROUTING does not masquerade packets with mark {bit:#x}",
+            _("KUBE-POSTROUTING does not masquerade packets with mark {bit:#x}", bit=bit),
         )
     else:
         return None
     return Problem(
-        message=f"{told} on {node.name} ({ruleset.family.value}): connections from outside the pod network, and of "
-        "pods to themselves, lose their answers",
+        message=_(
+            "{told} on {node} ({family}): connections from outside the pod network, and "
+            "of pods to themselves, lose their answers",
+            told=told,
+            node=node.name,
+            family=ruleset.family.value,
+        ),
         evidence=(Evidence(place, told),),
-        remedy=f"Restart kube-proxy on {node.name}: "
+        remedy=_("Restart kube-proxy on {node}: ", node=node.name)
         + restart_kube_proxy(node.proxy_pods, node.proxy_processes),
         severity=Severity.ERROR,
         partial=True,
@@ -125,9 +131,15 @@ def _of_entries(pairs: tuple[Pair, ...]) -> Iterator[Part]:
         ):
             yield Part(
                 service=name.service,
-                text=f"{name} at {pair.expected.frontend}: {_told(found)} instead of {_told(wanted)}",
+                text=_(
+                    "{name} at {frontend}: {told} instead of {told2}",
+                    name=name,
+                    frontend=pair.expected.frontend,
+                    told=_told(found),
+                    told2=_told(wanted),
+                ),
                 evidence=(
-                    Evidence(_unmarking(pair), "no rule of this way marks for masquerading"),
+                    Evidence(_unmarking(pair), _("no rule of this way marks for masquerading")),
                 ),
             )
 
@@ -155,11 +167,19 @@ def _of_hairpin(node: NodeView, family: Family) -> Iterator[Part]:
                 seen.add(target.chain)
                 yield Part(
                     service=_service(entry),
-                    text=f"{target.endpoint} of {entry.service_port} cannot reach itself through the Service",
+                    text=_(
+                        "{endpoint} of {service_port} cannot reach itself through the Service",
+                        endpoint=target.endpoint,
+                        service_port=entry.service_port,
+                    ),
                     evidence=(
                         Evidence(
                             target.destination or target.source,
-                            f"no rule of {target.chain} marks what comes from {target.endpoint.address}",
+                            _(
+                                "no rule of {chain} marks what comes from {address}",
+                                chain=target.chain,
+                                address=target.endpoint.address,
+                            ),
                         ),
                     ),
                 )
@@ -203,8 +223,12 @@ def _too_narrow(node: NodeView) -> Problem | None:
         if outside is not None:
             return _wrong_cidr(
                 node,
-                f"does not hold the pods of {other.name} ({outside.cidr}): they count as outside clients",
-                Evidence(outside.source, f"pods of {other.name}"),
+                _(
+                    "does not hold the pods of {other} ({cidr}): they count as outside clients",
+                    other=other.name,
+                    cidr=outside.cidr,
+                ),
+                Evidence(outside.source, _("pods of {other}", other=other.name)),
             )
     return None
 
@@ -228,10 +252,14 @@ def _too_wide(node: NodeView) -> Problem | None:
     names = listed(tuple(s.full_name for s in local))
     return _wrong_cidr(
         node,
-        f"also holds the nodes ({inside.cidr}): outside clients in their network count as pods, are sent to "
-        f"endpoints on any node in spite of externalTrafficPolicy Local, and get no answer from another node's: "
-        f"{names}",
-        Evidence(inside.source, f"{inside.cidr} is a node, not a pod"),
+        _(
+            "also holds the nodes ({cidr}): outside clients in their network count as "
+            "pods, are sent to endpoints on any node in spite of externalTrafficPolicy "
+            "Local, and get no answer from another node's: {names}",
+            cidr=inside.cidr,
+            names=names,
+        ),
+        Evidence(inside.source, _("{cidr} is a node, not a pod", cidr=inside.cidr)),
         frozenset(s.key for s in local),
     )
 
@@ -244,9 +272,21 @@ def _wrong_cidr(
         return None
     configured = ", ".join(options.cluster_cidrs)
     return Problem(
-        message=f"clusterCIDR of kube-proxy on {listed(_alike(node))} ({configured}) {told}",
-        evidence=(Evidence(_setting(options.source), f"clusterCIDR {configured}"), proof),
-        remedy="Set clusterCIDR in kube-proxy's configuration to the range of all pods and restart it.",
+        message=_(
+            "clusterCIDR of kube-proxy on {names} ({configured}) {told}",
+            names=listed(_alike(node)),
+            configured=configured,
+            told=told,
+        ),
+        evidence=(
+            Evidence(
+                _setting(options.source), _("clusterCIDR {configured}", configured=configured)
+            ),
+            proof,
+        ),
+        remedy=_(
+            "Set clusterCIDR in kube-proxy's configuration to the range of all pods and restart it."
+        ),
         affects=affects,
     )
 

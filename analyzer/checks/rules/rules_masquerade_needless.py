@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from analyzer.commands import restart_kube_proxy
 from analyzer.expect.pod_ranges import all_outside, ranges_of_pods
 from analyzer.findings import Evidence, Problem, Severity, Station, check
+from analyzer.language import _
 from analyzer.model.inputs import Input
 from analyzer.model.kube_proxy import ProxyMode
 from analyzer.model.ruleset import Family, Rule, Ruleset
@@ -60,10 +61,15 @@ def _unmarked(node: NodeView, ruleset: Ruleset) -> Iterator[Problem]:
     if chain is None or masquerades(chain.rules, 0) is not True:
         return
     yield Problem(
-        message=f"KUBE-POSTROUTING on {node.name} masquerades every connection, marked or not "
-        f"({ruleset.family.value}): backends see the node instead of their clients, and network policies judge by it",
-        evidence=(Evidence(ruleset.ref(chain), "no rule of it lets unmarked packets return"),),
-        remedy=f"Restart kube-proxy on {node.name}: "
+        message=_(
+            "KUBE-POSTROUTING on {node} masquerades every connection, marked or not "
+            "({family}): backends see the node instead of their clients, and network "
+            "policies judge by it",
+            node=node.name,
+            family=ruleset.family.value,
+        ),
+        evidence=(Evidence(ruleset.ref(chain), _("no rule of it lets unmarked packets return")),),
+        remedy=_("Restart kube-proxy on {node}: ", node=node.name)
         + restart_kube_proxy(node.proxy_pods, node.proxy_processes),
     )
 
@@ -76,14 +82,26 @@ def _wrong_range(node: NodeView, ruleset: Ruleset) -> Iterator[Problem]:
         outside = all_outside(pods, (written,))
         if outside is not None and written not in node.kube_proxy.options.cluster_cidrs:
             yield Problem(
-                message=f"rules on {node.name} take {written} for the range of pods, which does not hold "
-                f"{outside.cidr}: such pods count as outside clients",
-                evidence=(
-                    Evidence(ruleset.ref(rule), f"takes {written} for the range of pods"),
-                    Evidence(outside.source, f"pods of {node.name}"),
+                message=_(
+                    "rules on {node} take {written} for the range of pods, which does not hold "
+                    "{cidr}: such pods count as outside clients",
+                    node=node.name,
+                    written=written,
+                    cidr=outside.cidr,
                 ),
-                remedy=f"Compare clusterCIDR in the configuration of kube-proxy on {node.name} with the range of all "
-                "pods. Where it is right, the rule was edited: restart kube-proxy.",
+                evidence=(
+                    Evidence(
+                        ruleset.ref(rule),
+                        _("takes {written} for the range of pods", written=written),
+                    ),
+                    Evidence(outside.source, _("pods of {node}", node=node.name)),
+                ),
+                remedy=_(
+                    "Compare clusterCIDR in the configuration of kube-proxy on {node} with the "
+                    "range of all pods. Where it is right, the rule was edited: restart "
+                    "kube-proxy.",
+                    node=node.name,
+                ),
             )
             return
 

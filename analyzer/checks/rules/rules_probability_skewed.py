@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from analyzer.commands import restart_kube_proxy
 from analyzer.findings import Evidence, Part, Problem, Severity, Station, check, gathered
+from analyzer.language import _
 from analyzer.model.forwarding import Entry, Target
 from analyzer.model.inputs import Input
 from analyzer.model.ruleset import Family
@@ -58,9 +59,9 @@ def rules_probability_skewed(node: NodeView) -> Iterator[Problem]:
                 parts.append(part)
     if parts:
         yield gathered(
-            f"{node.name} spreads connections unevenly",
+            _("{node} spreads connections unevenly", node=node.name),
             parts,
-            remedy=f"Restart kube-proxy on {node.name}: "
+            remedy=_("Restart kube-proxy on {node}: ", node=node.name)
             + restart_kube_proxy(node.proxy_pods, node.proxy_processes),
         )
 
@@ -73,22 +74,33 @@ def _skewed(entry: Entry) -> Part | None:
         written = 1.0 if target.written_share is None else target.written_share
         if abs(written - right) > _TOLERANCE:
             told = (
-                "no probability" if target.written_share is None else f"probability {written:.5f}"
+                _("no probability")
+                if target.written_share is None
+                else _("probability {written:.5f}", written=written)
             )
             return _part(entry, target, told, f"{right:.5f}" if right < 1 else "none")
     if all(t.share for t in entry.targets):
         for target in entry.targets:
             if abs(target.share * count - 1) > _UNEVEN:
-                told = f"several rules, which take {target.share:.5f} of all"
+                told = _("several rules, which take {share:.5f} of all", share=target.share)
                 return _part(entry, target, told, f"{1 / count:.5f}")
     return None
 
 
 def _part(entry: Entry, target: Target, written: str, right: str) -> Part:
     name = entry.service_port
-    told = f"{name or entry.chain} sends to {target.endpoint or target.chain} with {written}"
+    told = _(
+        "{value} sends to {value2} with {written}",
+        value=name or entry.chain,
+        value2=target.endpoint or target.chain,
+        written=written,
+    )
     return Part(
         service=name.service if name else None,
-        text=f"{told} instead of {right}",
-        evidence=(Evidence(target.source, f"{written} where {right} belongs"),),
+        text=_("{told} instead of {right}", told=told, right=right),
+        evidence=(
+            Evidence(
+                target.source, _("{written} where {right} belongs", written=written, right=right)
+            ),
+        ),
     )

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from analyzer.commands import restart_kube_proxy
 from analyzer.findings import Evidence, Part, Problem, Severity, Station, check, gathered
+from analyzer.language import _
 from analyzer.model.forwarding import Action
 from analyzer.model.inputs import Input
 from analyzer.model.ruleset import Family
@@ -59,10 +60,13 @@ def rules_reject_leftover(node: NodeView) -> Iterator[Problem]:
                     service=name.service,
                     text=f"{name}, {pair.expected.frontend}",
                     evidence=(
-                        Evidence(pair.observed.source, f"refuses the {pair.expected.frontend}"),
+                        Evidence(
+                            pair.observed.source,
+                            _("refuses the {frontend}", frontend=pair.expected.frontend),
+                        ),
                         Evidence(
                             pair.expected.targets[0].source,
-                            f"{pair.expected.targets[0].endpoint} is ready",
+                            _("{endpoint} is ready", endpoint=pair.expected.targets[0].endpoint),
                         ),
                     ),
                 )
@@ -76,10 +80,10 @@ def rules_reject_leftover(node: NodeView) -> Iterator[Problem]:
             ]
             if parts:
                 yield gathered(
-                    f"{node.name} refuses connections to Services that have endpoints"
-                    + ("" if settled else " (changed just before the dump)"),
+                    _("{node} refuses connections to Services that have endpoints", node=node.name)
+                    + ("" if settled else _(" (changed just before the dump)")),
                     parts,
-                    remedy=f"Restart kube-proxy on {node.name}: "
+                    remedy=_("Restart kube-proxy on {node}: ", node=node.name)
                     + restart_kube_proxy(node.proxy_pods, node.proxy_processes),
                     severity=None if settled else Severity.INFO,
                 )

@@ -16,11 +16,11 @@ from analyzer.findings import (
     check,
     gathered,
 )
+from analyzer.language import _, plural
 from analyzer.model.forwarding import Action, Entry, FrontendKind, ServiceKey
 from analyzer.model.inputs import Input
 from analyzer.model.ruleset import Family, Ruleset
 from analyzer.model.source import SourceRef
-from analyzer.phrases import counted
 from analyzer.snapshot import NodeView
 
 
@@ -86,10 +86,20 @@ def _unread(node: NodeView, family: Family) -> Iterator[Undecided]:
     single = services if len(services) <= _MOST_SINGLE else (None,)
     for service in single:
         what = (
-            f"rules for {service}" if service else f"rules of {counted(len(services), 'Service')}"
+            _("rules for {service}", service=service)
+            if service
+            else _(
+                "rules of {Services}",
+                Services=plural("{count:,} Service", "{count:,} Services", len(services)),
+            )
         )
         yield Undecided(
-            reason=f"{source.path(node.name)} is not in the bundle: {family.value} {what} are not known",
+            reason=_(
+                "{path} is not in the bundle: {family} {what} are not known",
+                path=source.path(node.name),
+                family=family.value,
+                what=what,
+            ),
             missing=(source.path(node.name),),
             command=source.command(node.name),
             service=service,
@@ -115,18 +125,25 @@ def _without_node_ports(
         return
     tool = "iptables" if ruleset.family is Family.IPV4 else "ip6tables"
     shown = (
-        _declaration(ruleset, "KUBE-SERVICES", "no rule of it jumps to KUBE-NODEPORTS"),
-        _declaration(ruleset, "KUBE-NODEPORTS", "the chain that nothing leads to"),
+        _declaration(ruleset, "KUBE-SERVICES", _("no rule of it jumps to KUBE-NODEPORTS")),
+        _declaration(ruleset, "KUBE-NODEPORTS", _("the chain that nothing leads to")),
     )
     yield gathered(
-        f"nat KUBE-SERVICES on {node.name} does not jump to KUBE-NODEPORTS: "
-        f"{counted(len(entries), 'node port')} without effect",
+        _(
+            "nat KUBE-SERVICES on {node} does not jump to KUBE-NODEPORTS: {ports} without effect",
+            node=node.name,
+            ports=plural("{count:,} node port", "{count:,} node ports", len(entries)),
+        ),
         [
             Part(_service(e), f"{e.service_port}, {e.frontend}", shown if i == 0 else ())
             for i, e in enumerate(entries)
         ],
-        remedy=f"{_restart(node)}\nAt once, by hand:\n"
-        f"{tool} -t nat -A KUBE-SERVICES -m addrtype --dst-type LOCAL -j KUBE-NODEPORTS",
+        remedy=_(
+            "{restart}\nAt once, by hand:\n{tool} -t nat -A KUBE-SERVICES -m addrtype "
+            "--dst-type LOCAL -j KUBE-NODEPORTS",
+            restart=_restart(node),
+            tool=tool,
+        ),
     )
 
 
@@ -140,7 +157,11 @@ def _without_rule(node: NodeView, ruleset: Ruleset, unserved: Iterable[Entry]) -
         parts = [_part(node, ruleset, e, chain) for e, chain in zip(found, chains, strict=True)]
         if parts:
             yield gathered(
-                f"{node.name} has no rule for {counted(len(parts), 'address')} that it should serve"
+                _(
+                    "{node} has no rule for {addresss} that it should serve",
+                    node=node.name,
+                    addresss=plural("{count:,} address", "{count:,} addresses", len(parts)),
+                )
                 + ("" if settled else _JUST_CHANGED),
                 parts,
                 remedy=_restart(node),
@@ -153,7 +174,7 @@ _JUST_CHANGED = " (changed just before the dump)"
 
 def _restart(node: NodeView) -> str:
     command = restart_kube_proxy(node.proxy_pods, node.proxy_processes)
-    return f"Restart kube-proxy on {node.name}: {command}"
+    return _("Restart kube-proxy on {node}: {command}", node=node.name, command=command)
 
 
 def _settled(node: NodeView, entry: Entry) -> bool:
@@ -169,8 +190,13 @@ def _part(node: NodeView, ruleset: Ruleset, entry: Entry, chain: str) -> Part:
         service=_service(entry),
         text=f"{entry.service_port}, {entry.frontend}",
         evidence=(
-            Evidence(node.cluster.declaration(entry), f"the {entry.frontend} should be served"),
-            _declaration(ruleset, chain, f"no rule of it is for the {entry.frontend}"),
+            Evidence(
+                node.cluster.declaration(entry),
+                _("the {frontend} should be served", frontend=entry.frontend),
+            ),
+            _declaration(
+                ruleset, chain, _("no rule of it is for the {frontend}", frontend=entry.frontend)
+            ),
         ),
     )
 
@@ -195,15 +221,24 @@ def _not_refused(node: NodeView, ruleset: Ruleset, missing: Iterable[Entry]) -> 
     if place is None or not silent:
         return
     yield gathered(
-        f"{node.name} does not refuse connections to cluster IPs without endpoints: clients wait for a time-out",
+        _(
+            "{node} does not refuse connections to cluster IPs without endpoints: "
+            "clients wait for a time-out",
+            node=node.name,
+        ),
         [
             Part(
                 _service(e),
                 f"{e.service_port}, {e.frontend}",
-                (Evidence(ruleset.ref(place), f"no rule here rejects {e.frontend}"),),
+                (
+                    Evidence(
+                        ruleset.ref(place),
+                        _("no rule here rejects {frontend}", frontend=e.frontend),
+                    ),
+                ),
             )
             for e in silent
         ],
-        remedy=f"Give the Service endpoints. {_restart(node)}",
+        remedy=_("Give the Service endpoints. {restart}", restart=_restart(node)),
         severity=Severity.INFO,
     )

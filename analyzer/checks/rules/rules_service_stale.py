@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 from analyzer.commands import restart_kube_proxy
 from analyzer.findings import Evidence, Part, Problem, Severity, Station, check, gathered
+from analyzer.language import _, plural
 from analyzer.model.forwarding import Action, Entry
 from analyzer.model.inputs import Input
 from analyzer.model.ruleset import Family
 from analyzer.observe.userspace import USERSPACE_CHAINS
-from analyzer.phrases import counted
 from analyzer.snapshot import NodeView
 
 
@@ -54,10 +54,14 @@ def rules_service_stale(node: NodeView) -> Iterator[Problem]:
             served = [_served(e) for e in stale if _settled(node, e) is settled]
             if served:
                 yield gathered(
-                    f"{node.name} serves {counted(len(served), 'address')} that no Service has"
-                    + ("" if settled else " (changed just before the dump)"),
+                    _(
+                        "{node} serves {addresss} that no Service has",
+                        node=node.name,
+                        addresss=plural("{count:,} address", "{count:,} addresses", len(served)),
+                    )
+                    + ("" if settled else _(" (changed just before the dump)")),
                     served,
-                    remedy=f"Restart kube-proxy on {node.name}: "
+                    remedy=_("Restart kube-proxy on {node}: ", node=node.name)
                     + restart_kube_proxy(node.proxy_pods, node.proxy_processes),
                     severity=None if settled else Severity.INFO,
                 )
@@ -77,5 +81,10 @@ def _served(entry: Entry) -> Part:
     return Part(
         service=name.service if name else None,
         text=f"{entry.frontend}" + (f" ({name})" if name else ""),
-        evidence=(Evidence(entry.source, f"serves the {entry.frontend}, which no Service has"),),
+        evidence=(
+            Evidence(
+                entry.source,
+                _("serves the {frontend}, which no Service has", frontend=entry.frontend),
+            ),
+        ),
     )

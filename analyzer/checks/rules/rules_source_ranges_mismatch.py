@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from analyzer.commands import restart_kube_proxy
 from analyzer.comparison import Pair
 from analyzer.findings import Evidence, Part, Problem, Severity, Station, check, gathered
+from analyzer.language import _
 from analyzer.model.chain_names import service_suffix_of
 from analyzer.model.inputs import Input
 from analyzer.model.ruleset import Family, Ruleset
@@ -58,10 +59,10 @@ def rules_source_ranges_mismatch(node: NodeView) -> Iterator[Problem]:
             parts = [_part(node, ruleset, p) for p in differing if _settled(node, p) is settled]
             if parts:
                 yield gathered(
-                    f"{node.name} admits other clients than Services ask for"
-                    + ("" if settled else " (changed just before the dump)"),
+                    _("{node} admits other clients than Services ask for", node=node.name)
+                    + ("" if settled else _(" (changed just before the dump)")),
                     parts,
-                    remedy=f"Restart kube-proxy on {node.name}: "
+                    remedy=_("Restart kube-proxy on {node}: ", node=node.name)
                     + restart_kube_proxy(node.proxy_pods, node.proxy_processes),
                     severity=None if settled else Severity.INFO,
                 )
@@ -76,7 +77,7 @@ def _part(node: NodeView, ruleset: Ruleset, pair: Pair) -> Part:
     name = pair.expected.service_port
     told = "; ".join(
         f"{word} {listed(ranges)}"
-        for word, ranges in (("leaves out", pair.shut_out), ("adds", pair.let_in))
+        for word, ranges in ((_("leaves out"), pair.shut_out), ("adds", pair.let_in))
         if ranges
     )
     service = node.cluster.services.get(name.service) if name else None
@@ -87,7 +88,7 @@ def _part(node: NodeView, ruleset: Ruleset, pair: Pair) -> Part:
         service=name.service if name else None,
         text=f"{name}, {pair.expected.frontend}: {told}",
         evidence=(
-            Evidence(asked, "the clients that the Service admits"),
+            Evidence(asked, _("the clients that the Service admits")),
             _written(ruleset, pair, told),
         ),
     )
