@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from analyzer.language import _
+
 _LONGEST = 160
 """Characters of a quoted text that a message can bear."""
 
@@ -17,7 +19,11 @@ def counted(number: int, noun: str) -> str:
 def listed(items: Sequence[str], limit: int = 3) -> str:
     """Return `a, b and c`, or `a, b and 12 more` where there are more than the limit."""
     if len(items) > limit:
-        return f"{', '.join(items[: limit - 1])} and {len(items) - limit + 1:,} more"
+        return _(
+            "{names} and {value:,} more",
+            names=", ".join(items[: limit - 1]),
+            value=len(items) - limit + 1,
+        )
     return " and ".join(filter(None, (", ".join(items[:-1]), *items[-1:])))
 
 

@@ -11,6 +11,7 @@ from analyzer.diagnosis import diagnose
 from analyzer.errors import UsageError
 from analyzer.examination import Defect, examine
 from analyzer.findings import Check, NodeReport, Report
+from analyzer.language import _
 from analyzer.load import load
 from analyzer.model.forwarding import ServiceKey
 from analyzer.model.ruleset import Family
@@ -53,7 +54,13 @@ def analyse(bundle: Bundle, question: Question, notify: Callable[[str], None]) -
     unknown = [name for name in question.nodes if name not in cluster.nodes]
     if unknown:
         known = ", ".join(cluster.nodes) or "none"
-        raise UsageError(f"the bundle has no node {', '.join(unknown)}; it has {known}")
+        raise UsageError(
+            _(
+                "the bundle has no node {names}; it has {known}",
+                names=", ".join(unknown),
+                known=known,
+            )
+        )
     nodes = [n for n in cluster.nodes.values() if not question.nodes or n.name in question.nodes]
     examination = examine(cluster, _chosen(question), nodes, notify)
     diagnosis = diagnose(cluster, examination)

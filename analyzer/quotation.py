@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from analyzer.bundle.reader import Bundle
 from analyzer.findings import Quote
+from analyzer.language import _
 from analyzer.model.source import ObjectRef, Ref, SourceRef, split_lines
 from analyzer.parse.locate import Locator
 
@@ -25,7 +26,7 @@ def quote(bundle: Bundle, refs: Iterable[Ref]) -> dict[Ref, Quote]:
     quotes: dict[Ref, Quote] = {}
     for path, wanted in sorted(by_path.items()):
         if path not in bundle.members:
-            quotes.update({ref: Quote(path, 1, "(not in the bundle)") for ref in wanted})
+            quotes.update({ref: Quote(path, 1, _("(not in the bundle)")) for ref in wanted})
             continue
         locator = Locator(path, bundle.read(path))
         lines = split_lines(bundle.text(path)[0])
@@ -39,7 +40,7 @@ def _quote(locator: Locator, lines: list[str], ref: Ref) -> Quote:
             found = locator.locate(ref)
             return _with_context(ref.path, lines, found.line, found.text)
         case SourceRef(line=line):
-            absent = "(the file ends before this line)" if lines else "(the file is empty)"
+            absent = _("(the file ends before this line)") if lines else _("(the file is empty)")
             text = lines[line - 1] if 0 < line <= len(lines) else absent
             return _with_context(ref.path, lines, line, _cut(text))
 

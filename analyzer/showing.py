@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from analyzer.errors import UsageError
+from analyzer.language import _
 from analyzer.model.forwarding import ForwardingTable, ServiceKey
 from analyzer.model.ruleset import Family
 from analyzer.report.show import render_forwarding
@@ -18,10 +19,14 @@ def shown(cluster: ClusterView, service: ServiceKey | None, node: str | None) ->
     """
     if node is not None and node not in cluster.nodes:
         raise UsageError(
-            f"the bundle has no node {node}; it has {', '.join(cluster.nodes) or 'none'}"
+            _(
+                "the bundle has no node {node}; it has {value}",
+                node=node,
+                value=", ".join(cluster.nodes) or "none",
+            )
         )
     if service is not None and service not in cluster.services:
-        raise UsageError(f"the bundle has no Service {service}")
+        raise UsageError(_("the bundle has no Service {service}", service=service))
     for view in cluster.nodes.values():
         if node in {None, view.name} and not view.windows:
             yield from _of_node(view, service)
@@ -48,5 +53,8 @@ def _only(table: ForwardingTable | None, service: ServiceKey | None) -> Forwardi
 
 def _why_not(view: NodeView, family: Family) -> str:
     if view.ruleset(family) is None:
-        return "no iptables-save of this node and family is in the bundle"
-    return f"kube-proxy's mode here is {view.kube_proxy.mode.value}, whose rules are not read"
+        return _("no iptables-save of this node and family is in the bundle")
+    return _(
+        "kube-proxy's mode here is {mode}, whose rules are not read",
+        mode=view.kube_proxy.mode.value,
+    )

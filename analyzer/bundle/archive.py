@@ -17,6 +17,7 @@ from analyzer.bundle.stream import ByteStream, DamagedError
 from analyzer.bundle.tar import BLOCK, is_tar, tar_members
 from analyzer.bundle.tree import Intake, Tree
 from analyzer.errors import BundleUnreadableError
+from analyzer.language import _
 
 _FOREIGN = (
     (b"PK\x03\x04", "a zip archive"),
@@ -50,7 +51,9 @@ def _compression(path: Path, file: BinaryIO) -> Compression | None:
     head = file.read(BLOCK)
     file.seek(0)
     if not head:
-        raise BundleUnreadableError(f"{path}: the file is empty; {_EXPECTED}")
+        raise BundleUnreadableError(
+            _("{path}: the file is empty; {expected}", path=path, expected=_EXPECTED)
+        )
     if is_tar(head):
         return None
     for compression in COMPRESSIONS:
@@ -58,9 +61,23 @@ def _compression(path: Path, file: BinaryIO) -> Compression | None:
             return compression
     for magic, name in _FOREIGN:
         if head.startswith(magic):
-            raise BundleUnreadableError(f"{path}: the file is {name}; {_EXPECTED}")
+            raise BundleUnreadableError(
+                _(
+                    "{path}: the file is {name}; {expected}",
+                    path=path,
+                    name=name,
+                    expected=_EXPECTED,
+                )
+            )
     beginning = shown(head[:32].decode("utf-8", "backslashreplace"))
-    raise BundleUnreadableError(f"{path}: no archive (begins with “{beginning}”); {_EXPECTED}")
+    raise BundleUnreadableError(
+        _(
+            "{path}: no archive (begins with “{beginning}”); {expected}",
+            path=path,
+            beginning=beginning,
+            expected=_EXPECTED,
+        )
+    )
 
 
 @dataclass(slots=True)
@@ -91,8 +108,10 @@ class _Reading:
             self.intake.stop(self.current, str(limit))
         except DamagedError as damage:
             if self.wanted:
-                self.intake.lose(self.current, "cut off by the damage of the archive; not used")
-            after = f"; nothing is read after {shown(self.last)}" if self.last else ""
+                self.intake.lose(self.current, _("cut off by the damage of the archive; not used"))
+            after = (
+                _("; nothing is read after {shown}", shown=shown(self.last)) if self.last else ""
+            )
             self.intake.break_off(f"{damage}{after}")
         if isinstance(self.store, Spool):
             self.store.seal()
@@ -116,6 +135,6 @@ class _Reading:
         """Read on to the checksum at the archive's end; only padding should come."""
         try:
             if any(bytes(piece).strip(b"\0") for piece in self.stream.remainder()):
-                self.intake.lose("", "what follows the archive's end mark is not read")
+                self.intake.lose("", _("what follows the archive's end mark is not read"))
         except DamagedError as damage:
-            self.intake.lose("", f"{damage}, after the archive's last member")
+            self.intake.lose("", _("{damage}, after the archive's last member", damage=damage))

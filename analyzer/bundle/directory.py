@@ -18,6 +18,7 @@ from analyzer.bundle.member import Member, MemberType
 from analyzer.bundle.member_name import objection
 from analyzer.bundle.tree import Intake, Tree
 from analyzer.errors import BundleUnreadableError
+from analyzer.language import _
 
 _PIECE = 1 << 20
 _OPEN_FLAGS = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
@@ -56,7 +57,9 @@ def read_directory(root: Path, limits: Limits) -> Tree:
 
 def _check_total(total: int, limits: Limits) -> None:
     if total > limits.total_bytes:
-        claim = f"the directory holds more than {limits.total_bytes:,} bytes"
+        claim = _(
+            "the directory holds more than {total_bytes:,} bytes", total_bytes=limits.total_bytes
+        )
         raise LimitExceededError(exceeded(claim, MAX_TOTAL_BYTES))
 
 
@@ -79,7 +82,7 @@ def _listed(folder: Path, name: str, intake: Intake) -> list[tuple[str, os.DirEn
         with os.scandir(folder) as entries:
             found = list(islice(entries, intake.limits.members + 1))
     except OSError as error:
-        intake.lose(name, f"the directory cannot be listed: {error.strerror}")
+        intake.lose(name, _("the directory cannot be listed: {strerror}", strerror=error.strerror))
         return []
     found.sort(key=lambda entry: entry.name, reverse=True)
     return [(f"{name}/{entry.name}" if name else entry.name, entry) for entry in found]
@@ -90,7 +93,7 @@ def _member(entry: os.DirEntry[str], name: str, intake: Intake) -> Member | None
         status = entry.stat(follow_symlinks=False)
         target = os.readlink(entry.path) if stat.S_ISLNK(status.st_mode) else ""  # noqa: PTH115  # str
     except OSError as error:
-        intake.lose(name, f"cannot be read: {error.strerror}")
+        intake.lose(name, _("cannot be read: {strerror}", strerror=error.strerror))
         return None
     member_type = _TYPES.get(stat.S_IFMT(status.st_mode), MemberType.UNKNOWN)
     return Member(name, member_type, status.st_size, target)
@@ -101,7 +104,7 @@ def _add(intake: Intake, name: str, file: DiskFile) -> None:
         with file.opened():
             intake.files[name] = file
     except OSError as error:
-        intake.lose(name, f"cannot be read: {error.strerror}")
+        intake.lose(name, _("cannot be read: {strerror}", strerror=error.strerror))
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,4 +141,6 @@ class DiskFile:
                     left -= len(piece)
                     yield piece
         except OSError as error:
-            raise BundleUnreadableError(f"{self.path}: cannot be read: {error.strerror}") from error
+            raise BundleUnreadableError(
+                _("{path}: cannot be read: {strerror}", path=self.path, strerror=error.strerror)
+            ) from error

@@ -10,6 +10,7 @@ from analyzer.bundle.member_name import shown
 from analyzer.bundle.problem import BundleProblem, ProblemKind
 from analyzer.bundle.root import MANIFEST
 from analyzer.bundle.tree import Tree
+from analyzer.language import _
 from analyzer.model.source import ObjectRef
 
 
@@ -25,11 +26,14 @@ def verify(manifest: Manifest, tree: Tree) -> Iterator[BundleProblem]:
             absent.append(entry)
     if tree.complete:
         for entry in absent:
-            message = f"{MANIFEST} lists it, but it is not in the bundle"
+            message = _("{manifest} lists it, but it is not in the bundle", manifest=MANIFEST)
             yield _problem(ProblemKind.UNREADABLE, tree, entry, message)
     elif absent:
-        message = (
-            f"{len(absent):,} files that {MANIFEST} lists are lost, from {shown(absent[0].path)} on"
+        message = _(
+            "{count:,} files that {manifest} lists are lost, from {shown} on",
+            count=len(absent),
+            manifest=MANIFEST,
+            shown=shown(absent[0].path),
         )
         yield BundleProblem(ProblemKind.UNREADABLE, tree.source, "", message)
 
@@ -45,9 +49,19 @@ def vouched(manifest: Manifest | None, files: Mapping[str, Content]) -> frozense
 def _difference(content: Content, entry: ManifestEntry) -> str:
     """Return how a file differs from what was collected; empty where it does not."""
     if entry.bytes is not None and content.size != entry.bytes:
-        return f"it has {content.size:,} bytes, {MANIFEST} says {entry.bytes:,}"
+        return _(
+            "it has {size:,} bytes, {manifest} says {bytes:,}",
+            size=content.size,
+            manifest=MANIFEST,
+            bytes=entry.bytes,
+        )
     if entry.sha256 is not None and (digest := content.sha256()) != entry.sha256:
-        return f"its SHA-256 is {digest}, {MANIFEST} says {entry.sha256}"
+        return _(
+            "its SHA-256 is {digest}, {manifest} says {sha256}",
+            digest=digest,
+            manifest=MANIFEST,
+            sha256=entry.sha256,
+        )
     return ""
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from analyzer.language import _
+
 MAX_MEMBERS = "--max-members"
 MAX_MEMBER_BYTES = "--max-member-bytes"
 MAX_TOTAL_BYTES = "--max-total-bytes"
@@ -37,4 +39,4 @@ class LimitExceededError(Exception):
 
 def exceeded(claim: str, option: str) -> str:
     """Return the reason of a refusal: what is more than a limit allows, and the option that raises it."""
-    return f"{claim} ({option} raises the limit)"
+    return _("{claim} ({option} raises the limit)", claim=claim, option=option)

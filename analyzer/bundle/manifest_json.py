@@ -19,6 +19,7 @@ from analyzer.bundle.member_name import shown
 from analyzer.bundle.problem import BundleProblem, ProblemKind
 from analyzer.bundle.root import MANIFEST
 from analyzer.bundle.text import decoded
+from analyzer.language import _
 from analyzer.model.source import ObjectRef
 
 if TYPE_CHECKING:
@@ -45,22 +46,24 @@ class ManifestReading:
 def read_manifest(content: bytes, source: str, limits: Limits) -> ManifestReading:
     """Read a manifest; each error is a problem with its JSON path, and leaves out only what it is about."""
     if content.count(b",") > limits.members * _VALUES_PER_MEMBER:
-        claim = f"it lists more than {limits.members:,} members could need"
+        claim = _("it lists more than {members:,} members could need", members=limits.members)
         return _unread(source, exceeded(claim, MAX_MEMBERS))
     try:
         # Strict: no NaN, no lone surrogates, nothing after the end.
         document = msgspec.json.decode(decoded(MANIFEST, content)[0])
         if not isinstance(document, dict):
-            return _unread(source, "it is no JSON object")
+            return _unread(source, _("it is no JSON object"))
         errors = sorted(_validator().iter_errors(document), key=_place)
     except ValueError as error:
-        return _unread(source, f"it is no JSON: {error}")
+        return _unread(source, _("it is no JSON: {error}", error=error))
     except RecursionError:
-        return _unread(source, "it is nested too deeply")
+        return _unread(source, _("it is nested too deeply"))
     # One error for each key that is missing, and the same text for all of them.
     problems = list(dict.fromkeys(_problem(source, error) for error in errors[:_REPORTED]))
     if len(errors) > _REPORTED:
-        problems.append(_note(source, f"{len(errors) - _REPORTED:,} more errors of this kind"))
+        problems.append(
+            _note(source, _("{value:,} more errors of this kind", value=len(errors) - _REPORTED))
+        )
     return ManifestReading(_manifest(_without(document, errors)), tuple(problems))
 
 
@@ -69,7 +72,7 @@ def _place(error: ValidationError) -> list[str]:
 
 
 def _unread(source: str, reason: str) -> ManifestReading:
-    message = f"the manifest is not used: {reason}"
+    message = _("the manifest is not used: {reason}", reason=reason)
     return ManifestReading(None, (_note(source, message),))
 
 
@@ -96,13 +99,27 @@ def _is_time(instance: object) -> bool:
 def _problem(source: str, error: ValidationError) -> BundleProblem:
     place = tuple(error.absolute_path)
     if error.validator == "required":
-        what = f"{_missing_keys(error)} is missing"
+        what = _("{missing_keys} is missing", missing_keys=_missing_keys(error))
     elif place == ("format",) and _NEWER.fullmatch(str(error.instance)):
-        what = f"the bundle is in format {error.instance}, newer than what this program knows"
+        what = _(
+            "the bundle is in format {instance}, newer than what this program knows",
+            instance=error.instance,
+        )
     else:
-        what = f"{shown(json.dumps(error.instance, ensure_ascii=False)[:80])} is wrong"
+        what = _(
+            "{shown} is wrong", shown=shown(json.dumps(error.instance, ensure_ascii=False)[:80])
+        )
     expected = error.schema["description"] if isinstance(error.schema, dict) else ""
-    return _note(source, f"{shown(error.json_path)}: {what} (expected {expected})", *place)
+    return _note(
+        source,
+        _(
+            "{shown}: {what} (expected {expected})",
+            shown=shown(error.json_path),
+            what=what,
+            expected=expected,
+        ),
+        *place,
+    )
 
 
 def _missing_keys(error: ValidationError) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from analyzer.bundle.limits import MAX_PATH_LENGTH, Limits, exceeded
+from analyzer.language import _
 
 _SHOWN = 1024
 _DRIVE = re.compile(r"[A-Za-z]:")
@@ -13,18 +14,22 @@ _DRIVE = re.compile(r"[A-Za-z]:")
 def objection(name: str, limits: Limits) -> str | None:
     """Return why a name is refused, or None; `name` is as the archive has it, surrogates for invalid UTF-8."""
     if len(name) > limits.path_length:
-        claim = f"its name is {len(name):,} characters long, more than {limits.path_length:,}"
+        claim = _(
+            "its name is {count:,} characters long, more than {path_length:,}",
+            count=len(name),
+            path_length=limits.path_length,
+        )
         return exceeded(claim, MAX_PATH_LENGTH)
     if not name.isprintable():
-        return "its name holds unprintable characters or bytes that are not UTF-8"
+        return _("its name holds unprintable characters or bytes that are not UTF-8")
     if "\\" in name:
-        return "its name holds a backslash"
+        return _("its name holds a backslash")
     if name.startswith("/"):
-        return "its name is absolute"
+        return _("its name is absolute")
     if _DRIVE.match(name):
-        return "its name begins with a drive letter"
+        return _("its name begins with a drive letter")
     if ".." in name.split("/"):
-        return "its name leads out of the bundle"
+        return _("its name leads out of the bundle")
     return None
 
 

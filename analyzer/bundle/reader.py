@@ -24,6 +24,7 @@ from analyzer.bundle.root import MANIFEST, rooted
 from analyzer.bundle.text import decoded
 from analyzer.bundle.tree import Tree
 from analyzer.errors import BundleUnreadableError, UsageError
+from analyzer.language import _
 from analyzer.model.source import ParseProblem
 
 _EXPECTED = (
@@ -112,7 +113,7 @@ def open_bundle(paths: Sequence[Path], limits: Limits = Limits()) -> Bundle:  # 
     Raise BundleUnreadableError for an input that is no bundle, or of which nothing could be read.
     """
     if not paths:
-        raise UsageError("no bundle was named")
+        raise UsageError(_("no bundle was named"))
     with ExitStack() as resources:
         parts = [_part(path, limits, resources) for path in paths]
         return Bundle(parts, resources.pop_all())
@@ -137,7 +138,9 @@ def _tree(path: Path, limits: Limits, resources: ExitStack) -> Tree:
     if S_ISDIR(mode):
         return read_directory(path, limits)
     if not S_ISREG(mode):
-        raise BundleUnreadableError(f"{path}: neither a file nor a directory; {_EXPECTED}")
+        raise BundleUnreadableError(
+            _("{path}: neither a file nor a directory; {expected}", path=path, expected=_EXPECTED)
+        )
     tree, store = read_archive(path, limits)
     resources.callback(store.close)
     return tree
@@ -147,10 +150,24 @@ def _nothing_found(path: Path, tree: Tree) -> str:
     if tree.problems:
         first = tree.problems[0]
         what = f"{first.path}: {first.message}" if first.path else first.message
-        return f"{path}: nothing of a bundle could be read: {what}; {_EXPECTED}"
+        return _(
+            "{path}: nothing of a bundle could be read: {what}; {expected}",
+            path=path,
+            what=what,
+            expected=_EXPECTED,
+        )
     archives = sorted(name for name in tree.files if name.endswith((".tgz", ".tar.gz", ".tar")))
-    hint = f" (or did you mean {path / archives[0]}?)" if archives and path.is_dir() else ""
-    return f"{path}: holds no file of a bundle; {_EXPECTED}{hint}"
+    hint = (
+        _(" (or did you mean {value}?)", value=path / archives[0])
+        if archives and path.is_dir()
+        else ""
+    )
+    return _(
+        "{path}: holds no file of a bundle; {expected}{hint}",
+        path=path,
+        expected=_EXPECTED,
+        hint=hint,
+    )
 
 
 def _manifest(tree: Tree, limits: Limits) -> ManifestReading:
@@ -182,9 +199,11 @@ def _other_cluster(part: _Part, parts: Sequence[_Part]) -> Iterator[BundleProble
     """Yield a problem where a manifest names another cluster than the first that names one."""
     first = next((it for it in parts if it.cluster), part)
     if part.cluster and part.cluster != first.cluster:
-        message = (
-            f"it is of cluster {shown(part.cluster)}, {first.source} of {shown(first.cluster)}; "
-            "both are read as one cluster"
+        message = _(
+            "it is of cluster {shown}, {source} of {shown2}; both are read as one cluster",
+            shown=shown(part.cluster),
+            source=first.source,
+            shown2=shown(first.cluster),
         )
         yield BundleProblem(ProblemKind.ALTERED, part.source, MANIFEST, message)
 
@@ -193,7 +212,10 @@ def _duplicates(part: _Part, first: Mapping[str, _Part]) -> Iterator[BundleProbl
     """Yield the paths that an earlier input has with other content; each has a manifest of its own."""
     for path, content in part.files.items():
         if path != MANIFEST and path in first and _differs(content, first[path].files[path]):
-            message = f"refused: {first[path].source} has it with other content, which is used"
+            message = _(
+                "refused: {source} has it with other content, which is used",
+                source=first[path].source,
+            )
             yield BundleProblem(ProblemKind.UNSAFE, part.source, path, message)
 
 
@@ -209,5 +231,7 @@ def _capped(source: str, problems: Iterable[BundleProblem]) -> Iterator[BundlePr
             yield problem
     for kind, count in counts.items():
         if count > _PROBLEMS:
-            message = f"{count - _PROBLEMS:,} more members are {kind.value}"
+            message = _(
+                "{value:,} more members are {kind}", value=count - _PROBLEMS, kind=kind.value
+            )
             yield BundleProblem(kind, source, "", message)

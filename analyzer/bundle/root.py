@@ -10,6 +10,7 @@ from analyzer.bundle.member import Content
 from analyzer.bundle.member_name import shown
 from analyzer.bundle.problem import BundleProblem, ProblemKind
 from analyzer.bundle.tree import Tree
+from analyzer.language import _
 
 MANIFEST = "manifest.json"
 SECTIONS = frozenset({"cluster", "nodes", "pods"})
@@ -35,8 +36,9 @@ def rooted(tree: Tree) -> Tree | None:
     ]
     for other in roots[1:]:
         if not (other.startswith(prefix) or prefix.startswith(other)):
-            message = (
-                f"another bundle beside {prefix or 'this one'}; give it as an input of its own"
+            message = _(
+                "another bundle beside {value}; give it as an input of its own",
+                value=prefix or "this one",
             )
             problems.append(_unreadable(tree, other, message))
     followed, refused = _followed(tree, prefix)
@@ -70,13 +72,15 @@ def _followed(tree: Tree, prefix: str) -> tuple[dict[str, Content], list[BundleP
         target = posixpath.normpath(posixpath.join(posixpath.dirname(name), written))
         path = name.removeprefix(prefix)
         if written.startswith("/") or not target.startswith(prefix) or target.startswith("../"):
-            message = f"refused: it is a link out of the bundle, to {shown(written)}"
+            message = _("refused: it is a link out of the bundle, to {shown}", shown=shown(written))
             problems.append(BundleProblem(ProblemKind.UNSAFE, tree.source, path, message))
         elif target in tree.links:
-            message = f"refused: it is a link to another link, {shown(written)}"
+            message = _("refused: it is a link to another link, {shown}", shown=shown(written))
             problems.append(BundleProblem(ProblemKind.UNSAFE, tree.source, path, message))
         elif target not in tree.files:
-            message = f"it is a link to {shown(written)}, which is no file of the bundle"
+            message = _(
+                "it is a link to {shown}, which is no file of the bundle", shown=shown(written)
+            )
             problems.append(_unreadable(tree, path, message))
         else:
             files[path] = tree.files[target]

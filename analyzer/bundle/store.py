@@ -23,6 +23,7 @@ from dataclasses import dataclass
 from typing import BinaryIO, Protocol
 
 from analyzer.errors import BundleUnreadableError
+from analyzer.language import _
 
 _IN_MEMORY = 16 << 20
 
@@ -50,7 +51,11 @@ class FileStore:
         try:
             pieces = list(self._pieces(offset, size))
         except OSError as error:
-            message = f"{self._source}: reading on failed: {error.strerror}"
+            message = _(
+                "{_source}: reading on failed: {strerror}",
+                _source=self._source,
+                strerror=error.strerror,
+            )
             raise BundleUnreadableError(message) from error
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
@@ -104,8 +109,13 @@ class Spool:
 
     def _not_kept(self, error: OSError) -> BundleUnreadableError:
         return BundleUnreadableError(
-            f"{self._source}: its unpacked bytes cannot be kept in a temporary file, after "
-            f"{self.size:,} bytes: {error.strerror} (TMPDIR names the folder for temporary files)"
+            _(
+                "{_source}: its unpacked bytes cannot be kept in a temporary file, after "
+                "{size:,} bytes: {strerror} (TMPDIR names the folder for temporary files)",
+                _source=self._source,
+                size=self.size,
+                strerror=error.strerror,
+            )
         )
 
     def seal(self) -> None:

@@ -13,6 +13,7 @@ from analyzer.bundle.limits import (
     Limits,
     exceeded,
 )
+from analyzer.language import _
 
 _FEED = 16 << 10
 _PIECE = 256 << 10
@@ -54,7 +55,10 @@ class ByteStream:
             count -= len(piece)
             self.position += len(piece)
             if self.position > self._limits.total_bytes:
-                claim = f"the archive holds more than {self._limits.total_bytes:,} bytes"
+                claim = _(
+                    "the archive holds more than {total_bytes:,} bytes",
+                    total_bytes=self._limits.total_bytes,
+                )
                 raise LimitExceededError(exceeded(claim, MAX_TOTAL_BYTES))
             yield piece
 
@@ -64,7 +68,7 @@ class ByteStream:
 
     def skip(self, count: int) -> None:
         """Read the next `count` bytes for nothing."""
-        for _ in self.pieces(count):
+        for _piece in self.pieces(count):
             pass
 
     def remainder(self) -> Iterator[memoryview]:
@@ -116,6 +120,8 @@ def _within_ratio(chunks: Iterator[bytes], file: BinaryIO, limits: Limits) -> It
     for chunk in chunks:
         produced += len(chunk)
         if produced > _RATIO_FREE and produced > limits.ratio * file.tell():
-            claim = f"the archive unpacks to more than {limits.ratio:,} times its size"
+            claim = _(
+                "the archive unpacks to more than {ratio:,} times its size", ratio=limits.ratio
+            )
             raise LimitExceededError(exceeded(claim, MAX_RATIO))
         yield chunk

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from analyzer.bundle.limits import MAX_MEMBERS, LimitExceededError, Limits, exceeded
 from analyzer.bundle.member import Member, MemberType
 from analyzer.bundle.stream import ByteStream, DamagedError
+from analyzer.language import _
 
 BLOCK = tarfile.BLOCKSIZE
 
@@ -59,7 +60,7 @@ def tar_members(stream: ByteStream, limits: Limits) -> Iterator[Member]:
         if header.type in _EXTENSIONS:
             budget -= BLOCK + header.size
             if budget < 0:
-                raise LimitExceededError(exceeded("too many extension headers", MAX_MEMBERS))
+                raise LimitExceededError(exceeded(_("too many extension headers"), MAX_MEMBERS))
             extension.take(header, stream)
         else:
             if header.type == tarfile.GNUTYPE_SPARSE:

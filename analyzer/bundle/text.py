@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 
+from analyzer.language import _
 from analyzer.model.source import ParseProblem
 
 _LINE_SHOWN = 200
@@ -26,7 +27,7 @@ def decoded(path: str, content: bytes) -> tuple[str, tuple[ParseProblem, ...]]:
 def _from_utf_16(path: str, content: bytes) -> tuple[str, tuple[ParseProblem, ...]]:
     """Decode what `>` of Windows PowerShell writes."""
     text = content.decode("utf-16", errors="backslashreplace")
-    message = "the file is UTF-16, and was read as that"
+    message = _("the file is UTF-16, and was read as that")
     return text, (ParseProblem(path, 1, 0, message, _EXPECTED, _line(text)),)
 
 
@@ -39,7 +40,7 @@ def _problem(path: str, content: bytes, start: int) -> ParseProblem:
         path,
         line,
         column,
-        f"byte 0x{content[start]:02x} is not UTF-8",
+        _("byte 0x{content:02x} is not UTF-8", content=content[start]),
         _EXPECTED,
         _line(content[line_start : line_start + 4 * _LINE_SHOWN].decode(errors="backslashreplace")),
     )

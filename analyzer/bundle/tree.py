@@ -15,6 +15,7 @@ from analyzer.bundle.limits import (
 from analyzer.bundle.member import Content, Member, MemberType
 from analyzer.bundle.member_name import normalised, objection, shown
 from analyzer.bundle.problem import BundleProblem, ProblemKind
+from analyzer.language import _
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,7 @@ class Intake:
         """
         self.members += 1
         if self.members > self.limits.members:
-            claim = f"it holds more than {self.limits.members:,} members"
+            claim = _("it holds more than {members:,} members", members=self.limits.members)
             raise LimitExceededError(exceeded(claim, MAX_MEMBERS))
         if reason := objection(member.name, self.limits):
             self.refuse(member.name, reason)
@@ -70,26 +71,32 @@ class Intake:
         if member.type is MemberType.DIRECTORY:
             return None
         if member.type is MemberType.HARD_LINK:
-            return f"it is a hard link, to {shown(member.target)}"
+            return _("it is a hard link, to {shown}", shown=shown(member.target))
         if member.type not in {MemberType.FILE, MemberType.SYMLINK}:
-            return f"it is {member.type.value}"
+            return _("it is {type}", type=member.type.value)
         if not name:
-            return "it has no name"
+            return _("it has no name")
         if name in self.files or name in self.links:
-            return "it occurs a second time; the first one is used"
+            return _("it occurs a second time; the first one is used")
         if member.type is MemberType.FILE and member.size > self.limits.member_bytes:
-            claim = f"it is {member.size:,} bytes long, more than {self.limits.member_bytes:,}"
+            claim = _(
+                "it is {size:,} bytes long, more than {member_bytes:,}",
+                size=member.size,
+                member_bytes=self.limits.member_bytes,
+            )
             return exceeded(claim, MAX_MEMBER_BYTES)
         return None
 
     def refuse(self, name: str, reason: str) -> None:
         """Note that a member is not read because it is not safe."""
-        self._note(ProblemKind.UNSAFE, name, f"refused: {reason}")
+        self._note(ProblemKind.UNSAFE, name, _("refused: {reason}", reason=reason))
 
     def stop(self, name: str, reason: str) -> None:
         """Note that nothing is read from this member on; an empty name stands for the input as a whole."""
         self.complete = False
-        self._note(ProblemKind.UNSAFE, name, f"refused, and all that follows: {reason}")
+        self._note(
+            ProblemKind.UNSAFE, name, _("refused, and all that follows: {reason}", reason=reason)
+        )
 
     def break_off(self, reason: str) -> None:
         """Note that the rest of the input cannot be read."""

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from analyzer.language import _
 from analyzer.model.address import canonical_ip, family_of
 from analyzer.model.forwarding import FrontendKind, Protocol
 from analyzer.model.kubernetes import Service
@@ -39,7 +40,7 @@ class NodePortClaim:
     @property
     def what(self) -> str:
         """`node port` or `health check port`."""
-        return "health check port" if self.health_check else "node port"
+        return _("health check port") if self.health_check else _("node port")
 
 
 def address_claims(service: Service) -> Iterator[AddressClaim]:

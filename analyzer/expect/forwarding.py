@@ -13,6 +13,7 @@ from analyzer.expect.categorize import CLUSTER_POLICY, Decision, Locality, Outco
 from analyzer.expect.entries import Case, entries_of
 from analyzer.expect.node_traits import NodeTraits, node_traits
 from analyzer.expect.service_ports import ProxiedPort, proxied_ports
+from analyzer.language import _
 from analyzer.model.backend import Backend
 from analyzer.model.forwarding import Action, Entry, ForwardingTable, ServiceKey
 from analyzer.model.kube_proxy import KubeProxy, ProxyMode
@@ -100,8 +101,8 @@ class _Decider:
                 decision=decide(
                     port.backends, policy, Locality(self.node_name, zone), possible.behaviour
                 ),
-                reason=f"with kube-proxy as of {possible.since}"
-                + (f" in zone {zone}" if zone else ""),
+                reason=_("with kube-proxy as of {since}", since=possible.since)
+                + (_(" in zone {zone}", zone=zone) if zone else ""),
                 external_ip_policy=possible.behaviour.external_ip_policy,
                 node_is_internal=possible.behaviour.node_is_internal,
             )

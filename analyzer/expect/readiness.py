@@ -9,9 +9,10 @@ from datetime import datetime
 from enum import Enum
 
 from analyzer.expect.changes import is_settled, parse_time
+from analyzer.language import _, plural
 from analyzer.model.kubernetes import ContainerStateDetail, ContainerStatus, Event, Node, Pod
 from analyzer.model.source import Ref
-from analyzer.phrases import counted, listed, shortened
+from analyzer.phrases import listed, shortened
 
 _NETWORK = re.compile(r"network|\bcni\b", re.IGNORECASE)
 _SANDBOX_EVENTS = frozenset({"FailedCreatePodSandBox", "NetworkNotReady"})
@@ -63,7 +64,7 @@ def why_unready(
     if gate is not None:
         return UnreadyPod(pod, UnreadyCause.GATE, gate.reason, gate.source)
     if node is not None and not is_node_ready(node):
-        reason = f"its node {node.name} is not ready"
+        reason = _("its node {node} is not ready", node=node.name)
         return UnreadyPod(pod, UnreadyCause.NODE, reason, condition_ref(node, "Ready"))
     network = _network_event(pod, events)
     if network is not None:
@@ -93,19 +94,21 @@ def condition_ref(resource: Pod | Node, kind: str, field: str = "status") -> Ref
 def _own_reasons(pod: Pod, events: Sequence[Event]) -> Iterator[_Explanation]:
     scheduled = pod.condition("PodScheduled")
     if scheduled is not None and scheduled.status == "False":
-        reason = shortened(scheduled.message or scheduled.reason or "no node takes it")
+        reason = shortened(scheduled.message or scheduled.reason or _("no node takes it"))
         field = "message" if scheduled.message else "status"
         ref = condition_ref(pod, "PodScheduled", field)
-        yield _Explanation(f"it is not scheduled: {reason}", ref)
+        yield _Explanation(_("it is not scheduled: {reason}", reason=reason), ref)
     yield from sorted(_container_reasons(pod), key=lambda e: not e.certain)
     if not pod.spec.node_name:
         failed = next((e for e in reversed(events) if e.reason == "FailedScheduling"), None)
         if failed is not None:
             reason = shortened(failed.message or "")
-            yield _Explanation(f"it is not scheduled: {reason}", failed.ref.at("message"))
+            yield _Explanation(
+                _("it is not scheduled: {reason}", reason=reason), failed.ref.at("message")
+            )
         else:
             yield _Explanation(
-                "no node was chosen for it", pod.ref.at("status", "phase"), certain=False
+                _("no node was chosen for it"), pod.ref.at("status", "phase"), certain=False
             )
 
 
@@ -122,7 +125,12 @@ def _container_reasons(pod: Pod) -> Iterator[_Explanation]:
             if state.waiting is not None:
                 reason = state.waiting.reason or ""
                 yield _Explanation(
-                    f"container {status.name} is in {reason or 'state waiting'}{_history(status)}",
+                    _(
+                        "container {status} is in {value}{history}",
+                        status=status.name,
+                        value=reason or "state waiting",
+                        history=_history(status),
+                    ),
                     ref.at("state", "waiting", "reason"),
                     certain=reason not in _ON_THE_WAY,
                 )
@@ -130,7 +138,11 @@ def _container_reasons(pod: Pod) -> Iterator[_Explanation]:
                 field == "containerStatuses" or state.terminated.exit_code != 0
             ):
                 yield _Explanation(
-                    f"container {status.name} has ended {_ending(state.terminated)}",
+                    _(
+                        "container {status} has ended {ending}",
+                        status=status.name,
+                        ending=_ending(state.terminated),
+                    ),
                     ref.at("state", "terminated", "exitCode"),
                 )
 
@@ -139,16 +151,20 @@ def _history(status: ContainerStatus) -> str:
     last = status.last_state.terminated if status.last_state else None
     parts = []
     if status.restart_count:
-        parts.append(counted(status.restart_count, "restart"))
+        parts.append(plural("{count:,} restart", "{count:,} restarts", status.restart_count))
     if last is not None:
-        parts.append(f"last ended {_ending(last)}")
+        parts.append(_("last ended {ending}", ending=_ending(last)))
     return f" ({', '.join(parts)})" if parts else ""
 
 
 def _ending(ended: ContainerStateDetail) -> str:
     told = ended.reason if ended.reason not in {None, "", "Error", "Completed"} else ""
-    code = "" if ended.exit_code is None else f"with exit code {ended.exit_code}"
-    return " ".join(filter(None, (code, f"({told})" if told else ""))) or "for a reason not told"
+    code = (
+        ""
+        if ended.exit_code is None
+        else _("with exit code {exit_code}", exit_code=ended.exit_code)
+    )
+    return " ".join(filter(None, (code, f"({told})" if told else ""))) or _("for a reason not told")
 
 
 def _gate_reason(pod: Pod) -> _Explanation | None:
@@ -160,9 +176,12 @@ def _gate_reason(pod: Pod) -> _Explanation | None:
     unmet = [g for g in gates if not _is_true(pod, g)]
     if not unmet:
         return None
-    verb = "was never set" if unmet == unset else "is not True"
+    verb = _("was never set") if unmet == unset else _("is not True")
     shown = unmet[0] if pod.condition(unmet[0]) is not None else "Ready"
-    return _Explanation(f"readiness gate {listed(unmet)} {verb}", condition_ref(pod, shown))
+    return _Explanation(
+        _("readiness gate {unmet} {verb}", unmet=listed(unmet), verb=verb),
+        condition_ref(pod, shown),
+    )
 
 
 def _is_true(pod: Pod, kind: str) -> bool:
@@ -192,11 +211,13 @@ def _probe_reason(pod: Pod, events: Sequence[Event]) -> _Explanation | None:
         (e for e in reversed(events) if (e.message or "").startswith("Readiness probe")), None
     )
     if failed is not None:
-        reason = f"container {name} runs, but: {shortened(failed.message or '')}"
+        reason = _(
+            "container {name} runs, but: {text}", name=name, text=shortened(failed.message or "")
+        )
         return _Explanation(reason, failed.ref.at("message"))
     index = (pod.status.container_statuses or ()).index(running[0])
     return _Explanation(
-        f"container {name} runs, but does not pass its readiness probe",
+        _("container {name} runs, but does not pass its readiness probe", name=name),
         pod.ref.at("status", "containerStatuses", index, "ready"),
     )
 
@@ -206,6 +227,9 @@ def _unknown_reason(pod: Pod) -> _Explanation:
     told = shortened((condition.message or condition.reason or "") if condition else "")
     return _Explanation(
         told
-        or f"its phase is {pod.status.phase or 'not told'}, without a condition Ready that is True",
+        or _(
+            "its phase is {value}, without a condition Ready that is True",
+            value=pod.status.phase or "not told",
+        ),
         condition_ref(pod, "Ready"),
     )

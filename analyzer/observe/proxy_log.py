@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from analyzer.language import _
 from analyzer.model.log import LogEntry
 from analyzer.observe.proxy_topics import API_TROUBLE, SYNC_TROUBLE, Topic, details, topics_of
 
@@ -37,7 +38,11 @@ class Occurrences:
     @property
     def note(self) -> str:
         """What the last entry is, for evidence: `the last of 3 such lines`."""
-        return "the only such line" if self.count == 1 else f"the last of {self.count:,} such lines"
+        return (
+            _("the only such line")
+            if self.count == 1
+            else _("the last of {count:,} such lines", count=self.count)
+        )
 
 
 @dataclass(frozen=True, slots=True)

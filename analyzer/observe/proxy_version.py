@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from analyzer.language import _
 from analyzer.model.kube_proxy import Minor, Sign, VersionRange
 from analyzer.model.source import Ref
 from analyzer.observe.evidence import ProxyEvidence
@@ -65,7 +66,7 @@ def _logged(evidence: ProxyEvidence) -> Iterator[_Statement]:
             continue
         found = _VERSION.match(text)
         if found is not None:
-            yield _Statement(found["version"], "kube-proxy logs its version", entry.source)
+            yield _Statement(found["version"], _("kube-proxy logs its version"), entry.source)
 
 
 def _stated(evidence: ProxyEvidence) -> Iterator[_Statement]:
@@ -76,10 +77,10 @@ def _stated(evidence: ProxyEvidence) -> Iterator[_Statement]:
         found = _VERSION.match(tag)
         if found is not None:
             place = pod.ref.at("spec", "containers", pod.containers.index(container), "image")
-            yield _Statement(found["version"], "tag of the pod's image", place)
+            yield _Statement(found["version"], _("tag of the pod's image"), place)
     node = evidence.node
     if node is not None and node.status.node_info is not None:
         found = _VERSION.match(node.status.node_info.kube_proxy_version)
         if found is not None:
             place = node.ref.at("status", "nodeInfo", "kubeProxyVersion")
-            yield _Statement(found["version"], "kubeProxyVersion of the Node", place)
+            yield _Statement(found["version"], _("kubeProxyVersion of the Node"), place)

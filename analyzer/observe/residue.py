@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from analyzer.language import _
 from analyzer.model.kube_proxy import ProxyMode, Sign
 from analyzer.model.node import Document, InterfaceAddress
 from analyzer.model.ruleset import Ruleset
@@ -41,14 +42,25 @@ def _states(
     for ruleset in rulesets:
         for state in _in_force(ruleset):
             name = state.mode.value
-            yield state, f"rules of {name} mode are in force", f"a Service's rule of {name} mode"
+            yield (
+                state,
+                _("rules of {name} mode are in force", name=name),
+                _("a Service's rule of {name} mode", name=name),
+            )
     for state in nftables_state(nft):
-        yield state, "the table of nftables mode is in force", "a chain of nftables mode"
+        yield state, _("the table of nftables mode is in force"), _("a chain of nftables mode")
     for address in addresses:
         if address.interface == _IPVS_DUMMY:
             state = ModeState(ProxyMode.IPVS, address.source)
-            claim = f"ipvs mode's interface {_IPVS_DUMMY} still holds addresses of Services"
-            yield state, claim, f"{address.address} on {_IPVS_DUMMY}"
+            claim = _(
+                "ipvs mode's interface {ipvs_dummy} still holds addresses of Services",
+                ipvs_dummy=_IPVS_DUMMY,
+            )
+            yield (
+                state,
+                claim,
+                _("{address} on {ipvs_dummy}", address=address.address, ipvs_dummy=_IPVS_DUMMY),
+            )
 
 
 def _in_force(ruleset: Ruleset) -> Iterator[ModeState]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from analyzer.language import _
 from analyzer.model.kube_proxy import Minor, Sign, VersionRange
 from analyzer.model.ruleset import Rule, Ruleset
 from analyzer.observe.version_patterns import VERSION_PATTERNS, VersionPattern
@@ -54,7 +55,7 @@ def _bounds(ruleset: Ruleset) -> Iterator[_Bound]:
             continue
         lower = pattern.earliest is not None
         minor = Minor(1, pattern.earliest if pattern.earliest is not None else pattern.latest or 0)
-        claim = f"{minor} or {'later' if lower else 'earlier'}"
+        claim = _("{minor} or {value}", minor=minor, value="later" if lower else "earlier")
         yield _Bound(minor, lower, Sign(claim, pattern.reason, ruleset.ref(rule)))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
+from analyzer.language import _
 from analyzer.model.log import LogEntry
 from analyzer.model.node import Process
 from analyzer.model.source import ParseProblem, SourceRef, split_lines
@@ -79,11 +80,13 @@ def parse_processes(path: str, text: str) -> Parsed[tuple[Process, ...]]:
         elif words := _command(line, columns):
             processes += _processes(words, SourceRef(path, number))
         elif line.strip():
-            message = "no program can be told on this line"
-            problems.append(ParseProblem(path, number, 0, message, "a line of ps", line[:_SHOWN]))
+            message = _("no program can be told on this line")
+            problems.append(
+                ParseProblem(path, number, 0, message, _("a line of ps"), line[:_SHOWN])
+            )
     if not text.strip():
-        message = "the file is empty; ps prints at least a header"
-        problems.append(ParseProblem(path, 1, 0, message, "a header of ps", ""))
+        message = _("the file is empty; ps prints at least a header")
+        problems.append(ParseProblem(path, 1, 0, message, _("a header of ps"), ""))
     return Parsed(tuple(processes), tuple(problems))
 
 

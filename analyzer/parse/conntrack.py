@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from analyzer.language import _
 from analyzer.model.conntrack import ConntrackEntry, ConntrackFlow
 from analyzer.model.source import ParseProblem, SourceRef
 from analyzer.parse.parsed import Parsed
@@ -28,9 +29,9 @@ def parse_conntrack(path: str, text: str) -> Parsed[tuple[ConntrackEntry, ...]]:
             continue
         entry = _entry(line.strip(), SourceRef(path, number))
         if entry is None:
-            expected = "a connection as conntrack -L prints it"
+            expected = _("a connection as conntrack -L prints it")
             problems.append(
-                ParseProblem(path, number, 0, "not a connection", expected, line[:_SHOWN])
+                ParseProblem(path, number, 0, _("not a connection"), expected, line[:_SHOWN])
             )
         else:
             entries.append(entry)

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from analyzer.language import _
 from analyzer.model.node import Document
 from analyzer.model.source import ObjectRef, ParseProblem, split_lines
 from analyzer.parse.json_file import DEPTH_LIMIT, JsonFile, open_json
@@ -44,19 +45,19 @@ def _yaml(text: str, ref: ObjectRef) -> Parsed[Document | None]:
         content = load_yaml(text)
     except YamlError as error:
         shown = "".join(split_lines(text)[error.line - 1 : error.line])[:_SHOWN]
-        message = f"not readable as YAML: {error}"
+        message = _("not readable as YAML: {error}", error=error)
         problem = ParseProblem(ref.path, error.line, error.column, message, "YAML", shown)
         return Parsed(None, (problem,))
     if isinstance(content, dict | list):
         return Parsed(Document(content, ref))
     first_line = text.strip().split("\n")[0][:_SHOWN]
     if not first_line:
-        message = "the file is empty"
+        message = _("the file is empty")
     elif is_kubectl_error(first_line):
-        message = "an error of kubectl instead of a document"
+        message = _("an error of kubectl instead of a document")
     else:
-        message = "a text instead of settings"
-    return Parsed(None, (ParseProblem(ref.path, 1, 0, message, "key: value", first_line),))
+        message = _("a text instead of settings")
+    return Parsed(None, (ParseProblem(ref.path, 1, 0, message, _("key: value"), first_line),))
 
 
 def _json(file: JsonFile, ref: ObjectRef, fields: Any = Any) -> Parsed[Document | None]:  # noqa: ANN401 - a type
@@ -79,7 +80,7 @@ def _json(file: JsonFile, ref: ObjectRef, fields: Any = Any) -> Parsed[Document 
         problems = (*file.problems, file.trailing(end))
         return _json(replace(file, data=file.data[:end], problems=problems), ref, fields)
     if isinstance(content, dict) and content.get("kind") == "Status" and "status" in content:
-        message = f"an error of the API server: {content.get('message', '')}"
-        problem = file.problem(file.start, message, "a document", "$")
+        message = _("an error of the API server: {get}", get=content.get("message", ""))
+        problem = file.problem(file.start, message, _("a document"), "$")
         return Parsed(None, (*file.problems, problem))
     return Parsed(Document(content, ref), file.problems)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from analyzer.language import _
 from analyzer.model.node import BridgePort
 from analyzer.model.source import ParseProblem, SourceRef, split_lines
 from analyzer.parse.parsed import Parsed
@@ -45,7 +46,7 @@ def parse_hairpin(path: str, text: str) -> Parsed[tuple[BridgePort, ...]]:
 
 
 def _problem(path: str, line: int, text: str) -> ParseProblem:
-    expected = "/sys/devices/virtual/net/<bridge>/brif/<port>/hairpin_mode:<0 or 1>"
+    expected = _("/sys/devices/virtual/net/<bridge>/brif/<port>/hairpin_mode:<0 or 1>")
     return ParseProblem(
-        path, line, 0, "not the hairpin mode of a bridge port", expected, text[:_SHOWN]
+        path, line, 0, _("not the hairpin mode of a bridge port"), expected, text[:_SHOWN]
     )

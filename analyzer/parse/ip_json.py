@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+from analyzer.language import _
 from analyzer.model.node import InterfaceAddress, Link, Route
 from analyzer.model.source import ObjectRef
 from analyzer.parse.ip_destination import cidr_of
@@ -110,7 +111,7 @@ def routes_of_json(path: str, text: str) -> Parsed[tuple[Route, ...]]:
         except ValueError as error:
             no_network[index] = str(error)
     problems = [
-        source.file.problem(start, no_network[index], "a network", f"{source.where(index)}.dst")
+        source.file.problem(start, no_network[index], _("a network"), f"{source.where(index)}.dst")
         for index, start in enumerate(source.starts())
         if index in no_network
     ]

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
+from analyzer.language import _
 from analyzer.model.node import InterfaceAddress, Link, Route
 from analyzer.model.source import ParseProblem, SourceRef, split_lines
 from analyzer.parse.ip_destination import cidr_of
@@ -77,7 +78,7 @@ def addresses_of_text(path: str, text: str) -> Parsed[tuple[InterfaceAddress, ..
             source = SourceRef(path, line.number)
             addresses.append(InterfaceAddress(address["name"] or name, host, length, source))
         elif not line.indented:
-            problems.append(_problem(path, line, "not a line of ip addr"))
+            problems.append(_problem(path, line, _("not a line of ip addr")))
     return Parsed(tuple(addresses), tuple(problems))
 
 
@@ -89,7 +90,7 @@ def links_of_text(path: str, text: str) -> Parsed[tuple[Link, ...]]:
         if interface := _INTERFACE.match(block.first.text):
             links.append(_link(interface, block.details, SourceRef(path, block.first.number)))
         else:
-            problems.append(_problem(path, block.first, "not a line of ip link"))
+            problems.append(_problem(path, block.first, _("not a line of ip link")))
     return Parsed(tuple(links), tuple(problems))
 
 
@@ -105,7 +106,7 @@ def routes_of_text(path: str, text: str) -> Parsed[tuple[Route, ...]]:
                 _route(block.first.text.split(), [_words(h.split()) for h in hops], source)
             )
         except ValueError:
-            problems.append(_problem(path, block.first, "not a line of ip route"))
+            problems.append(_problem(path, block.first, _("not a line of ip route")))
     return Parsed(tuple(routes), tuple(problems))
 
 
@@ -201,4 +202,4 @@ def _words(words: Sequence[str]) -> dict[str, str]:
 
 
 def _problem(path: str, line: _Line, message: str) -> ParseProblem:
-    return ParseProblem(path, line.number, 0, message, "output of ip", line.text[:_SHOWN])
+    return ParseProblem(path, line.number, 0, message, _("output of ip"), line.text[:_SHOWN])

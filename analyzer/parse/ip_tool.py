@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from typing import TypeVar
 
+from analyzer.language import _
 from analyzer.model.node import InterfaceAddress, Link, Route, RoutePolicyRule
 from analyzer.model.source import ParseProblem, SourceRef, split_lines
 from analyzer.parse.ip_json import addresses_of_json, links_of_json, routes_of_json
@@ -52,10 +53,10 @@ def parse_route_rules(path: str, text: str) -> Parsed[tuple[RoutePolicyRule, ...
             selector = f"{match['selector']} {match['rest']}".strip()
             rules.append(RoutePolicyRule(priority, selector, table, source))
         elif line.strip():
-            expected = "a line of ip rule"
+            expected = _("a line of ip rule")
             text = line[:_SHOWN]
             problems.append(
-                ParseProblem(path, number, 0, "not a rule", expected, text, lost_from="")
+                ParseProblem(path, number, 0, _("not a rule"), expected, text, lost_from="")
             )
     return Parsed(tuple(rules), tuple(problems))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from analyzer.language import _
 from analyzer.model.ip_set import IPSet, SetMember
 from analyzer.model.source import ParseProblem, SourceRef
 from analyzer.parse.parsed import Parsed
@@ -26,7 +27,7 @@ def parse_ipset_save(path: str, text: str) -> Parsed[dict[str, IPSet]]:
         source = SourceRef(path, number)
         if match is None:
             if line.strip():
-                problems.append(_problem(path, number, line, "not a line of ipset save"))
+                problems.append(_problem(path, number, line, _("not a line of ipset save")))
             continue
         name = match["name"].strip('"')
         if match["verb"] == "create":
@@ -37,7 +38,9 @@ def parse_ipset_save(path: str, text: str) -> Parsed[dict[str, IPSet]]:
             options = _COMMENT.sub("", match["options"]).split()
             members[name].append(SetMember(match["what"], "nomatch" in options, source))
         else:
-            problems.append(_problem(path, number, line, f"set {name} was not created before"))
+            problems.append(
+                _problem(path, number, line, _("set {name} was not created before", name=name))
+            )
     sets = {
         name: IPSet(name, found.kind, found.family, tuple(members[name]), found.source)
         for name, found in created.items()
@@ -46,4 +49,4 @@ def parse_ipset_save(path: str, text: str) -> Parsed[dict[str, IPSet]]:
 
 
 def _problem(path: str, line: int, text: str, message: str) -> ParseProblem:
-    return ParseProblem(path, line, 0, message, "create or add", text[:_SHOWN])
+    return ParseProblem(path, line, 0, message, _("create or add"), text[:_SHOWN])

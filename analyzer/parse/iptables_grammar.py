@@ -9,6 +9,7 @@ from functools import cache
 from lark import Lark, Token, Tree
 from lark.exceptions import UnexpectedCharacters, UnexpectedInput, UnexpectedToken
 
+from analyzer.language import _
 from analyzer.model.ruleset import Backend, Family
 from analyzer.parse.iptables_line import (
     ChainLine,
@@ -45,7 +46,10 @@ _EXPECTED = {
 def parse_line(text: str) -> Line:
     """Read one line; it has no line end, no blank at either end, and is not empty."""
     if len(text) > LONGEST_LINE:
-        return NotALine(LONGEST_LINE + 1, f"a line of at most {LONGEST_LINE:,} characters")
+        return NotALine(
+            LONGEST_LINE + 1,
+            _("a line of at most {longest_line:,} characters", longest_line=LONGEST_LINE),
+        )
     try:
         tree = _grammar().parse(text)
     except UnexpectedInput as error:
@@ -73,14 +77,14 @@ def _not_a_line(text: str, error: UnexpectedInput) -> NotALine:
     elif isinstance(error, UnexpectedCharacters):
         allowed = error.allowed or ()
     if position == 0:
-        expected = "a rule (-A), a chain (:NAME), a table (*NAME), COMMIT or a comment (#)"
+        expected = _("a rule (-A), a chain (:NAME), a table (*NAME), COMMIT or a comment (#)")
     elif text[position : position + 1] in {'"', "'"}:
-        expected = "a closing quote with a blank after it"
+        expected = _("a closing quote with a blank after it")
     elif text[position:] == "\\":
-        expected = "the whole rule in one line"
+        expected = _("the whole rule in one line")
     else:
         words = (words for name, words in _EXPECTED.items() if name in allowed)
-        expected = " or ".join(words) or "the end of the line"
+        expected = " or ".join(words) or _("the end of the line")
     return NotALine(position + 1, expected)
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import msgspec
 
+from analyzer.language import _
 from analyzer.model.source import ParseProblem
 from analyzer.parse.kubectl_error import is_kubectl_error
 
@@ -64,13 +65,17 @@ class JsonFile:
     def malformed(self, error: Exception, base: int, where: str) -> ParseProblem:
         """Return the problem that msgspec has with the JSON that begins at a byte offset."""
         if isinstance(error, RecursionError):
-            message = f"nested deeper than {DEPTH_LIMIT} levels"
-            return self.problem(base, message, f"at most {DEPTH_LIMIT}", where)
+            message = _("nested deeper than {depth_limit} levels", depth_limit=DEPTH_LIMIT)
+            return self.problem(
+                base, message, _("at most {depth_limit}", depth_limit=DEPTH_LIMIT), where
+            )
         if isinstance(error, UnicodeDecodeError):
-            return self.problem(base, "bytes that are no UTF-8", "UTF-8", where)
+            return self.problem(base, _("bytes that are no UTF-8"), "UTF-8", where)
         position = self.position_of(error, base)
         if position == len(self.data):
-            return self.problem(position, "the JSON ends early", "the rest", where, truncation=True)
+            return self.problem(
+                position, _("the JSON ends early"), _("the rest"), where, truncation=True
+            )
         message = _BYTE.sub("", str(error))
         return self.problem(position, message, "", where)
 
@@ -81,7 +86,7 @@ class JsonFile:
 
     def trailing(self, position: int) -> ParseProblem:
         """Return the problem of text behind the JSON."""
-        return self.problem(position, "text behind the JSON", "the end of the file", "$")
+        return self.problem(position, _("text behind the JSON"), _("the end of the file"), "$")
 
     def position_of(self, error: Exception, base: int) -> int:
         """Return the byte offset of an error of msgspec in the JSON that begins at `base`."""
@@ -90,9 +95,9 @@ class JsonFile:
 
     def mismatch(self, error: msgspec.ValidationError, position: int, where: str) -> ParseProblem:
         """Return the problem of a value that has another type than the API gives it."""
-        said, _, path = str(error).partition(" - at `$")
+        said, _at, path = str(error).partition(" - at `$")
         types = _TYPES.fullmatch(said)
-        message = f"a value of type {types[2]}" if types else said
+        message = _("a value of type {type}", type=types[2]) if types else said
         return self.problem(
             position, message, types[1] if types else "", where + path.removesuffix("`")
         )
@@ -108,13 +113,13 @@ def open_json(path: str, data: bytes) -> JsonFile:
         return JsonFile(path, data, start, ())
     first_line = before.split(b"\n", 1)[0].decode(errors="replace").strip()[:_SHOWN]
     if not before:
-        message = "the file is empty"
+        message = _("the file is empty")
     elif is_kubectl_error(first_line):
-        message = "an error of kubectl instead of JSON"
+        message = _("an error of kubectl instead of JSON")
     elif start is None:
-        message = "no JSON"
+        message = _("no JSON")
     else:
-        message = "text before the JSON"
+        message = _("text before the JSON")
     line = data[: len(data) - len(data.lstrip())].count(b"\n") + 1
     problem = ParseProblem(path, line, 0, message, "JSON", first_line)
     return JsonFile(path, data, start, (problem,))

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
+from analyzer.language import _
 from analyzer.model.source import ParseProblem
 from analyzer.parse.json_file import JsonFile, open_json
 from analyzer.parse.json_scan import Elements, complete_elements, members, skip_blanks
@@ -96,7 +97,7 @@ def _whole(file: JsonFile) -> JsonItems:
         return JsonItems(file, (), kind, start)
     if kind or envelope.metadata is not UNSET:
         return JsonItems(file, (Raw(file.body()),), kind)
-    problem = file.problem(start, "no object of Kubernetes", "items or metadata", "$")
+    problem = file.problem(start, _("no object of Kubernetes"), _("items or metadata"), "$")
     return JsonItems(file, problems=(problem,))
 
 
@@ -117,11 +118,11 @@ def _damage(source: JsonItems, found: Elements, error: Exception) -> Iterator[Pa
     """Yield what is wrong outside of the complete items; what is wrong in them shows when they are decoded."""
     file, where = source.file, source.where(len(found.spans))
     if found.cut_off:
-        message = "the file ends inside its items; those before are read"
-        yield file.problem(len(file.data), message, "the rest", where, truncation=True)
+        message = _("the file ends inside its items; those before are read")
+        yield file.problem(len(file.data), message, _("the rest"), where, truncation=True)
     elif not found.closed:
-        message = "JSON is malformed between two items; those before are read"
-        yield file.problem(found.end, message, "`,` or `]`", where, truncation=True)
+        message = _("JSON is malformed between two items; those before are read")
+        yield file.problem(found.end, message, _("`,` or `]`"), where, truncation=True)
     elif not isinstance(error, RecursionError):
         position = file.position_of(error, file.start or 0)
         if not any(span.start <= position < span.stop for span in found.spans):

@@ -15,6 +15,7 @@ from enum import Enum, auto
 
 import msgspec
 
+from analyzer.language import _
 from analyzer.model.log import Level, LogEntry
 from analyzer.model.source import ParseProblem, SourceRef, split_lines
 from analyzer.parse.fast_path import pattern_of, terminal_pattern
@@ -89,8 +90,8 @@ class _LogReader:
         for content in self._unwrapper.rest():
             self._problem(
                 content.line,
-                "a line that came in pieces does not end",
-                "its last piece",
+                _("a line that came in pieces does not end"),
+                _("its last piece"),
                 content.text,
                 truncation=True,
             )
@@ -172,7 +173,7 @@ class _LogReader:
             if self._takes is _Takes.BLOCK and content.text.startswith(" >"):
                 self._takes = _Takes.BLOCK if content.text.endswith("=<") else _Takes.NOTHING
         elif is_kubectl_error(content.text):
-            self._problem(content.line, "an error of kubectl", "the log", content.text)
+            self._problem(content.line, _("an error of kubectl"), _("the log"), content.text)
         elif content.text.strip():
             self._record(content, Record(Level.UNKNOWN, content.text, {}, "", None))
             if _CRASH.match(content.text):
@@ -208,8 +209,8 @@ class _LogReader:
         if self._takes is _Takes.BLOCK:
             self._problem(
                 self.entries[-1].source.line,
-                "a value of several lines does not end",
-                "a line that begins with ` >`",
+                _("a value of several lines does not end"),
+                _("a line that begins with ` >`"),
                 self._body,
                 truncation=at_end,
             )

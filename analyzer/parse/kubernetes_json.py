@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import msgspec
 from msgspec import Raw, Struct
 
+from analyzer.language import _
 from analyzer.model.kubernetes import Resource, Version, Workload, with_ref
 from analyzer.model.source import ObjectRef, ParseProblem
 from analyzer.parse.json_file import open_json
@@ -79,7 +80,7 @@ def decode_version(path: str, data: bytes) -> Parsed[Version | None]:
         return Parsed(Version(git_version=answer.git_version), file.problems)
     if answer.server_version is not None:
         return Parsed(answer.server_version, file.problems)
-    problem = file.problem(file.start, "no version of an API server", "gitVersion", "$")
+    problem = file.problem(file.start, _("no version of an API server"), "gitVersion", "$")
     return Parsed(None, (*file.problems, problem))
 
 
@@ -87,10 +88,12 @@ def _status(source: JsonItems) -> ParseProblem:
     said = decode_each(source, _Status).value
     message = said[0].message if said and said[0] else ""
     problem = source.file.problem(
-        source.file.start or 0, "an error of the API server", "objects", "$"
+        source.file.start or 0, _("an error of the API server"), "objects", "$"
     )
     return (
-        replace(problem, message=f"an error of the API server: {message}") if message else problem
+        replace(problem, message=_("an error of the API server: {message}", message=message))
+        if message
+        else problem
     )
 
 
@@ -130,5 +133,5 @@ def _reported(
         first = min(strangers)
         start = next(start for index, start in enumerate(source.starts()) if index == first)
         expected = " or ".join(sorted(_kinds(kind)))
-        message = f"{len(strangers)} objects of kind {names}"
+        message = _("{count} objects of kind {names}", count=len(strangers), names=names)
         yield source.file.problem(start, message, expected, source.where(first))

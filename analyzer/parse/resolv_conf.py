@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from lark import Token, Tree
 from lark.exceptions import UnexpectedInput
 
+from analyzer.language import _
 from analyzer.model.node import ResolvConf
 from analyzer.model.source import ParseProblem, SourceRef, split_lines
 from analyzer.parse.grammar import load_grammar
@@ -72,8 +73,8 @@ class _Reader:
         self._problem(
             before.count("\n") + 1,
             0,
-            "the line ends with a carriage return, which glibc takes for a part of the value",
-            "a line feed alone",
+            _("the line ends with a carriage return, which glibc takes for a part of the value"),
+            _("a line feed alone"),
             before.rpartition("\n")[2],
         )
 
@@ -98,8 +99,11 @@ class _Reader:
             self._problem(
                 source.line,
                 line.find(address) + 1,
-                f"{address[:_SHOWN]!r} is no IP address; resolvers skip this line",
-                "an IPv4 or IPv6 address",
+                _(
+                    "{address!r} is no IP address; resolvers skip this line",
+                    address=address[:_SHOWN],
+                ),
+                _("an IPv4 or IPv6 address"),
                 line,
             )
         else:
@@ -108,13 +112,17 @@ class _Reader:
     def _report_unrecognised(self, number: int, line: str, column: int) -> None:
         keyword = _KEYWORD.match(line)
         if keyword and not line.startswith(keyword[1].lower()):
-            message = f"{keyword[1]!r} is not a keyword here; glibc skips this line"
-            expected = f"{keyword[1].lower()!r} in the first column, in lower case"
+            message = _(
+                "{keyword!r} is not a keyword here; glibc skips this line", keyword=keyword[1]
+            )
+            expected = _(
+                "{keyword!r} in the first column, in lower case", keyword=keyword[1].lower()
+            )
         elif keyword:
-            message, expected = f"{keyword[1]!r} without a value", "a value"
+            message, expected = _("{keyword!r} without a value", keyword=keyword[1]), _("a value")
         else:
-            message = "not a line of resolv.conf; resolvers skip it"
-            expected = "nameserver, search, domain or options"
+            message = _("not a line of resolv.conf; resolvers skip it")
+            expected = _("nameserver, search, domain or options")
         self._problem(number, max(column, 0), message, expected, line)
 
     def _problem(self, line: int, column: int, message: str, expected: str, text: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from analyzer.language import _
 from analyzer.model.ruleset import Backend, Chain, Family, Rule, Ruleset, Table
 from analyzer.model.source import ParseProblem, SourceRef
 from analyzer.parse.iptables_line import (
@@ -79,7 +80,13 @@ class RulesetBuilder:
                 start = text.lstrip()
                 kind = "rule" if start.startswith(("-A", "-I", "[")) else "line"
                 column = line.column + len(text) - len(start)
-                self._problem(number, column, f"not a {kind} of iptables-save", line.expected, text)
+                self._problem(
+                    number,
+                    column,
+                    _("not a {kind} of iptables-save", kind=kind),
+                    line.expected,
+                    text,
+                )
             case Remark.IGNORED:
                 pass
             case _:
@@ -88,9 +95,13 @@ class RulesetBuilder:
     def finish(self, number: int, text: str, *, cut: bool) -> tuple[Ruleset, ...]:
         """Return all dumps, oldest first; `cut` says that `text`, the last line, was not read."""
         if self.unfinished:
-            where = f"table {self._table.name}" if self._table.name else "a dump"
-            message = f"the file ends within {where}" + (", within this line" if cut else "")
-            expected = "the rest up to COMMIT"
+            where = (
+                _("table {_table}", _table=self._table.name) if self._table.name else _("a dump")
+            )
+            message = _("the file ends within {where}", where=where) + (
+                _(", within this line") if cut else ""
+            )
+            expected = _("the rest up to COMMIT")
             self._problem(number, len(text) + 1, message, expected, text, truncation=True)
             self._table = Table("", 0, complete=False)
         self._end_table(number, text)
@@ -139,8 +150,8 @@ class RulesetBuilder:
         if self._table.name:
             self._table.complete = True
         else:
-            message = "the beginning of this table is missing"
-            expected = "its name, such as *nat, and its chains before"
+            message = _("the beginning of this table is missing")
+            expected = _("its name, such as *nat, and its chains before")
             self._problem(number, 1, message, expected, text, truncation=True)
         self._end_table(number, text)
 
@@ -153,7 +164,7 @@ class RulesetBuilder:
         """Keep an unnamed table under the name that it probably has, and go on without a table."""
         table = self._table
         if table.name and not table.complete:
-            message = f"table {table.name} has no COMMIT before this line"
+            message = _("table {table} has no COMMIT before this line", table=table.name)
             self._problem(number, 1, message, "COMMIT", text, truncation=True)
         elif not table.name and table.chains:
             table.name = inferred_table(table, listed=self._listed)
@@ -190,7 +201,7 @@ class RulesetBuilder:
     ) -> None:
         problems = self._ruleset.problems
         if len(problems) == MOST_PROBLEMS:
-            message, expected = "more problems, from here on, are not listed", ""
+            message, expected = _("more problems, from here on, are not listed"), ""
         quote = text[:LONGEST_QUOTE]
         problem = ParseProblem(self._path, number, column, message, expected, quote, truncation)
         if len(problems) <= MOST_PROBLEMS:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from analyzer.language import _
 from analyzer.model.node import Socket
 from analyzer.model.source import ParseProblem, SourceRef, split_lines
 from analyzer.parse.parsed import Parsed
@@ -59,8 +60,8 @@ def parse_sockets(path: str, text: str) -> Parsed[tuple[Socket, ...]]:
         if socket is not None:
             sockets.append(socket)
         else:
-            expected = "a line of ss -lntu"
-            message = "not a listening socket"
+            expected = _("a line of ss -lntu")
+            message = _("not a listening socket")
             problems.append(ParseProblem(path, number, 0, message, expected, line[:_SHOWN]))
     return Parsed(tuple(sockets), tuple(problems))
 

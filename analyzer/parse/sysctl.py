@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cache
 from re import Pattern
 
+from analyzer.language import _
 from analyzer.model.node import Sysctl
 from analyzer.model.source import ParseProblem, SourceRef, split_lines
 from analyzer.parse.fast_path import pattern_of
@@ -27,9 +28,9 @@ def parse_sysctls(path: str, text: str) -> Parsed[dict[str, Sysctl]]:
     for number, line in enumerate(split_lines(text), 1):
         match = match_line(line)
         if match is None:
-            problems.append(_problem(path, number, line, "not a kernel setting"))
+            problems.append(_problem(path, number, line, _("not a kernel setting")))
         elif match["ERROR"]:
-            problems.append(_problem(path, number, line, "a setting could not be read"))
+            problems.append(_problem(path, number, line, _("a setting could not be read")))
         elif match["NAME"] or match["PATH"]:
             name = match["NAME"] or match["PATH"].removeprefix(_PROC)
             name = _dotted(name)
@@ -50,4 +51,4 @@ def _dotted(name: str) -> str:
 
 
 def _problem(path: str, line: int, text: str, message: str) -> ParseProblem:
-    return ParseProblem(path, line, 0, message, "name = value", text[:_SHOWN])
+    return ParseProblem(path, line, 0, message, _("name = value"), text[:_SHOWN])

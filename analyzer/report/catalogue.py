@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from itertools import groupby
 
 from analyzer.findings import Check
+from analyzer.language import _
 from analyzer.report.markdown import Block, BlockKind, blocks_of
 from analyzer.report.terminal import Terminal, pad
 
@@ -29,14 +30,21 @@ def render_checks(catalogue: Iterable[Check], *, width: int) -> str:
 def render_explanation(check: Check, *, width: int) -> str:
     """Return what a check finds, why it matters, what to do, and what it needs to be evaluated."""
     terminal = Terminal(width, color=False)
-    title = f"{check.slug} ({check.severity.value}, station {check.station.value})"
+    title = _(
+        "{check} ({severity}, station {station})",
+        check=check.slug,
+        severity=check.severity.value,
+        station=check.station.value,
+    )
     sections = [[title], *(list(_block(terminal, b)) for b in blocks_of(check.documentation))]
     sections.append(list(_needs(terminal, check)))
     if check.consequence_of:
         causes = ", ".join(check.consequence_of)
-        sections.append(list(terminal.wrap(f"Explained, where they are found, by: {causes}.")))
+        sections.append(
+            list(terminal.wrap(_("Explained, where they are found, by: {causes}.", causes=causes)))
+        )
     if check.references:
-        sections.append(["Read more", *(f"{_INDENT}{url}" for url in check.references)])
+        sections.append([_("Read more"), *(f"{_INDENT}{url}" for url in check.references)])
     return "\n\n".join("\n".join(lines) for lines in sections) + "\n"
 
 
@@ -68,7 +76,7 @@ def _with_backticks(block: Block) -> str:
 
 def _needs(terminal: Terminal, check: Check) -> Iterator[str]:
     if not check.needs:
-        yield "Needs no particular file."
+        yield _("Needs no particular file.")
         return
     yield "Needs"
     for needed in check.needs:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from analyzer.findings import Severity
-from analyzer.phrases import counted, listed
+from analyzer.language import _, plural
+from analyzer.phrases import listed
 from analyzer.report.markdown import BlockKind
 from analyzer.report.terminal import Paint, Terminal, shorten
 from analyzer.report.view_causes import Cause
@@ -89,10 +90,17 @@ def _remedy(terminal: Terminal, shown: Shown) -> Iterator[str]:
 def _consequences(terminal: Terminal, cause: Cause, verbose: bool) -> Iterator[str]:
     if not cause.consequences:
         return
-    number = counted(len(cause.consequences), "further finding")
-    concerned = f" on {listed(cause.services, 5)}" if cause.services else ""
-    hint = "" if verbose else " (-v lists them)"
-    yield from terminal.wrap(visible(f"Explains {number}{concerned}{hint}."), "  ")
+    number = plural(
+        "{count:,} further finding", "{count:,} further findings", len(cause.consequences)
+    )
+    concerned = _(" on {services}", services=listed(cause.services, 5)) if cause.services else ""
+    hint = "" if verbose else _(" (-v lists them)")
+    yield from terminal.wrap(
+        visible(
+            _("Explains {number}{concerned}{hint}.", number=number, concerned=concerned, hint=hint)
+        ),
+        "  ",
+    )
     if verbose:
         for shown in cause.consequences:
             yield from terminal.wrap(

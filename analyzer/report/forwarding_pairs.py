@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain
 
+from analyzer.language import _
 from analyzer.model.forwarding import (
     Action,
     Clients,
@@ -46,7 +47,7 @@ def pairs_by_owner(observed: ForwardingTable, expected: ForwardingTable) -> dict
             groups[pair.owner].append(pair)
     unknown = groups.pop(None, [])
     known = {visible(str(owner)): groups[owner] for owner in sorted(filter(None, groups))}
-    return {**known, "of no known Service": unknown} if unknown else known
+    return {**known, _("of no known Service"): unknown} if unknown else known
 
 
 def _frontend_order(frontend: Frontend) -> tuple[int, str, int, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from analyzer.findings import Report, Verdict
-from analyzer.phrases import counted
+from analyzer.language import _, plural
 from analyzer.report.view_causes import Cause
 from analyzer.report.wording import VERDICT_ORDER, sentence
 
@@ -20,21 +20,32 @@ _STATES = {
 def headline(report: Report) -> str:
     """Return how many Services are in which state, such as `2 of 17 Services are broken.`."""
     if not report.services:
-        return "No Service was examined."
+        return _("No Service was examined.")
     verdicts = Counter(service.verdict for service in report.services)
     found = [verdict for verdict in VERDICT_ORDER if verdicts[verdict]]
-    total = counted(len(report.services), "Service")
+    total = plural("{count:,} Service", "{count:,} Services", len(report.services))
     if len(report.services) == 1:
-        return f"Service {report.services[0].service.full_name} {_STATES[found[0]][0]}."
+        return _(
+            "Service {service} {state}.",
+            service=report.services[0].service.full_name,
+            state=_STATES[found[0]][0],
+        )
     if found == [Verdict.UNKNOWN]:
-        return f"None of the {total} could be judged."
+        return _("None of the {total} could be judged.", total=total)
     if len(found) == 1:
-        return f"All {total} {_STATES[found[0]][1]}."
+        return _("All {total} {state}.", total=total, state=_STATES[found[0]][1])
     if Verdict.HEALTHY in found[1:]:
         # What is well goes without saying, unless all that can be said besides is what is not known.
         found = found[:-1] if found[0] is not Verdict.UNKNOWN else found[::-1]
     first, *others = found
-    parts = [f"{verdicts[first]:,} of {total} {_state(first, verdicts[first])}"]
+    parts = [
+        _(
+            "{verdict:,} of {total} {state}",
+            verdict=verdicts[first],
+            total=total,
+            state=_state(first, verdicts[first]),
+        )
+    ]
     parts += [f"{verdicts[other]:,} {_state(other, verdicts[other])}" for other in others]
     return f"{', '.join(parts)}."
 
@@ -45,8 +56,12 @@ def explanation(problems: tuple[Cause, ...]) -> str:
         return ""
     gravest = sentence(problems[0].shown.message)
     if len(problems) == 1:
-        return f"Cause: {gravest}"
-    return f"{counted(len(problems), 'cause')} found. The gravest: {gravest}"
+        return _("Cause: {gravest}", gravest=gravest)
+    return _(
+        "{causes} found. The gravest: {gravest}",
+        causes=plural("{count:,} cause", "{count:,} causes", len(problems)),
+        gravest=gravest,
+    )
 
 
 def _state(verdict: Verdict, number: int) -> str:

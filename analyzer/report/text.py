@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from analyzer.findings import Report, Verdict
+from analyzer.language import _, plural
 from analyzer.phrases import counted, listed
 from analyzer.report.cause_text import cause_lines, one_line
 from analyzer.report.matrix_text import VERDICT_PAINT, legend_lines, matrix_lines
@@ -57,14 +58,19 @@ class _Text:
         for line in self.prose.wrap(visible(self.view.headline)):
             yield self.terminal.paint(line, paint)
         if len(self.view.problems) > 1:
-            yield f"{counted(len(self.view.problems), 'cause')}, the gravest first:"
+            yield _(
+                "{causes}, the gravest first:",
+                causes=plural("{count:,} cause", "{count:,} causes", len(self.view.problems)),
+            )
 
     def problems(self) -> Iterator[str]:
         yield from self._full(self.view.problems if self.verbose else self.view.leading)
         if self.view.further and not self.verbose:
             yield ""
-            further = counted(len(self.view.further), "further cause")
-            yield self._heading(f"{further} (in full with -v)")
+            further = plural(
+                "{count:,} further cause", "{count:,} further causes", len(self.view.further)
+            )
+            yield self._heading(_("{further} (in full with -v)", further=further))
             yield from self._brief(self.view.further)
 
     def advice(self) -> Iterator[str]:
@@ -76,23 +82,23 @@ class _Text:
         ill = [row for row in self.view.services if row.verdict is not Verdict.HEALTHY]
         healthy = len(self.view.services) - len(ill)
         if ill:
-            yield self._heading("Services that are not healthy")
+            yield self._heading(_("Services that are not healthy"))
             yield from matrix_lines(self.terminal, ill if self.verbose else ill[:_ROWS])
             if len(ill) > _ROWS and not self.verbose:
-                yield f"  … and {len(ill) - _ROWS:,} more (-v lists them)"
+                yield _("  … and {value:,} more (-v lists them)", value=len(ill) - _ROWS)
             yield from legend_lines(self.prose)
         if healthy and ill:
-            state = "is healthy" if healthy == 1 else "are healthy"
+            state = _("is healthy") if healthy == 1 else _("are healthy")
             yield self.terminal.paint(f"  {counted(healthy, 'Service')} {state}.", Paint.GOOD)
 
     def gaps(self) -> Iterator[str]:
         if not self.view.gaps:
             return
-        yield self._heading("Not evaluated, and the command that would tell")
+        yield self._heading(_("Not evaluated, and the command that would tell"))
         for gap in self.view.gaps if self.verbose else self.view.gaps[:_GAPS]:
             yield from self._gap(gap)
         if len(self.view.gaps) > _GAPS and not self.verbose:
-            yield f"  … and {len(self.view.gaps) - _GAPS:,} more (-v lists them)"
+            yield _("  … and {value:,} more (-v lists them)", value=len(self.view.gaps) - _GAPS)
 
     def nodes(self) -> Iterator[str]:
         if not self.view.nodes:
@@ -111,7 +117,9 @@ class _Text:
                 self.terminal.paint(line.rstrip(), Paint.FAINT) if not number else line.rstrip()
             )
         if len(self.view.nodes) > len(shown):
-            yield f"  … and {len(self.view.nodes) - len(shown):,} more (-v lists them)"
+            yield _(
+                "  … and {value:,} more (-v lists them)", value=len(self.view.nodes) - len(shown)
+            )
 
     def bundle(self) -> Iterator[str]:
         yield self._heading("Bundle")
@@ -133,12 +141,12 @@ class _Text:
         for cause in causes[:_ROWS]:
             yield from one_line(self.terminal, cause.shown)
         if len(causes) > _ROWS:
-            yield f"  … and {len(causes) - _ROWS:,} more (-v lists them)"
+            yield _("  … and {value:,} more (-v lists them)", value=len(causes) - _ROWS)
 
     def _gap(self, gap: Gap) -> Iterator[str]:
         title = gap.path or gap.reasons[0]
         if "<node>" in gap.path or "<pod>" in gap.path:
-            title += f" of {listed(gap.owners, 5)}"
+            title += _(" of {owners}", owners=listed(gap.owners, 5))
         yield from self.prose.wrap(visible(title), "  ")
         if gap.command:
             where = f"{gap.where}: " if gap.where else ""
@@ -146,7 +154,9 @@ class _Text:
             yield f"    → {visible(where)}{command}"
         waiting = listed(gap.checks, len(gap.checks) if self.verbose else 5)
         on = listed(gap.subjects, len(gap.subjects) if self.verbose else 5)
-        yield from self.prose.wrap(visible(f"needed by {waiting} ({on})"), "      ")
+        yield from self.prose.wrap(
+            visible(_("needed by {waiting} ({on})", waiting=waiting, on=on)), "      "
+        )
 
 
 def _node(node: NodeRow) -> tuple[str, str, str, str, str]:

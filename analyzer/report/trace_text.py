@@ -7,6 +7,7 @@ from fractions import Fraction
 from itertools import groupby
 
 from analyzer.findings import Quote
+from analyzer.language import _
 from analyzer.model.source import Ref, SourceRef
 from analyzer.report.terminal import Paint, Terminal
 from analyzer.report.visible import visible
@@ -51,7 +52,7 @@ def _lines(answer: Answer, quotes: Mapping[Ref, Quote], terminal: Terminal) -> I
     if answer.resolution is not None:
         yield from _resolution(answer.resolution)
     if answer.trace.reason:
-        doubt = "beyond the bundle" if answer.trace.conclusive else "not conclusive"
+        doubt = _("beyond the bundle") if answer.trace.conclusive else _("not conclusive")
         painted = terminal.paint(doubt, Paint.WARNING)
         yield from terminal.wrap(f"{painted}: {visible(answer.trace.reason)}", "  ")
     outcomes = answer.trace.outcomes
@@ -65,7 +66,14 @@ def _lines(answer: Answer, quotes: Mapping[Ref, Quote], terminal: Terminal) -> I
 def _resolution(found: Resolution) -> Iterator[str]:
     for query in found.queries:
         values = f" {', '.join(query.values)}" if query.values else ""
-        yield visible(f"  asks {query.name}  {query.reply.value}{values}")
+        yield visible(
+            _(
+                "  asks {query}  {reply}{values}",
+                query=query.name,
+                reply=query.reply.value,
+                values=values,
+            )
+        )
 
 
 def _assumed(outcomes: Iterable[Outcome]) -> Iterator[str]:
@@ -74,7 +82,7 @@ def _assumed(outcomes: Iterable[Outcome]) -> Iterator[str]:
 
 def _granted(texts: Iterable[str], indent: str, terminal: Terminal) -> Iterator[str]:
     for text in texts:
-        yield from terminal.wrap(f"taken for granted: {visible(text)}", indent)
+        yield from terminal.wrap(_("taken for granted: {text}", text=visible(text)), indent)
 
 
 def _outcome(
@@ -85,16 +93,16 @@ def _outcome(
     if outcome.backend is not None:
         words += visible(f": {_backend(outcome.backend)}")
     if outcome.source:
-        words += visible(f", which sees {outcome.source}")
+        words += visible(_(", which sees {source}", source=outcome.source))
     yield from terminal.wrap(words, "  ")
     if outcome.reason:
-        yield from terminal.wrap(f"because {visible(outcome.reason)}", "    ")
+        yield from terminal.wrap(_("because {reason}", reason=visible(outcome.reason)), "    ")
     own = (text for text in outcome.assumed if text not in common)
     yield from _granted(own, "    ", terminal)
     delivered = outcome.verdict is Verdict.DELIVERED
     for leg, steps in groupby(outcome.path, key=lambda s: s.leg):
         if delivered and leg is not Leg.REQUEST:
-            yield "    the answer comes back"
+            yield _("    the answer comes back")
             break
         yield f"    {_LEGS[leg]}"
         yield from _way(list(steps), quotes, terminal)
@@ -103,13 +111,13 @@ def _outcome(
 def _backend(backend: Backend) -> str:
     host = f"[{backend.address}]" if ":" in backend.address else backend.address
     end = f"{host}:{backend.port}" if backend.port is not None else host
-    whose = f" (pod {backend.pod})" if backend.pod else ""
+    whose = _(" (pod {pod})", pod=backend.pod) if backend.pod else ""
     return f"{end}{whose}{f' on {backend.node}' if backend.node else ''}"
 
 
 def _way(steps: list[Step], quotes: Mapping[Ref, Quote], terminal: Terminal) -> Iterator[str]:
     for host, there in groupby(steps, key=lambda s: s.host):
-        yield f"      on {visible(host)}"
+        yield _("      on {host}", host=visible(host))
         for step in there:
             where = " ".join(filter(None, (step.hook.value if step.hook else "", step.table)))
             place = _place(step.source, quotes)

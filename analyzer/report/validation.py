@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator
 
+from analyzer.language import _
 from analyzer.model.validation import Gap, Validation
 from analyzer.report.visible import visible
 
@@ -18,21 +19,27 @@ def render_validation(validation: Validation, *, width: int) -> str:
 
 def _lines(validation: Validation, width: int) -> Iterator[str]:
     identity = validation.identity
-    state = "well formed" if not validation.problems else f"{len(validation.problems)} problems"
-    yield visible(f"{identity.path}: {state}, {validation.files} files")
-    yield "integrity: " + (
-        "checked against the manifest"
+    state = (
+        _("well formed")
+        if not validation.problems
+        else _("{count} problems", count=len(validation.problems))
+    )
+    yield visible(
+        _("{path}: {state}, {files} files", path=identity.path, state=state, files=validation.files)
+    )
+    yield _("integrity: ") + (
+        _("checked against the manifest")
         if identity.verified
-        else "not verified, there is no manifest to check against"
+        else _("not verified, there is no manifest to check against")
     )
     for problem in validation.problems:
         yield from _wrapped(f"  ! {problem.message}", width, 4)
     if validation.ignored:
         names = ", ".join(validation.ignored[:5])
-        yield from _wrapped(f"not read, unknown to this version: {names}", width, 2)
+        yield from _wrapped(_("not read, unknown to this version: {names}", names=names), width, 2)
     if validation.gaps:
         yield ""
-        yield "Would not be evaluated for want of a file:"
+        yield _("Would not be evaluated for want of a file:")
         for gap in validation.gaps:
             yield from _gap(gap, width)
 
@@ -40,8 +47,10 @@ def _lines(validation: Validation, width: int) -> Iterator[str]:
 def _gap(gap: Gap, width: int) -> Iterator[str]:
     yield from _wrapped(f"  {gap.reason}", width, 4)
     more = len(gap.checks) - _SHOWN_CHECKS
-    named = ", ".join(gap.checks[:_SHOWN_CHECKS]) + (f" and {more} more" if more > 0 else "")
-    yield from _wrapped(f"    for {named}", width, 8)
+    named = ", ".join(gap.checks[:_SHOWN_CHECKS]) + (
+        _(" and {more} more", more=more) if more > 0 else ""
+    )
+    yield from _wrapped(_("    for {named}", named=named), width, 8)
     yield visible(f"    $ {gap.command}")
 
 

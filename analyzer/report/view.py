@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 
 from analyzer.findings import CheckTally, NodeReport, Report, Severity, Verdict
+from analyzer.language import _
 from analyzer.report.headline import explanation, headline
 from analyzer.report.view_causes import Cause, CheckGroup, causes_of, grouped
 from analyzer.report.view_gaps import Gap, gaps_of
@@ -137,16 +138,16 @@ def _others(problems: tuple[Cause, ...], leading: tuple[Cause, ...]) -> tuple[Ca
 
 def _origin(report: Report) -> str:
     parts = (
-        f"cluster {report.identity.cluster}" if report.identity.cluster else "",
-        f"Kubernetes {report.kubernetes}" if report.kubernetes else "",
-        f"collected {_collected(report)}",
+        _("cluster {cluster}", cluster=report.identity.cluster) if report.identity.cluster else "",
+        _("Kubernetes {kubernetes}", kubernetes=report.kubernetes) if report.kubernetes else "",
+        _("collected {collected}", collected=_collected(report)),
     )
     return ", ".join(filter(None, parts))
 
 
 def _collected(report: Report) -> str:
     created = report.identity.created_at
-    return f"{created:%Y-%m-%d %H:%M:%S %Z}".strip() if created else "at an unknown time"
+    return f"{created:%Y-%m-%d %H:%M:%S %Z}".strip() if created else _("at an unknown time")
 
 
 def _worst(verdicts: Counter[Verdict], problems: tuple[Cause, ...]) -> Verdict:
@@ -160,18 +161,20 @@ def _facts(report: Report) -> tuple[Fact, ...]:
     identity = report.identity
     return (
         Fact("Bundle", identity.path),
-        Fact("Cluster", identity.cluster or "not named"),
-        Fact("Kubernetes", report.kubernetes or "version unknown"),
+        Fact("Cluster", identity.cluster or _("not named")),
+        Fact("Kubernetes", report.kubernetes or _("version unknown")),
         Fact("Nodes", f"{len(report.nodes):,}"),
         Fact("Services", f"{len(report.services):,}"),
         Fact("Collected", _collected(report)),
         Fact(
             "Integrity",
-            "checked against the manifest"
+            _("checked against the manifest")
             if identity.verified
-            else "not verified: no manifest to check the files against",
+            else _("not verified: no manifest to check the files against"),
         ),
-        Fact("Redacted", "yes: names and addresses were replaced" if identity.redacted else "no"),
+        Fact(
+            "Redacted", _("yes: names and addresses were replaced") if identity.redacted else "no"
+        ),
     )
 
 
@@ -182,7 +185,7 @@ def _node(node: NodeReport, problems: tuple[Cause, ...]) -> NodeRow:
         mode=node.kube_proxy.mode.value,
         kube_proxy=str(version),
         signs=() if version.exact else tuple(f"{s.claim}: {s.reason}" for s in version.signs),
-        backend=node.backend.value if node.backend else "no rules read",
+        backend=node.backend.value if node.backend else _("no rules read"),
         rules=node.rules,
         findings=tuple(c for c in problems if c.shown.finding.problem.node == node.name),
     )

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from analyzer.findings import Evidence, Finding, Quote, Report, Severity
+from analyzer.language import _
 from analyzer.phrases import listed
 from analyzer.report.emphasis import Segment, decisive_parts, segments
 from analyzer.report.markdown import Block
@@ -77,11 +78,11 @@ class Shown:
         problem = self.finding.problem
         affected = listed([str(service) for service in sorted(problem.affects)])
         parts = (
-            f"Service {problem.service}" if problem.service else "",
-            f"Services {affected}" if affected and not problem.service else "",
-            f"port {problem.port}" if problem.port else "",
-            f"pod {problem.pod}" if problem.pod else "",
-            f"node {problem.node}" if problem.node else "",
+            _("Service {service}", service=problem.service) if problem.service else "",
+            _("Services {affected}", affected=affected) if affected and not problem.service else "",
+            _("port {port}", port=problem.port) if problem.port else "",
+            _("pod {pod}", pod=problem.pod) if problem.pod else "",
+            _("node {node}", node=problem.node) if problem.node else "",
         )
         return ", ".join(filter(None, parts)) or "cluster"
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from analyzer.findings import NotEvaluated
+from analyzer.language import _
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +36,11 @@ class Gap:
         """On which machine to run the command, where that matters: kubectl runs anywhere."""
         if not self.path.startswith("nodes/") or self.command.startswith("kubectl "):
             return ""
-        return f"on {self.owners[0]}" if len(self.owners) == 1 else "on each of these nodes"
+        return (
+            _("on {owner}", owner=self.owners[0])
+            if len(self.owners) == 1
+            else _("on each of these nodes")
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 
 from analyzer.findings import Report, ServiceReport, Station, StationResult, Status, Verdict
+from analyzer.language import _
 from analyzer.model.kubernetes import Service, ServicePort
 from analyzer.report.wording import VERDICT_ORDER
 
@@ -86,8 +87,10 @@ def _cell(station: Station, result: StationResult | None) -> Cell:
 
 def _address(service: Service) -> str:
     if service.spec.type == "ExternalName":
-        return f"alias of {service.spec.external_name or '(nothing)'}"
-    host = ", ".join(service.cluster_ips) or ("headless" if service.headless else "no cluster IP")
+        return _("alias of {value}", value=service.spec.external_name or "(nothing)")
+    host = ", ".join(service.cluster_ips) or (
+        "headless" if service.headless else _("no cluster IP")
+    )
     ports = [_port(port) for port in service.ports[:_PORTS_SHOWN]]
     more = len(service.ports) - len(ports)
     return " ".join((host, *ports, *([f"+{more}"] if more else ())))
@@ -95,5 +98,5 @@ def _address(service: Service) -> str:
 
 def _port(port: ServicePort) -> str:
     return f"{port.port}/{port.protocol}" + (
-        f" (node port {port.node_port})" if port.node_port else ""
+        _(" (node port {node_port})", node_port=port.node_port) if port.node_port else ""
     )

@@ -11,6 +11,7 @@ from analyzer.expect.cluster_dns import (
     answers_beside_the_cluster,
     kubelet_dns,
 )
+from analyzer.language import _
 from analyzer.model.address import canonical_ip, family_of
 from analyzer.model.forwarding import (
     Endpoint,
@@ -71,9 +72,16 @@ class NodeView(NodeFacts):
         """Why no iptables ruleset can show this node's Services; empty where one can."""
         match self.kube_proxy.mode:
             case ProxyMode.NFTABLES | ProxyMode.IPVS as mode:
-                return f"kube-proxy on {self.name} runs in {mode.value} mode, whose rules are not read yet"
+                return _(
+                    "kube-proxy on {self} runs in {mode} mode, whose rules are not read yet",
+                    self=self.name,
+                    mode=mode.value,
+                )
             case ProxyMode.REPLACED:
-                return f"another program serves Services on {self.name} in kube-proxy's place"
+                return _(
+                    "another program serves Services on {self} in kube-proxy's place",
+                    self=self.name,
+                )
             case _:
                 return ""
 
@@ -139,7 +147,7 @@ class NodeView(NodeFacts):
     def incomparable(self) -> str:
         """Why the node's rules cannot be held against the API objects; empty where they can."""
         hidden = self.cluster.hides_addresses
-        return "addresses in the bundle are redacted: rules cannot be compared" if hidden else ""
+        return _("addresses in the bundle are redacted: rules cannot be compared") if hidden else ""
 
     def _knows_endpoints(self, entry: Entry) -> bool:
         """Tell whether the bundle has the endpoints of an entry: Endpoints hold a Service's first family only."""
@@ -241,7 +249,12 @@ class NodeView(NodeFacts):
             case ProxyMode.REPLACED:
                 return (self.rules_unread,)
             case ProxyMode.NFTABLES if nft is None:
-                return (f"kube-proxy's nftables rules (no {Input.NFT_RULESET.value.name})",)
+                return (
+                    _(
+                        "kube-proxy's nftables rules (no {NFT_RULESET})",
+                        NFT_RULESET=Input.NFT_RULESET.value.name,
+                    ),
+                )
             case _:
                 return unexecuted_tables(nft)
 
@@ -255,9 +268,10 @@ class NodeView(NodeFacts):
         """Why not all can be said of where connections from this node end; empty where it can."""
         found = self.cluster.reachability
         if found.left_out:
-            return (
-                f"{found.left_out} connections of the cluster were not followed, there are too many: "
-                "ask about single Services with --service"
+            return _(
+                "{left_out} connections of the cluster were not followed, there are too "
+                "many: ask about single Services with --service",
+                left_out=found.left_out,
             )
         return found.inconclusive.get(self.name, "")
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from analyzer.bundle.reader import Bundle
 from analyzer.errors import UsageError
 from analyzer.findings import Quote
+from analyzer.language import _
 from analyzer.model.source import ObjectRef, Ref
 from analyzer.quotation import quote
 from analyzer.report.terminal import Terminal
@@ -30,7 +31,13 @@ def run_trace(cluster: ClusterView, query: TraceQuery) -> Answer:
     """
     protocol = query.protocol.upper()
     if protocol and protocol not in PROTOCOLS:
-        raise UsageError(f"protocol {query.protocol}: expected {', '.join(PROTOCOLS)}")
+        raise UsageError(
+            _(
+                "protocol {protocol}: expected {names}",
+                protocol=query.protocol,
+                names=", ".join(PROTOCOLS),
+            )
+        )
     target = target_of(cluster, query, protocol)
     if isinstance(target, Nowhere):
         origins(cluster, query.source, "")

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 
+from analyzer.language import _
 from analyzer.model.node import ResolvConf
 from analyzer.simulate.address import number
 from analyzer.simulate.names import Directory, NamedEndpoint, Resolution, resolve
@@ -30,13 +31,13 @@ def resolved(cluster: ClusterView, source: str, name: str) -> Resolved | str:
     """Resolve a name for a source; return what is missing where that cannot be done. Raises `UsageError`."""
     conf, place = _resolv_conf(cluster, source)
     if conf is None:
-        return f"the bundle has no {place}"
+        return _("the bundle has no {place}", place=place)
     return Resolved(conf, resolve(name, conf, _directory(cluster, conf)))
 
 
 def _resolv_conf(cluster: ClusterView, source: str) -> tuple[ResolvConf | None, str]:
     """Return the resolv.conf of a source, and where it should be in the bundle."""
-    kind, _, name = source.partition(":")
+    kind, _colon, name = source.partition(":")
     match kind:
         case "pod":
             pod = pod_named(cluster, name)
@@ -47,7 +48,7 @@ def _resolv_conf(cluster: ClusterView, source: str) -> tuple[ResolvConf | None, 
             return cluster.nodes[name].resolv_conf, f"nodes/{name}/resolv.conf"
         case _:
             origins(cluster, source, "")
-            return None, "resolv.conf of a client outside of the cluster: give an address"
+            return None, _("resolv.conf of a client outside of the cluster: give an address")
 
 
 def _directory(cluster: ClusterView, conf: ResolvConf) -> Directory:
@@ -73,20 +74,29 @@ def _hostname(cluster: ClusterView, name: str) -> str:
 def answering_dns(cluster: ClusterView, source: str, found: Resolved) -> str:
     """Return why the cluster's DNS does not answer a source; empty where it does, or where it is not asked."""
     if not found.conf.nameservers:
-        return f"{found.conf.path} names no nameserver"
-    nameserver, _ = found.conf.nameservers[0]
+        return _("{path} names no nameserver", path=found.conf.path)
+    nameserver, _ref = found.conf.nameservers[0]
     known = cluster.dns_addresses
     if known and nameserver not in known:
         if found.resolution.outside:
             return ""
         dns = ", ".join(known)
-        return f"nameserver {nameserver} ({found.conf.path}) is not the cluster's DNS ({dns})"
+        return _(
+            "nameserver {nameserver} ({path}) is not the cluster's DNS ({dns})",
+            nameserver=nameserver,
+            path=found.conf.path,
+            dns=dns,
+        )
     if number(nameserver) is None:
         return ""
     trace = traced(cluster, source, (nameserver,), _DNS_PORT, "UDP")
     if not trace.conclusive or trace.probability(Verdict.DELIVERED):
         return ""
-    return f"nameserver {nameserver} does not answer: {trace.outcomes[0].reason}"
+    return _(
+        "nameserver {nameserver} does not answer: {reason}",
+        nameserver=nameserver,
+        reason=trace.outcomes[0].reason,
+    )
 
 
 def traced(

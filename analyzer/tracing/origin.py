@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from analyzer.errors import UsageError
+from analyzer.language import _
 from analyzer.model.kubernetes import Pod
 from analyzer.simulate.address import number
 from analyzer.simulate.trace import FromHost, FromOutside, FromPod, Origin
@@ -26,7 +27,11 @@ def origins(cluster: ClusterView, text: str, destination: str) -> list[Origin]:
             return _from_outside(cluster, rest, destination)
         case _:
             raise UsageError(
-                f"source {text!r}: expected pod:NAMESPACE/NAME, node:NAME or external:ADDRESS[@NODE]"
+                _(
+                    "source {text!r}: expected pod:NAMESPACE/NAME, node:NAME or "
+                    "external:ADDRESS[@NODE]",
+                    text=text,
+                )
             )
 
 
@@ -34,7 +39,7 @@ def pod_named(cluster: ClusterView, name: str) -> Pod:
     """Return a pod by `namespace/name`. Raises `UsageError`."""
     pod = cluster.pod_by_name.get(name)
     if pod is None:
-        raise UsageError(f"no pod {name} in the bundle (expected NAMESPACE/NAME)")
+        raise UsageError(_("no pod {name} in the bundle (expected NAMESPACE/NAME)", name=name))
     return pod
 
 
@@ -43,7 +48,13 @@ def from_host(cluster: ClusterView, name: str) -> FromHost:
     hosts = cluster.network.hosts
     if name not in hosts:
         known = ", ".join(sorted(hosts)[:_SHOWN])
-        raise UsageError(f"no node {name!r} in the bundle (there are: {known or 'none'})")
+        raise UsageError(
+            _(
+                "no node {name!r} in the bundle (there are: {value})",
+                name=name,
+                value=known or "none",
+            )
+        )
     return FromHost(name)
 
 
@@ -52,16 +63,18 @@ def _from_pod(cluster: ClusterView, name: str) -> Origin:
     if pod.host_network:
         return from_host(cluster, pod.spec.node_name)
     if not pod.ips:
-        raise UsageError(f"pod {name} has no address yet")
+        raise UsageError(_("pod {name} has no address yet", name=name))
     if pod.finished:
-        raise UsageError(f"pod {name} has finished")
+        raise UsageError(_("pod {name} has finished", name=name))
     return FromPod(name)
 
 
 def _from_outside(cluster: ClusterView, text: str, destination: str) -> list[Origin]:
-    address, _, host = text.partition("@")
+    address, _at, host = text.partition("@")
     if number(address) is None:
-        raise UsageError(f"external:{text}: expected external:ADDRESS or external:ADDRESS@NODE")
+        raise UsageError(
+            _("external:{text}: expected external:ADDRESS or external:ADDRESS@NODE", text=text)
+        )
     if host:
         from_host(cluster, host)
         return [FromOutside(address, host)]

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 
 from analyzer.errors import UsageError
+from analyzer.language import _
 from analyzer.model.forwarding import ServiceKey
 from analyzer.model.kubernetes import Service, ServicePort
 from analyzer.simulate.address import number
@@ -51,7 +52,7 @@ def target_of(cluster: ClusterView, query: TraceQuery, protocol: str) -> Target 
     if number(host) is None:
         return _of_name(cluster, query, host, port, protocol)
     if port is None:
-        raise UsageError(f"destination {text!r}: expected ADDRESS:PORT")
+        raise UsageError(_("destination {text!r}: expected ADDRESS:PORT", text=text))
     return Target((host,), port, protocol or "TCP")
 
 
@@ -59,28 +60,34 @@ def target_of(cluster: ClusterView, query: TraceQuery, protocol: str) -> Target 
 
 
 def _of_service(cluster: ClusterView, text: str, protocol: str) -> Target | Nowhere:
-    name, _, port_text = text.partition(":")
+    name, _colon, port_text = text.partition(":")
     namespace, slash, service_name = name.partition("/")
     if not slash:
-        raise UsageError(f"service:{text}: expected service:NAMESPACE/NAME[:PORT]")
+        raise UsageError(_("service:{text}: expected service:NAMESPACE/NAME[:PORT]", text=text))
     service = cluster.services.get(ServiceKey(namespace, service_name))
     if service is None:
         return Nowhere(settled(Verdict.UNRESOLVED, _no_service(cluster, namespace, service_name)))
     if service.spec.type == "ExternalName":
-        reason = f"{name} is an alias for {service.spec.external_name}"
+        reason = _(
+            "{name} is an alias for {external_name}",
+            name=name,
+            external_name=service.spec.external_name,
+        )
         return Nowhere(settled(Verdict.EXTERNAL, reason))
     port = _port_of(service, port_text, protocol)
     if service.headless:
         return _of_headless(cluster, service, port)
     if not service.cluster_ips:
-        return Nowhere(settled(Verdict.UNRESOLVED, f"{name} has no cluster IP"))
+        return Nowhere(settled(Verdict.UNRESOLVED, _("{name} has no cluster IP", name=name)))
     return Target(service.cluster_ips[:1], port.port, port.protocol.upper())
 
 
 def _no_service(cluster: ClusterView, namespace: str, name: str) -> str:
     elsewhere = sorted(k.namespace for k in cluster.services if k.name == name)
-    hint = f"; there is one in namespace {', '.join(elsewhere)}" if elsewhere else ""
-    return f"there is no Service {namespace}/{name}{hint}"
+    hint = _("; there is one in namespace {names}", names=", ".join(elsewhere)) if elsewhere else ""
+    return _(
+        "there is no Service {namespace}/{name}{hint}", namespace=namespace, name=name, hint=hint
+    )
 
 
 def _of_headless(cluster: ClusterView, service: Service, port: ServicePort) -> Target | Nowhere:
@@ -91,7 +98,7 @@ def _of_headless(cluster: ClusterView, service: Service, port: ServicePort) -> T
         if b.ready and b.port_name == port.name and b.protocol.value == port.protocol.upper()
     }
     if not ends:
-        reason = f"{service.full_name} is headless and has no ready endpoints"
+        reason = _("{service} is headless and has no ready endpoints", service=service.full_name)
         return Nowhere(settled(Verdict.UNRESOLVED, reason))
     return Target(tuple(ends), next(iter(ends.values())), port.protocol.upper())
 
@@ -105,8 +112,15 @@ def _port_of(service: Service, text: str, protocol: str) -> ServicePort:
     known = ", ".join(
         f"{p.port}/{p.protocol}" + (f" ({p.name})" if p.name else "") for p in service.ports
     )
-    asked = text or protocol or "at all"
-    raise UsageError(f"Service {service.full_name} has no port {asked} (it has: {known or 'none'})")
+    asked = text or protocol or _("at all")
+    raise UsageError(
+        _(
+            "Service {service} has no port {asked} (it has: {value})",
+            service=service.full_name,
+            asked=asked,
+            value=known or "none",
+        )
+    )
 
 
 # --- a host name ---
@@ -128,7 +142,7 @@ def _of_name(
     service = cluster.services.get(resolution.service) if resolution.service else None
     if service is None:
         if port is None:
-            raise UsageError(f"{host}: which port? write {host}:PORT")
+            raise UsageError(_("{host}: which port? write {host}:PORT", host=host))
         return Target(resolution.addresses, port, protocol or "TCP", resolution)
     if port is None:
         chosen = _port_of(service, "", protocol)
@@ -145,10 +159,14 @@ def _split(text: str) -> tuple[str, int | None]:
         return bracketed["host"], _port(text, bracketed["port"])
     if text.count(":") > 1:
         return text, None
-    host, _, port = text.partition(":")
+    host, _colon, port = text.partition(":")
     if not host:
         raise UsageError(
-            f"destination {text!r}: expected service:NAMESPACE/NAME[:PORT], ADDRESS:PORT or a host name"
+            _(
+                "destination {text!r}: expected service:NAMESPACE/NAME[:PORT], ADDRESS:PORT "
+                "or a host name",
+                text=text,
+            )
         )
     return host, _port(text, port)
 
@@ -157,5 +175,5 @@ def _port(text: str, port: str | None) -> int | None:
     if not port:
         return None
     if not (port.isascii() and port.isdecimal() and 0 < int(port[:6]) <= _HIGHEST_PORT):
-        raise UsageError(f"destination {text!r}: {port!r} is no port")
+        raise UsageError(_("destination {text!r}: {port!r} is no port", text=text, port=port))
     return int(port)
