@@ -1,0 +1,1 @@
+"""Collecting: a live cluster, or the node this runs on, to a bundle."""
