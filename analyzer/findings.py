@@ -121,7 +121,7 @@ def gathered(
     """Make one problem of what is wrong with several Services for one reason; `parts` is not empty."""
     named = frozenset(part.service for part in parts if part.service is not None)
     told = "; ".join(dict.fromkeys(part.text for part in parts[:_TOLD]))
-    more = _("; and {value} more", value=len(parts) - _TOLD) if len(parts) > _TOLD else ""
+    more = _("; and {count} more", count=len(parts) - _TOLD) if len(parts) > _TOLD else ""
     return Problem(
         message=f"{lead}: {told}{more}",
         evidence=tuple(e for part in parts[:_SHOWN] for e in part.evidence),

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from analyzer.language import _
 
+_PAIR = 2
 _LONGEST = 160
 """Characters of a quoted text that a message can bear."""
 
@@ -20,11 +21,13 @@ def listed(items: Sequence[str], limit: int = 3) -> str:
     """Return `a, b and c`, or `a, b and 12 more` where there are more than the limit."""
     if len(items) > limit:
         return _(
-            "{names} and {value:,} more",
-            names=", ".join(items[: limit - 1]),
-            value=len(items) - limit + 1,
+            "{names} and {count:,} more",
+            names=_(", ").join(items[: limit - 1]),
+            count=len(items) - limit + 1,
         )
-    return " and ".join(filter(None, (", ".join(items[:-1]), *items[-1:])))
+    if len(items) < _PAIR:
+        return "".join(items)
+    return _("{names} and {last}", names=_(", ").join(items[:-1]), last=items[-1])
 
 
 def shortened(text: str) -> str:

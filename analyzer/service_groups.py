@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from analyzer.language import _
+from analyzer.language import _, plural
 from analyzer.model.forwarding import ServiceKey
 from analyzer.model.inputs import Input
 from analyzer.model.kubernetes import Pod, ServicePort
@@ -124,7 +124,7 @@ class TargetPort:
         told = listed(
             [_("{label} of {view}", label=u.port.label, view=u.view.key) for u in self.uses]
         )
-        return _("port{value} {told}", value="s" if len(self.uses) > 1 else "", told=told)
+        return plural("port {told}", "ports {told}", len(self.uses), told=told)
 
     def unseen_nodes(self, cluster: ClusterView) -> tuple[str, ...]:
         """Return the nodes in whose network such pods are, and whose sockets are not in the bundle."""

@@ -14,6 +14,7 @@ from typing import TypeVar
 
 from msgspec import Struct
 
+from analyzer.language import _, later
 from analyzer.model.ruleset import Family
 from analyzer.model.source import Ref
 
@@ -63,10 +64,10 @@ class FrontendKind(Enum):
 
     __hash__ = object.__hash__  # each member is one object; Enum would hash its name, in Python
 
-    CLUSTER_IP = "cluster IP"
-    NODE_PORT = "node port"
-    EXTERNAL_IP = "external IP"
-    LOAD_BALANCER_IP = "load-balancer IP"
+    CLUSTER_IP = later("cluster IP")
+    NODE_PORT = later("node port")
+    EXTERNAL_IP = later("external IP")
+    LOAD_BALANCER_IP = later("load-balancer IP")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +84,7 @@ class Frontend:
     def __str__(self) -> str:
         """`cluster IP 10.96.0.1:443/TCP`."""
         host = f"[{self.address}]" if ":" in self.address else self.address
-        return f"{self.kind.value} {host}{':' if host else ''}{self.port}/{self.protocol.value}"
+        return f"{_(self.kind.value)} {host}{':' if host else ''}{self.port}/{self.protocol.value}"
 
 
 class Clients(Enum):
@@ -114,8 +115,8 @@ class Masquerade(Enum):
     """Whose source address is replaced by the node's."""
 
     NEVER = "never"
-    OFF_CLUSTER = "clients outside the pod network"
-    ALWAYS = "all clients"
+    OFF_CLUSTER = later("clients outside the pod network")
+    ALWAYS = later("all clients")
 
 
 class Endpoint(Struct, frozen=True, order=True):

@@ -34,7 +34,7 @@ def bundle_entry_altered(cluster: ClusterView) -> Iterator[Problem]:
     if not entries:
         return
     told = "; ".join(shortened(entry.message) for entry in entries[:_SHOWN])
-    more = _("; and {value:,} more", value=len(entries) - _SHOWN) if len(entries) > _SHOWN else ""
+    more = _("; and {count:,} more", count=len(entries) - _SHOWN) if len(entries) > _SHOWN else ""
     what = (
         _("a file changed")
         if len(entries) == 1

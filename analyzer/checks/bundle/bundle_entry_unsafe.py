@@ -35,7 +35,7 @@ def bundle_entry_unsafe(cluster: ClusterView) -> Iterator[Problem]:
     if not entries:
         return
     told = "; ".join(shortened(entry.message) for entry in entries[:_SHOWN])
-    more = _("; and {value:,} more", value=len(entries) - _SHOWN) if len(entries) > _SHOWN else ""
+    more = _("; and {count:,} more", count=len(entries) - _SHOWN) if len(entries) > _SHOWN else ""
     what = (
         _("an entry was") if len(entries) == 1 else _("{count:,} entries were", count=len(entries))
     )

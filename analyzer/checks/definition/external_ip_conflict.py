@@ -89,7 +89,8 @@ def _problem(
         ),
         evidence=tuple(
             Evidence(
-                c.source, _("{kind} of {service}", kind=c.kind.value, service=c.service.full_name)
+                c.source,
+                _("{kind} of {service}", kind=_(c.kind.value), service=c.service.full_name),
             )
             for c in claims[:4]
         ),

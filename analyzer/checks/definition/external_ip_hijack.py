@@ -96,13 +96,13 @@ def _hijacks(view: ServiceView, claim: AddressClaim) -> Iterator[Outcome]:
     advice = _(
         "take {address} out of the addresses of {view}: ", address=claim.address, view=view.key
     ) + edit(view.key.namespace, "service", view.key.name)
-    claimed = Evidence(claim.source, _("{kind} of {view}", kind=claim.kind.value, view=view.key))
+    claimed = Evidence(claim.source, _("{kind} of {view}", kind=_(claim.kind.value), view=view.key))
     if taken:
         told = listed([f"{p.port}/{p.protocol} ({t.what})" for p, t in taken])
         yield Problem(
             message=_(
                 "{kind} {address} of {view} is {what}: kube-proxy takes {told} away from there",
-                kind=claim.kind.value,
+                kind=_(claim.kind.value),
                 address=claim.address,
                 view=view.key,
                 what=owner.what,
@@ -126,7 +126,7 @@ def _hijacks(view: ServiceView, claim: AddressClaim) -> Iterator[Outcome]:
     yield Problem(
         message=_(
             "{kind} {address} of {view} is {what}",
-            kind=claim.kind.value,
+            kind=_(claim.kind.value),
             address=claim.address,
             view=view.key,
             what=owner.what,
@@ -149,7 +149,9 @@ def _owner(cluster: ClusterView, address: str) -> _Taken | None:
     api = cluster.services.get(_API)
     for claim in address_claims(api) if api else ():
         if claim.address == address:
-            return _Taken(_("the {kind} of {api}", kind=claim.kind.value, api=_API), claim.source)
+            return _Taken(
+                _("the {kind} of {api}", kind=_(claim.kind.value), api=_API), claim.source
+            )
     node = cluster.node_by_ip.get(address)
     if node is not None:
         return _Taken(_("an address of node {node}", node=node.name), _address_ref(node, address))

@@ -91,7 +91,7 @@ def _problem(
         else _("none of its {pods}", pods=plural("{count:,} pod", "{count:,} pods", len(pods)))
     )
     lack = _("no address of that version") if some else _("an address of that version")
-    has = "have" if some and len(without) > 1 else "has"
+    has = plural("has", "have", len(without)) if some else _("has")
     return Problem(
         message=_(
             "{service} is published for {family}, but {who} {has} {lack}",

@@ -48,7 +48,7 @@ def not_ready_addresses_published(view: ServiceView) -> Iterator[Problem]:
             "publishNotReadyAddresses is set",
             service=service.full_name,
             pods=plural("{count:,} pod", "{count:,} pods", len(unready)),
-            value="is" if len(unready) == 1 else "are",
+            value=plural("is", "are", len(unready)),
             names=listed([p.name for p in unready]),
         ),
         evidence=(

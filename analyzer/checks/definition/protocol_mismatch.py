@@ -67,7 +67,7 @@ def _by_name(target: TargetPort) -> Iterator[Problem]:
         target,
         _(
             "in {value} the container port {effective_target_port} is {name}",
-            value=pods if all_wrong else f"{len(wrong)} of {pods}",
+            value=pods if all_wrong else _("{count} of {pods}", count=len(wrong), pods=pods),
             effective_target_port=port.effective_target_port,
             name=_name(wrong[0]),
         ),

@@ -88,7 +88,7 @@ def _proven(cluster: ClusterView, target: TargetPort, number: int) -> Iterator[P
             nodes=listed(nodes),
             count=len(closed),
             pods=plural("{count:,} pod", "{count:,} pods", len(pods)),
-            value="uses" if len(closed) == 1 else "use",
+            value=plural("uses", "use", len(closed)),
         ),
         evidence=(
             Evidence(_target_ref(target), _("where the Service sends to")),

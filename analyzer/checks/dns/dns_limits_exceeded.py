@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from analyzer.findings import Evidence, Outcome, Problem, Severity, Station, Undecided, check
-from analyzer.language import _
+from analyzer.language import _, plural
 from analyzer.model.inputs import Input
 from analyzer.model.kubernetes import Event
-from analyzer.phrases import counted, listed
+from analyzer.phrases import listed
 from analyzer.snapshot import ClusterView
 
 _MOST_NAMESERVERS = 3
@@ -65,11 +65,13 @@ def dns_limits_exceeded(cluster: ClusterView) -> Iterator[Outcome]:
 
 def _told_by_kubelet(said: list[Event]) -> Problem:
     about = {f"{e.involved_object.namespace}/{e.involved_object.name}".strip("/"): e for e in said}
-    noun = "pod" if all(e.involved_object.kind == "Pod" for e in said) else "object"
+    pods = all(e.involved_object.kind == "Pod" for e in said)
     return Problem(
         message=_(
             "kubelet leaves out DNS settings beyond the limits, for {counted}: {names}",
-            counted=counted(len(about), noun),
+            counted=plural("{count:,} pod", "{count:,} pods", len(about))
+            if pods
+            else plural("{count:,} object", "{count:,} objects", len(about)),
             names=listed(list(about)),
         ),
         evidence=tuple(

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from analyzer.commands import shell
 from analyzer.expect.resolv_conf import DNSOrigin, compare_resolv_conf, expected_resolv_conf
 from analyzer.findings import Evidence, Outcome, Problem, Severity, Station, Undecided, check
-from analyzer.language import _
+from analyzer.language import _, plural
 from analyzer.model.address import canonical_ip
 from analyzer.model.inputs import Input
 from analyzer.model.kubernetes import Pod
@@ -120,7 +120,7 @@ def _undecided(addresses: tuple[str, ...], node: NodeView) -> Undecided:
     return Undecided(
         reason=_(
             "{names} may be a DNS cache on {node} itself: its addresses would tell",
-            names=" and ".join(addresses),
+            names=listed(addresses, len(addresses)),
             node=node.name,
         ),
         missing=(Input.ADDRESSES.path(node.name),),
@@ -131,10 +131,18 @@ def _undecided(addresses: tuple[str, ...], node: NodeView) -> Undecided:
 
 def _problem(cluster: ClusterView, addresses: tuple[str, ...], askers: _Askers) -> Problem:
     pods = [read.full_name for read, _, _ in askers.pods]
-    asked = " and ".join(addresses)
+    asked = listed(addresses, len(addresses))
     said = []
     if pods:
-        said.append(f"{listed(pods)} {'asks' if len(pods) == 1 else 'ask'} {asked}")
+        said.append(
+            plural(
+                "{names} asks {asked}",
+                "{names} ask {asked}",
+                len(pods),
+                names=listed(pods),
+                asked=asked,
+            )
+        )
     if askers.kubelets:
         names = listed([n.name for n in askers.kubelets])
         said.append(_("kubelet's clusterDNS on {names} is {asked}", names=names, asked=asked))

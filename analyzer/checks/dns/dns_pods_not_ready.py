@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from analyzer.commands import shell
 from analyzer.findings import Evidence, Outcome, Problem, Severity, Station, Undecided, check
-from analyzer.language import _
+from analyzer.language import _, plural
 from analyzer.model.inputs import Input
 from analyzer.model.kubernetes import Pod, Service
 from analyzer.phrases import listed
@@ -95,7 +95,7 @@ def _not_ready(service: Service, down: list[Pod], count: int) -> Problem:
             count=len(down),
             count2=count,
             service=service.full_name,
-            value="is" if len(down) == 1 else "are",
+            value=plural("is", "are", len(down)),
             names=listed([p.name for p in down]),
             why=_why(first),
         ),

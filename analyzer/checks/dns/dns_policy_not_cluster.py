@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from analyzer.expect.resolv_conf import DNSOrigin, dns_origin
 from analyzer.findings import Evidence, Problem, Severity, Station, check
-from analyzer.language import _
+from analyzer.language import _, plural
 from analyzer.model.inputs import Input
 from analyzer.model.kubernetes import Event, Pod
 from analyzer.phrases import listed
@@ -59,10 +59,13 @@ def _advice(origin: DNSOrigin, pods: list[Pod]) -> Problem:
         _(
             "{value} in the host's network with dnsPolicy ClusterFirst, which means the "
             "node's resolvers there",
-            value="is" if one else "are",
+            value=plural("is", "are", len(names)),
         )
         if host
-        else _("{value} dnsPolicy Default, the node's resolvers", value="has" if one else "have")
+        else _(
+            "{value} dnsPolicy Default, the node's resolvers",
+            value=plural("has", "have", len(names)),
+        )
     )
     return Problem(
         message=_("{names} {why}: names of Services do not resolve", names=listed(names), why=why),

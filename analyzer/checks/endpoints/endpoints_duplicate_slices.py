@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from analyzer.commands import shell
 from analyzer.expect.publication import MIRRORING_CONTROLLER, SLICE_CONTROLLER
 from analyzer.findings import Evidence, Outcome, Problem, Severity, Station, Undecided, check
-from analyzer.language import _
+from analyzer.language import _, plural
 from analyzer.model.inputs import Input
 from analyzer.model.kubernetes import EndpointSlice
 from analyzer.phrases import listed
@@ -57,7 +57,7 @@ def endpoints_duplicate_slices(view: ServiceView) -> Iterator[Outcome]:
             has=has,
             names=listed([s.name for s in left]),
             orphaned_by=orphaned_by,
-            value="adds" if len(left) == 1 else "add",
+            value=plural("adds", "add", len(left)),
             names2=listed(_addresses(left)),
         ),
         evidence=(

@@ -11,7 +11,7 @@ from analyzer.findings import Evidence, Outcome, Problem, Severity, Station, Und
 from analyzer.language import _, plural
 from analyzer.model.inputs import Input
 from analyzer.model.kubernetes import Workload
-from analyzer.phrases import counted, listed
+from analyzer.phrases import listed
 from analyzer.snapshot import ClusterView, ServiceView
 
 
@@ -114,7 +114,13 @@ def _problem(cluster: ClusterView, views: Sequence[ServiceView]) -> Problem:
 
 def _names(views: Sequence[ServiceView]) -> str:
     names = listed([v.service.full_name for v in views])
-    return names if len(views) == 1 else f"{counted(len(views), 'Service')} ({names})"
+    return (
+        names
+        if len(views) == 1
+        else plural(
+            "{count:,} Service ({names})", "{count:,} Services ({names})", len(views), names=names
+        )
+    )
 
 
 def _told(idle: Sequence[Workload]) -> str:
@@ -135,8 +141,10 @@ def _blame(cluster: ClusterView, idle: Sequence[Workload]) -> str:
         if v.service.spec.selector and not v.unwritten
     )
     missed = served and not idle
-    return _(
-        "kube-controller-manager {value}", value="missed it" if missed else "does not do its work"
+    return (
+        _("kube-controller-manager missed it")
+        if missed
+        else _("kube-controller-manager does not do its work")
     )
 
 

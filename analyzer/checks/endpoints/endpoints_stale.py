@@ -179,7 +179,7 @@ def _problem(cluster: ClusterView, stale: Sequence[_Stale]) -> Problem:
 def _told(view: ServiceView, differences: Sequence[Difference]) -> str:
     """Tell the first differences, those of several ports of one address once."""
     texts = list(dict.fromkeys(_difference(view, d) for d in differences))
-    more = _(" ({value:,} more)", value=len(texts) - _SHOWN) if len(texts) > _SHOWN else ""
+    more = _(" ({count:,} more)", count=len(texts) - _SHOWN) if len(texts) > _SHOWN else ""
     return "; ".join(texts[:_SHOWN]) + more
 
 
@@ -215,7 +215,7 @@ def _difference(view: ServiceView, difference: Difference) -> str:
         "{address} is published, but pod {pod} has {value}",
         address=address,
         pod=pod.full_name,
-        value=listed(own) or "no address",
+        value=listed(own) or _("no address"),
     )
 
 

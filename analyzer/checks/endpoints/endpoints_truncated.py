@@ -48,7 +48,7 @@ def endpoints_truncated(view: ServiceView) -> Iterator[Problem]:
         message=_(
             "Endpoints {view} {value}: it holds {addresss}{more}",
             view=view.key,
-            value="is cut off" if state == "truncated" else "is over its capacity",
+            value=_("is cut off") if state == "truncated" else _("is over its capacity"),
             addresss=plural("{count:,} address", "{count:,} addresses", held),
             more=more,
         ),

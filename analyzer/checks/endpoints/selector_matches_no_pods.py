@@ -9,10 +9,10 @@ from dataclasses import dataclass, replace
 from analyzer.commands import edit, patch, pointer, shell
 from analyzer.expect.label_distance import Deviation, LabelStep, steps_to_labels
 from analyzer.findings import Evidence, Outcome, Problem, Severity, Station, Undecided, check
-from analyzer.language import _
+from analyzer.language import _, plural
 from analyzer.model.inputs import Input
 from analyzer.model.kubernetes import Event, Labels, Pod, Workload
-from analyzer.phrases import counted, listed, shortened
+from analyzer.phrases import listed, shortened
 from analyzer.snapshot import ClusterView, ServiceView
 
 
@@ -232,11 +232,16 @@ def _differing(view: ServiceView, near: _Near | None) -> Problem:
     ]
     lacking = [s.key for s in near.steps if s.deviation is Deviation.LACKING]
     what = listed(actual) if actual else _("all of it but {lacking}", lacking=listed(lacking))
-    verb = "carries" if len(near.pods) == 1 else "carry"
     shown = near.steps[0]
     label = ("labels",) if shown.deviation is Deviation.LACKING else ("labels", shown.actual_key)
     return Problem(
-        message=f"{head}; {counted(len(near.pods), 'pod')} {verb} {what}",
+        message=head
+        + plural(
+            "; {count:,} pod carries {what}",
+            "; {count:,} pods carry {what}",
+            len(near.pods),
+            what=what,
+        ),
         evidence=(
             Evidence(service.ref.at("spec", "selector", shown.key), _("selected label")),
             Evidence(

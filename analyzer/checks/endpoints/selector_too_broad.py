@@ -10,7 +10,7 @@ from itertools import combinations
 from analyzer.commands import edit, patch, pointer
 from analyzer.expect.target_port import declared_ports
 from analyzer.findings import Evidence, Problem, Severity, Station, check
-from analyzer.language import _
+from analyzer.language import _, plural
 from analyzer.model.inputs import Input
 from analyzer.model.kubernetes import Pod
 from analyzer.model.source import ObjectRef
@@ -72,7 +72,7 @@ def _problem(group: ServiceGroup, clash: _Clash, workloads: _Workloads) -> Probl
         message=_(
             "{names} {value} pods of {meant} and of {foreign}: {reason}",
             names=group.names,
-            value="selects" if group.service else "select",
+            value=plural("selects", "select", len(group.views)),
             meant=clash.meant,
             foreign=clash.foreign,
             reason=clash.reason,

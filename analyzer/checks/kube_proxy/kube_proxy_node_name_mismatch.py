@@ -66,7 +66,7 @@ def _from_log(node: NodeView, found: Occurrences) -> Problem:
             "kube-proxy on {node} takes {value} for its node's name, which no node of "
             "the cluster has",
             node=node.name,
-            value=used or "another name",
+            value=used or _("another name"),
         ),
         evidence=tuple(evidence),
         remedy=_remedy(node),

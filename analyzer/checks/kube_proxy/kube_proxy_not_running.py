@@ -7,14 +7,13 @@ from collections.abc import Iterator, Sequence
 from analyzer.commands import shell
 from analyzer.expect.daemon_scheduling import Decision, Placement, daemon_placement
 from analyzer.findings import Evidence, Outcome, Problem, Severity, Station, Undecided, check
-from analyzer.language import _
+from analyzer.language import _, plural
 from analyzer.model.inputs import Input
 from analyzer.model.kube_proxy import ProxyMode
 from analyzer.model.kubernetes import ContainerStatus, Pod
 from analyzer.model.source import SourceRef
 from analyzer.observe.proxy_log import Topic
 from analyzer.observe.proxy_reason import reason_in
-from analyzer.phrases import counted
 from analyzer.snapshot import NodeView
 
 
@@ -198,7 +197,13 @@ def _state_of(pod: Pod) -> Evidence | None:
         if reason:
             return Evidence(
                 pod.ref.at("status", "containerStatuses", position, *_reason_field(status)),
-                f"{status.name}: {reason}, {counted(status.restart_count, 'restart')}",
+                plural(
+                    "{name}: {reason}, {count:,} restart",
+                    "{name}: {reason}, {count:,} restarts",
+                    status.restart_count,
+                    name=status.name,
+                    reason=reason,
+                ),
             )
     if pod.status.phase not in {"Running", ""}:
         return Evidence(

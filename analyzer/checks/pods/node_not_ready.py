@@ -78,7 +78,7 @@ def node_not_ready(node: NodeView) -> Iterator[Outcome]:
         message=_(
             "node {node} is not ready (Ready is {value}{since}){told}; {pods} on it{stopped}",
             node=node.name,
-            value=condition.status or "not set",
+            value=condition.status or _("not set"),
             since=since,
             told=told,
             pods=plural("{count:,} pod", "{count:,} pods", len(pods)),

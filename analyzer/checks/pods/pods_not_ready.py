@@ -71,7 +71,7 @@ def _problem(group: ServiceGroup, unready: Sequence[UnreadyPod]) -> Problem:
 def _who(group: ServiceGroup, count: int) -> str:
     all_of_them = len(group.views[0].current_pods)
     if count < all_of_them:
-        verb = "is" if count == 1 else "are"
+        verb = plural("is", "are", count)
         return _(
             "{count} of {pods} of {names} {verb} not ready",
             count=count,
@@ -112,7 +112,7 @@ def _reasons(unready: Sequence[UnreadyPod]) -> str:
     return (
         told
         if len(unready) <= _SHOWN
-        else _("{told}; and {value:,} more", told=told, value=len(unready) - _SHOWN)
+        else _("{told}; and {count:,} more", told=told, count=len(unready) - _SHOWN)
     )
 
 

@@ -52,7 +52,7 @@ def _problem(group: ServiceGroup, held: Sequence[UnreadyPod]) -> Problem:
             count=len(held),
             pods=plural("{count:,} pod", "{count:,} pods", len(view.current_pods)),
             names=group.names,
-            value="is" if len(held) == 1 else "are",
+            value=plural("is", "are", len(held)),
             reason=held[0].reason,
         ),
         evidence=(

@@ -12,7 +12,7 @@ from analyzer.findings import Evidence, Problem, Severity, Station, check
 from analyzer.language import _, plural
 from analyzer.model.inputs import Input
 from analyzer.model.kubernetes import ContainerStateDetail, ContainerStatus, Pod
-from analyzer.phrases import counted, listed
+from analyzer.phrases import listed
 from analyzer.service_groups import ServiceGroup, service_groups
 from analyzer.snapshot import ClusterView
 
@@ -66,7 +66,14 @@ def pods_restarting(cluster: ClusterView) -> Iterator[Problem]:
 
 def _problem(group: ServiceGroup, found: Sequence[_Restarting]) -> Problem:
     told = [
-        f"{r.pod.name} ({counted(r.status.restart_count, 'restart')}{_why(r.ended)})" for r in found
+        plural(
+            "{pod} ({count:,} restart{why})",
+            "{pod} ({count:,} restarts{why})",
+            r.status.restart_count,
+            pod=r.pod.name,
+            why=_why(r.ended),
+        )
+        for r in found
     ]
     first = found[0]
     ref = first.pod.ref.at("status", "containerStatuses", first.index)
@@ -75,7 +82,7 @@ def _problem(group: ServiceGroup, found: Sequence[_Restarting]) -> Problem:
             "{containers} of {names} {value} restarting: {told}",
             containers=plural("{count:,} container", "{count:,} containers", len(found)),
             names=group.names,
-            value="keeps" if len(found) == 1 else "keep",
+            value=plural("keeps", "keep", len(found)),
             told=listed(told),
         ),
         evidence=(

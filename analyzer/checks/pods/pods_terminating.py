@@ -81,12 +81,12 @@ def _untold(group: ServiceGroup) -> Iterator[Undecided]:
 def _only_leaving(group: ServiceGroup, leaving: Sequence[Pod]) -> Problem:
     serving = sum(p.ready for p in leaving)
     still = (
-        _("{serving} still {value}", serving=serving, value="serves" if serving == 1 else "serve")
+        _("{serving} still {value}", serving=serving, value=plural("serves", "serve", serving))
         if serving
         else _("none serves")
     )
-    has = "has" if group.service else "have"
-    are = "is" if len(leaving) == 1 else "are"
+    has = plural("has", "have", len(group.views))
+    are = plural("is", "are", len(leaving))
     return _problem(
         group,
         leaving,

@@ -14,7 +14,7 @@ from analyzer.model.forwarding import FrontendKind, ServiceKey
 from analyzer.model.inputs import Input
 from analyzer.model.ruleset import Family
 from analyzer.model.source import ObjectRef
-from analyzer.phrases import counted, listed
+from analyzer.phrases import listed
 from analyzer.simulate.address import Block, block, number
 from analyzer.snapshot import ClusterView, NodeView
 
@@ -45,9 +45,13 @@ def cidr_overlap(cluster: ClusterView) -> Iterator[Problem]:
         yield _shared(group)
     index = _Index(ranges)
     services = [(ip, index.holder(ip.address)) for ip in _cluster_ips(cluster)]
-    yield from _taken([(ip, r) for ip, r in services if r], _("cluster IP"))
+    hits = [(ip, r) for ip, r in services if r]
+    taken = plural("{count:,} cluster IP", "{count:,} cluster IPs", len(hits))
+    yield from _taken(hits, _("cluster IP"), taken)
     nodes = [(ip, index.holder(ip.address)) for ip in _node_ips(cluster)]
-    yield from _taken([(ip, r) for ip, r in nodes if r], _("node address"))
+    hits = [(ip, r) for ip, r in nodes if r]
+    taken = plural("{count:,} node address", "{count:,} node addresses", len(hits))
+    yield from _taken(hits, _("node address"), taken)
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +174,7 @@ def _node_ips(cluster: ClusterView) -> Iterator[_Address]:
                 yield _Address(item.address, node.name, source)
 
 
-def _taken(hits: list[tuple[_Address, _Range]], what: str) -> Iterator[Problem]:
+def _taken(hits: list[tuple[_Address, _Range]], what: str, taken: str) -> Iterator[Problem]:
     if not hits:
         return
     told = listed(
@@ -187,11 +191,7 @@ def _taken(hits: list[tuple[_Address, _Range]], what: str) -> Iterator[Problem]:
     )
     first, range_ = hits[0]
     yield Problem(
-        message=_(
-            "{counted} in the pod range of a node: {told}",
-            counted=counted(len(hits), what),
-            told=told,
-        ),
+        message=_("{taken} in the pod range of a node: {told}", taken=taken, told=told),
         evidence=(
             *(
                 Evidence(a.source, _("{what} of {owner}", what=what, owner=a.owner))

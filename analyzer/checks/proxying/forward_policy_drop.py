@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from analyzer.findings import Evidence, Outcome, Problem, Severity, Station, Undecided, check
-from analyzer.language import _
+from analyzer.language import _, plural
 from analyzer.model.inputs import Input
 from analyzer.model.ruleset import Family
 from analyzer.reachability import Loss
@@ -67,12 +67,13 @@ def _problem(node: NodeView, losses: list[Loss]) -> Problem:
     )
     assert source is not None  # a policy stands in its chain's declaration
     return Problem(
-        message=_(
+        message=plural(
             "the policy of FORWARD on {node} is DROP: it loses connections to {count} "
-            "Service port{value}, for example {service_port} at {destination} {origin}",
+            "Service port, for example {service_port} at {destination} {origin}",
+            "the policy of FORWARD on {node} is DROP: it loses connections to {count} "
+            "Service ports, for example {service_port} at {destination} {origin}",
+            count,
             node=node.name,
-            count=count,
-            value="s" if count > 1 else "",
             service_port=first.service_port,
             destination=first.destination,
             origin=first.origin,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from analyzer.commands import shell
 from analyzer.findings import Evidence, Problem, Severity, Station, check
-from analyzer.language import _
+from analyzer.language import _, plural
 from analyzer.model.inputs import Input
 from analyzer.model.kube_proxy import Minor
 from analyzer.phrases import listed
@@ -91,7 +91,7 @@ def _policies(view: ServiceView) -> Iterator[_Policy]:
 
 def _problem(view: ServiceView, policy: _Policy, served: list[str], without: list[str]) -> Problem:
     service = view.service
-    drop = "drops" if len(without) == 1 else "drop"
+    drop = plural("drops", "drop", len(without))
     have = _("has one") if len(served) == 1 else _("have one")
     only = (
         _("only {served} {have}", served=listed(served, 5), have=have)

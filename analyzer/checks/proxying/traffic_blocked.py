@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from analyzer.findings import Evidence, Outcome, Part, Severity, Station, Undecided, check, gathered
-from analyzer.language import _
+from analyzer.language import _, later
 from analyzer.model.inputs import Input
 from analyzer.model.source import Ref
 from analyzer.reachability import Loss
@@ -69,9 +69,9 @@ def traffic_blocked(node: NodeView) -> Iterator[Outcome]:
             [_part(loss, source) for loss in _one_each(losses)],
             remedy=_(
                 "Find the program that made this rule on {node} and correct it there. To "
-                "test, delete the rule (it is line {getattr} of {path}) and try again.",
+                "test, delete the rule (it is line {line} of {path}) and try again.",
                 node=node.name,
-                getattr=getattr(source, "line", 0),
+                line=getattr(source, "line", 0),
                 path=source.path,
             ),
         )
@@ -89,7 +89,11 @@ def _foreign(loss: Loss) -> bool:
 _OF_POLICIES = ("cali-", "WEAVE-NPC", "KUBE-POD-FW-", "KUBE-NWPLCY-")
 """Chains of network plugins that enforce NetworkPolicies (Calico, Weave Net, kube-router)."""
 
-_TOLD = {Verdict.EXTERNAL: "leaves the cluster untranslated"}
+_TOLD = {
+    Verdict.EXTERNAL: later("leaves the cluster untranslated"),
+    Verdict.DROPPED: later("is dropped"),
+    Verdict.REJECTED: later("is rejected"),
+}
 
 
 def _one_each(losses: Sequence[Loss]) -> list[Loss]:
@@ -121,4 +125,8 @@ def _part(loss: Loss, source: Ref) -> Part:
 
 
 def _end(loss: Loss) -> str:
-    return _TOLD.get(loss.verdict, _("is {verdict}", verdict=loss.verdict.value))
+    return (
+        _(_TOLD[loss.verdict])
+        if loss.verdict in _TOLD
+        else _("is {verdict}", verdict=loss.verdict.value)
+    )

@@ -77,7 +77,7 @@ def rules_chain_empty(node: NodeView) -> Iterator[Outcome]:
                         "{node} has {chains} in use that {value} nothing on",
                         node=node.name,
                         chains=plural("{count:,} chain", "{count:,} chains", len(empty)),
-                        value="send" if len(empty) > 1 else "sends",
+                        value=plural("sends", "send", len(empty)),
                     ),
                     [_part(c, owners.get(c.name)) for c in empty],
                     remedy=_("Restart kube-proxy on {node}: ", node=node.name)

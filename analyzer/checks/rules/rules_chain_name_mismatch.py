@@ -144,4 +144,4 @@ def _name(entry: Entry) -> Ref:
 
 
 def _spelled(port: str) -> str:
-    return f'"{port}"' if port else "unnamed"
+    return f'"{port}"' if port else _("unnamed")

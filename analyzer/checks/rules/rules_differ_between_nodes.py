@@ -15,7 +15,7 @@ from analyzer.findings import (
     check,
     gathered,
 )
-from analyzer.language import _
+from analyzer.language import _, later
 from analyzer.model.forwarding import Endpoint, Entry, ForwardingTable, Frontend
 from analyzer.model.inputs import Input
 from analyzer.model.ruleset import Family
@@ -137,8 +137,11 @@ def _part(
     entry = table.by_frontend[frontend][0]
     name = entry.service_port
     told = "; ".join(
-        f"{word} {listed(tuple(map(str, sorted(some))))}"
-        for word, some in (("lacks", usual - endpoints), ("adds", endpoints - usual))
+        _(told, endpoints=listed(tuple(map(str, sorted(some)))))
+        for told, some in (
+            (later("lacks {endpoints}"), usual - endpoints),
+            (later("adds {endpoints}"), endpoints - usual),
+        )
         if some
     )
     return Part(

@@ -138,7 +138,7 @@ def _lacking(ruleset: Ruleset, pair: Pair, endpoint: Endpoint) -> Evidence:
         entry.chain_source or entry.source,
         _(
             "{value} gives nothing to {endpoint}",
-            value=entry.chain or "this rule",
+            value=entry.chain or _("this rule"),
             endpoint=endpoint,
         ),
     )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from analyzer.commands import restart_kube_proxy, shell
 from analyzer.findings import Evidence, Problem, Severity, Station, check
-from analyzer.language import _
+from analyzer.language import _, later
 from analyzer.model.inputs import Input
 from analyzer.model.kube_proxy import KubeProxy, Minor, ProxyMode
 from analyzer.model.ruleset import Family, Match, Ruleset
@@ -36,24 +36,40 @@ _PORTALS = "kubernetes service portals"
 _OUTSIDE = "kubernetes externally-visible service portals"
 _NAT = (
     _Hook(
-        "nat", "PREROUTING", "KUBE-SERVICES", "pods and outside clients reach no Service", _PORTALS
+        "nat",
+        "PREROUTING",
+        "KUBE-SERVICES",
+        later("pods and outside clients reach no Service"),
+        _PORTALS,
     ),
-    _Hook("nat", "OUTPUT", "KUBE-SERVICES", "the node itself reaches no Service", _PORTALS),
+    _Hook("nat", "OUTPUT", "KUBE-SERVICES", later("the node itself reaches no Service"), _PORTALS),
     _Hook(
         "nat",
         "POSTROUTING",
         "KUBE-POSTROUTING",
-        "what should be masqueraded keeps its source address and loses its answers",
+        later("what should be masqueraded keeps its source address and loses its answers"),
         "kubernetes postrouting rules",
     ),
 )
 _REFUSING = (
-    _Hook("filter", "OUTPUT", "KUBE-SERVICES", "the node itself", _PORTALS),
-    _Hook("filter", "FORWARD", "KUBE-SERVICES", "pods", _PORTALS, Minor(1, 14)),
+    _Hook("filter", "OUTPUT", "KUBE-SERVICES", later("the node itself"), _PORTALS),
+    _Hook("filter", "FORWARD", "KUBE-SERVICES", later("pods"), _PORTALS, Minor(1, 14)),
     _Hook(
-        "filter", "INPUT", "KUBE-EXTERNAL-SERVICES", "clients of node ports", _OUTSIDE, Minor(1, 14)
+        "filter",
+        "INPUT",
+        "KUBE-EXTERNAL-SERVICES",
+        later("clients of node ports"),
+        _OUTSIDE,
+        Minor(1, 14),
     ),
-    _Hook("filter", "FORWARD", "KUBE-EXTERNAL-SERVICES", "outside clients", _OUTSIDE, Minor(1, 20)),
+    _Hook(
+        "filter",
+        "FORWARD",
+        "KUBE-EXTERNAL-SERVICES",
+        later("outside clients"),
+        _OUTSIDE,
+        Minor(1, 20),
+    ),
 )
 
 
@@ -125,9 +141,9 @@ class _Lost:
     def effect(self) -> str:
         """What fails without it."""
         return (
-            _("where they do not hold, {lost}", lost=self.hook.lost)
+            _("where they do not hold, {lost}", lost=_(self.hook.lost))
             if self.narrow
-            else self.hook.lost
+            else _(self.hook.lost)
         )
 
 
@@ -193,7 +209,7 @@ def _problem(node: NodeView, lost: list[_Lost]) -> Problem:
 
 
 def _advice(node: NodeView, lost: list[_Lost]) -> Problem:
-    clients = tuple(dict.fromkeys(item.hook.lost for item in lost))
+    clients = tuple(dict.fromkeys(_(item.hook.lost) for item in lost))
     return Problem(
         message=_(
             "{node} lacks the jump from {names}: {clients} wait for a time-out where a "

@@ -59,11 +59,11 @@ def rules_jump_dangling(node: NodeView) -> Iterator[Problem]:
         ]
         if parts:
             yield gathered(
-                _(
-                    "{rules} of {node} jump{value} to a chain that does not exist",
-                    rules=plural("{count:,} rule", "{count:,} rules", len(parts)),
+                plural(
+                    "{count:,} rule of {node} jumps to a chain that does not exist",
+                    "{count:,} rules of {node} jump to a chain that does not exist",
+                    len(parts),
                     node=node.name,
-                    value="" if len(parts) > 1 else "s",
                 ),
                 parts,
                 remedy=_(

@@ -153,7 +153,7 @@ def _unmarking(pair: Pair) -> Ref:
 
 
 def _told(masquerade: Masquerade) -> str:
-    return "nobody" if masquerade is Masquerade.NEVER else masquerade.value
+    return _("nobody") if masquerade is Masquerade.NEVER else _(masquerade.value)
 
 
 def _of_hairpin(node: NodeView, family: Family) -> Iterator[Part]:

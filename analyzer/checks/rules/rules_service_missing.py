@@ -16,7 +16,7 @@ from analyzer.findings import (
     check,
     gathered,
 )
-from analyzer.language import _, plural
+from analyzer.language import _, later, plural
 from analyzer.model.forwarding import Action, Entry, FrontendKind, ServiceKey
 from analyzer.model.inputs import Input
 from analyzer.model.ruleset import Family, Ruleset
@@ -162,14 +162,14 @@ def _without_rule(node: NodeView, ruleset: Ruleset, unserved: Iterable[Entry]) -
                     node=node.name,
                     addresss=plural("{count:,} address", "{count:,} addresses", len(parts)),
                 )
-                + ("" if settled else _JUST_CHANGED),
+                + ("" if settled else _(_JUST_CHANGED)),
                 parts,
                 remedy=_restart(node),
                 severity=None if settled else Severity.INFO,
             )
 
 
-_JUST_CHANGED = " (changed just before the dump)"
+_JUST_CHANGED = later(" (changed just before the dump)")
 
 
 def _restart(node: NodeView) -> str:

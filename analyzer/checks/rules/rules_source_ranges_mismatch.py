@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from analyzer.commands import restart_kube_proxy
 from analyzer.comparison import Pair
 from analyzer.findings import Evidence, Part, Problem, Severity, Station, check, gathered
-from analyzer.language import _
+from analyzer.language import _, later
 from analyzer.model.chain_names import service_suffix_of
 from analyzer.model.inputs import Input
 from analyzer.model.ruleset import Family, Ruleset
@@ -76,8 +76,11 @@ def _settled(node: NodeView, pair: Pair) -> bool:
 def _part(node: NodeView, ruleset: Ruleset, pair: Pair) -> Part:
     name = pair.expected.service_port
     told = "; ".join(
-        f"{word} {listed(ranges)}"
-        for word, ranges in ((_("leaves out"), pair.shut_out), ("adds", pair.let_in))
+        _(told, ranges=listed(ranges))
+        for told, ranges in (
+            (later("leaves out {ranges}"), pair.shut_out),
+            (later("adds {ranges}"), pair.let_in),
+        )
         if ranges
     )
     service = node.cluster.services.get(name.service) if name else None
