@@ -15,6 +15,7 @@ from analyzer.model.inputs import Input
 from analyzer.model.kube_proxy import KubeProxy
 from analyzer.model.kubernetes import Service
 from analyzer.model.ruleset import Backend
+from analyzer.model.service_path import ServicePath
 from analyzer.model.source import Ref
 
 
@@ -366,6 +367,9 @@ class Report:
     tallies: tuple[CheckTally, ...]
     quotes: Mapping[Ref, Quote]
     """The line behind every piece of evidence."""
+
+    paths: tuple[ServicePath, ...] = ()
+    """What is drawn of Services; empty where no picture is wanted."""
 
     def count(self, severity: Severity) -> int:
         """Return how many findings have the severity, consequences included."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from fractions import Fraction
 
 from analyzer.model.forwarding import (
     Action,
@@ -15,6 +14,12 @@ from analyzer.model.forwarding import (
 )
 from analyzer.model.source import ObjectRef, Ref
 from analyzer.report.forwarding_pairs import Pair, pairs_by_owner
+from analyzer.report.forwarding_words import (
+    affinity_text,
+    masquerade_text,
+    ranges_text,
+    share_text,
+)
 from analyzer.report.tree import Branch, draw
 from analyzer.report.visible import visible
 
@@ -22,11 +27,6 @@ MISSING = "- expected:"
 SURPLUS = "+ not expected:"
 _SHARE_TOLERANCE = 0.005
 """A share that differs by less from the expected one is taken for the same."""
-
-_FRACTION_TOLERANCE = 1e-5
-"""kube-proxy 1.18 and earlier write five digits of a probability."""
-
-_LARGEST_DENOMINATOR = 100
 
 
 def place_of(ref: Ref) -> str:
@@ -110,7 +110,7 @@ class _Comparison:
             if target.endpoint not in wanted.allowed_endpoints:
                 text = f"{SURPLUS} {text}"
             elif abs(share - target.share) > _SHARE_TOLERANCE:
-                text += f"  {MISSING} {_share(share)}"
+                text += f"  {MISSING} {share_text(share)}"
             yield Branch(text)
         for target in wanted.targets:
             if target.endpoint in wanted.required_endpoints - found.endpoints:
@@ -122,14 +122,14 @@ class _Comparison:
         for text in _terms(found):
             yield Branch(text)
         differing = (
-            (_masquerade, found.masquerade not in {None, wanted.masquerade}),
-            (_affinity, found.affinity_seconds != wanted.affinity_seconds),
-            (_ranges, found.source_ranges != wanted.source_ranges),
+            (masquerade_text, found.masquerade not in {None, wanted.masquerade}),
+            (affinity_text, found.affinity_seconds != wanted.affinity_seconds),
+            (ranges_text, found.source_ranges != wanted.source_ranges),
         )
         if found.action is Action.FORWARD and wanted.action is Action.FORWARD:
             for describe, differs in differing:
                 if differs:
-                    yield Branch(f"{MISSING} {describe(wanted)}")
+                    yield Branch(f"{MISSING} {visible(describe(wanted))}")
 
     def _target(self, target: Target) -> str:
         where = str(target.endpoint) if target.endpoint else "nowhere: no address to send to"
@@ -138,7 +138,7 @@ class _Comparison:
         if target.destination is not None:
             file, _, line = self.place(target.destination).rpartition(":")
             place += f",{line}" if place.startswith(f"{file}:") else f", {file}:{line}"
-        return f"{_share(target.share)}  {where}{chain}  {visible(place)}"
+        return f"{share_text(target.share)}  {where}{chain}  {visible(place)}"
 
 
 def _terms(entry: Entry) -> Iterator[str]:
@@ -146,34 +146,8 @@ def _terms(entry: Entry) -> Iterator[str]:
     if entry.action is not Action.FORWARD:
         return
     if entry.masquerade not in {None, Masquerade.NEVER}:
-        yield _masquerade(entry)
+        yield masquerade_text(entry)
     if entry.affinity_seconds is not None:
-        yield _affinity(entry)
+        yield affinity_text(entry)
     if entry.source_ranges is not None:
-        yield _ranges(entry)
-
-
-def _masquerade(entry: Entry) -> str:
-    return f"masquerades {entry.masquerade.value if entry.masquerade else 'unknown'}"
-
-
-def _affinity(entry: Entry) -> str:
-    if entry.affinity_seconds is None:
-        return "no affinity"
-    return f"affinity: a client keeps its endpoint for {entry.affinity_seconds} s"
-
-
-def _ranges(entry: Entry) -> str:
-    if entry.source_ranges is None:
-        return "open to any source"
-    return f"open to {visible(', '.join(entry.source_ranges) or 'nobody')}"
-
-
-def _share(share: float) -> str:
-    """`1/3 (33.3 %)`; the fraction is left out where the share is none of small terms."""
-    percent = f"{share * 100:.1f} %"
-    equal = round(1 / share) if share > 0 else 1
-    fraction = Fraction(share).limit_denominator(max(equal, _LARGEST_DENOMINATOR))
-    if abs(fraction - share) > _FRACTION_TOLERANCE:
-        return percent
-    return f"{fraction.numerator}/{fraction.denominator} ({percent})"
+        yield visible(ranges_text(entry))

@@ -64,13 +64,18 @@ def service_rows(report: Report) -> tuple[ServiceRow, ...]:
     return tuple(sorted(rows, key=lambda row: VERDICT_ORDER.index(row.verdict)))
 
 
+def anchor_of(name: str) -> str:
+    """Return a name as part of a link, with anything that is unsafe in one replaced."""
+    return _UNSAFE.sub("_", name)
+
+
 def _row(diagnosis: ServiceReport, cause_slug: str) -> ServiceRow:
     service = diagnosis.service
     by_station = {result.station: result for result in diagnosis.stations}
     return ServiceRow(
         name=service.full_name,
         namespace=service.namespace,
-        anchor=f"s/{_UNSAFE.sub('_', service.full_name)}",
+        anchor=f"s/{anchor_of(service.full_name)}",
         address=_address(service),
         verdict=diagnosis.verdict,
         cause=diagnosis.cause or "",
