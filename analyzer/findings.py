@@ -5,16 +5,17 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from enum import Enum
 from typing import Any
 
 from analyzer.language import _
-from analyzer.model.bundle import BundleIdentity
+from analyzer.model.bundle import BundleFile, BundleIdentity
 from analyzer.model.forwarding import ServiceKey
 from analyzer.model.inputs import Input
 from analyzer.model.kube_proxy import KubeProxy
 from analyzer.model.kubernetes import Service
-from analyzer.model.ruleset import Backend
+from analyzer.model.ruleset import Backend, Family
 from analyzer.model.service_path import ServicePath
 from analyzer.model.source import Ref
 
@@ -308,6 +309,16 @@ class ServiceReport:
 
 
 @dataclass(frozen=True, slots=True)
+class TableCount:
+    """How large a table of iptables is."""
+
+    family: Family
+    name: str
+    chains: int
+    rules: int
+
+
+@dataclass(frozen=True, slots=True)
 class NodeReport:
     """What is known about one node."""
 
@@ -318,6 +329,18 @@ class NodeReport:
 
     rules: int
     """Number of rules read, all tables and families."""
+
+    tables: tuple[TableCount, ...] = ()
+    """The tables that were read."""
+
+    kubelet: str = ""
+    """Version of the kubelet; empty where unknown."""
+
+    last_sync: datetime | None = None
+    """When kube-proxy wrote its rules last, by its own word; None where it was not asked."""
+
+    last_log: datetime | None = None
+    """Time of the last line of kube-proxy's log; None without one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -370,6 +393,9 @@ class Report:
 
     paths: tuple[ServicePath, ...] = ()
     """What is drawn of Services; empty where no picture is wanted."""
+
+    files: tuple[BundleFile, ...] = ()
+    """What the bundle holds, and what it was meant to hold; sorted by path."""
 
     def count(self, severity: Severity) -> int:
         """Return how many findings have the severity, consequences included."""

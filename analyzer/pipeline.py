@@ -6,17 +6,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from analyzer.bundle.reader import Bundle
+from analyzer.bundle_files import bundle_files
 from analyzer.checks import catalogue
 from analyzer.diagnosis import diagnose
 from analyzer.errors import UsageError
 from analyzer.examination import Defect, examine
-from analyzer.findings import Check, NodeReport, Report
+from analyzer.findings import Check, Report
 from analyzer.language import _
 from analyzer.load import load
 from analyzer.model.forwarding import ServiceKey
-from analyzer.model.ruleset import Family
+from analyzer.node_reports import node_report
 from analyzer.quotation import quote
-from analyzer.snapshot import NodeView
+from analyzer.service_paths import service_paths, worth_a_picture
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,9 @@ class Question:
 
     ignore: frozenset[str] = frozenset()
     """Not these checks."""
+
+    paths: bool = False
+    """Whether the paths of Services are wanted, which only a picture shows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +72,16 @@ def analyse(bundle: Bundle, question: Question, notify: Callable[[str], None]) -
     report = Report(
         identity=cluster.identity,
         kubernetes=cluster.kubernetes,
-        nodes=tuple(_node_report(node) for node in nodes),
+        nodes=tuple(node_report(node) for node in nodes),
         services=diagnosis.services,
         findings=diagnosis.findings,
         not_evaluated=examination.not_evaluated,
         tallies=examination.tallies,
         quotes=quote(bundle, evidence),
+        paths=service_paths(cluster, worth_a_picture(diagnosis.services), nodes)
+        if question.paths
+        else (),
+        files=bundle_files(bundle),
     )
     return Analysis(report, examination.defects)
 
@@ -85,21 +93,3 @@ def _chosen(question: Question) -> Sequence[Check]:
         if check.slug not in question.ignore
         and (not question.select or check.slug in question.select)
     ]
-
-
-def _node_report(node: NodeView) -> NodeReport:
-    ruleset = node.ruleset()
-    rules = sum(
-        len(chain.rules)
-        for family in Family
-        for found in [node.ruleset(family)]
-        if found is not None
-        for table in found.tables.values()
-        for chain in table.chains.values()
-    )
-    return NodeReport(
-        name=node.name,
-        kube_proxy=node.kube_proxy,
-        backend=ruleset.backend if ruleset else None,
-        rules=rules,
-    )

@@ -48,3 +48,41 @@ class EntryProblem:
     message: str
     stated: ObjectRef | None = None
     """The place in the manifest that says otherwise, where there is one."""
+
+
+class Standing(Enum):
+    """What is known about a file of the bundle."""
+
+    VERIFIED = "verified"
+    """As the manifest says."""
+
+    UNVERIFIED = "unverified"
+    """No manifest vouches for what is in it."""
+
+    ALTERED = "altered"
+    """Not what the manifest says."""
+
+    REFUSED = "refused"
+    """Not read: it could do harm."""
+
+    UNREADABLE = "unreadable"
+    """In the manifest, and not in the bundle or not to be read."""
+
+    MISSING = "missing"
+    """Asked for when the bundle was made, and not got."""
+
+
+@dataclass(frozen=True, slots=True)
+class BundleFile:
+    """One file of the bundle, or one that ought to be there."""
+
+    path: str
+    size: int | None
+    """Bytes; None where it is not there."""
+
+    collected_at: datetime | None
+    """None where the manifest does not say when."""
+
+    standing: Standing
+    reason: str = ""
+    """Why it is not verified; empty where it is."""
