@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SAMPLE ?= samples/selector-no-match/bundle.tgz
 
-.PHONY: demo test bench setup clean
+.PHONY: demo test bench messages setup clean
 
 demo: $(VENV)/.installed
 	@mkdir -p demo
@@ -24,6 +24,9 @@ test: $(VENV)/.installed-dev
 
 bench: $(VENV)/.installed
 	@$(BIN)/python -m bench.run
+
+messages: $(VENV)/.installed-dev
+	@$(BIN)/python -m tests.language.catalogues
 
 setup: $(VENV)/.installed-dev
 

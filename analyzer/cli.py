@@ -22,6 +22,7 @@ import click
 
 from analyzer import __version__
 from analyzer.errors import BundleUnreadableError, SvcbundleError, UsageError
+from analyzer.language_option import language_option
 
 if TYPE_CHECKING:
     from analyzer.bundle.limits import Limits
@@ -124,6 +125,7 @@ def _limit_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option(
     "--color", type=click.Choice(["auto", "always", "never"]), default="auto", show_default=True
 )
+@language_option
 @_limit_options
 def analyze(  # noqa: PLR0913, PLR0917 - one parameter an option
     bundles: tuple[Path, ...],
@@ -168,6 +170,7 @@ def analyze(  # noqa: PLR0913, PLR0917 - one parameter an option
 
 @cli.command()
 @_BUNDLES
+@language_option
 @_limit_options
 def validate(bundles: tuple[Path, ...], **limits: int | None) -> int:
     """Say whether BUNDLES are well formed, and what would not be evaluated.
@@ -188,6 +191,7 @@ def validate(bundles: tuple[Path, ...], **limits: int | None) -> int:
 @_BUNDLES
 @click.option("--service", metavar="NAMESPACE/NAME", help="Only this Service.")
 @click.option("--node", metavar="NAME", help="Only this node.")
+@language_option
 @_limit_options
 def show(
     bundles: tuple[Path, ...], service: str | None, node: str | None, **limits: int | None
@@ -235,6 +239,7 @@ def show(
 @click.option(
     "--color", type=click.Choice(["auto", "always", "never"]), default="auto", show_default=True
 )
+@language_option
 @_limit_options
 def trace(  # noqa: PLR0913, PLR0917 - one parameter an option
     bundles: tuple[Path, ...],
@@ -272,6 +277,7 @@ def trace(  # noqa: PLR0913, PLR0917 - one parameter an option
 
 
 @cli.command()
+@language_option
 def checks() -> int:
     """List every check."""
     from analyzer.checks import catalogue
@@ -283,6 +289,7 @@ def checks() -> int:
 
 @cli.command()
 @click.argument("slug")
+@language_option
 def explain(slug: str) -> int:
     """Explain one check: what it means, what it needs, how to put it right."""
     from analyzer.checks import catalogue
