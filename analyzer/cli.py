@@ -32,8 +32,17 @@ if TYPE_CHECKING:
 
 OK, FINDINGS, USAGE, UNREADABLE, DEFECT, INTERRUPTED = 0, 1, 2, 3, 4, 130
 
-_FORMATS = ("text", "json", "html")
-_SUFFIXES = {".txt": "text", ".json": "json", ".html": "html", ".htm": "html"}
+_SUFFIXES = {
+    ".sarif.json": "sarif",
+    ".sarif": "sarif",
+    ".txt": "text",
+    ".json": "json",
+    ".html": "html",
+    ".htm": "html",
+    ".xml": "junit",
+    ".md": "markdown",
+}
+_FORMATS = ("text", "json", "html", "sarif", "junit", "markdown")
 _BUNDLES = click.argument("bundles", nargs=-1, required=True, type=click.Path(path_type=Path))
 
 
@@ -107,7 +116,7 @@ def _limit_options(command: Callable[..., Any]) -> Callable[..., Any]:
     "-o",
     "--output",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="Write the report here; the form follows the suffix (.txt .json .html).",
+    help="Write the report here; the form follows the suffix (.txt .json .html .sarif .xml .md).",
 )
 @click.option("--select", metavar="SLUG,...", help="Only these checks.")
 @click.option("--ignore", metavar="SLUG,...", help="Not these checks.")
@@ -330,9 +339,10 @@ def _slugs(text: str | None) -> frozenset[str]:
 def _form_of(output: Path | None) -> str:
     if output is None:
         return "text"
-    form = _SUFFIXES.get(output.suffix.lower())
+    name = output.name.lower()
+    form = next((form for suffix, form in _SUFFIXES.items() if name.endswith(suffix)), None)
     if form is None:
-        raise UsageError(f"{output}: name a --format, or a file ending in .txt, .json or .html")
+        raise UsageError(f"{output}: name a --format, or a file ending in {', '.join(_SUFFIXES)}")
     return form
 
 
@@ -357,14 +367,23 @@ def _fails(report: Report, fail_on: str) -> bool:
 
 
 def _render(report: Report, form: str, output: Path | None, color: str, verbose: bool) -> str:
-    if form == "json":
-        from analyzer.report.json import render_json
+    match form:
+        case "json":
+            from analyzer.report.json import render_json as render
+        case "html":
+            from analyzer.report.html import render_html as render
+        case "sarif":
+            from analyzer.report.sarif import render_sarif as render
+        case "junit":
+            from analyzer.report.junit import render_junit as render
+        case "markdown":
+            from analyzer.report.ticket import render_ticket as render
+        case _:
+            return _render_text(report, output, color, verbose)
+    return render(report)
 
-        return render_json(report)
-    if form == "html":
-        from analyzer.report.html import render_html
 
-        return render_html(report)
+def _render_text(report: Report, output: Path | None, color: str, verbose: bool) -> str:
     from analyzer.report.text import render_text
 
     coloured = _coloured(color, output)

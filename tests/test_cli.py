@@ -190,6 +190,10 @@ def test_an_unknown_node_is_answered_with_those_there_are() -> None:
         ("r.json", "{"),
         ("r.html", "<!doctype html>"),
         ("R.HTM", "<!doctype html>"),
+        ("r.sarif", '{\n  "$schema": "https://docs.oasis-open.org/sarif/'),
+        ("r.sarif.json", '{\n  "$schema": "https://docs.oasis-open.org/sarif/'),
+        ("r.xml", '<?xml version="1.0" encoding="UTF-8"?>\n<testsuites name="svcbundle"'),
+        ("r.md", "# 2 of 18 Services"),
     ],
 )
 def test_the_form_follows_the_suffix(tmp_path: Path, name: str, begins: str) -> None:

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import json
-import re
 from datetime import UTC, datetime
 from importlib import resources
 from typing import Any
-
-import msgspec
 
 from analyzer.findings import (
     CheckTally,
@@ -22,10 +19,9 @@ from analyzer.findings import (
     Verdict,
 )
 from analyzer.model.kubernetes import Service, ServicePort
+from analyzer.report.json_text import json_text
 
 SCHEMA = "svcbundle/report/v1"
-
-_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def render_json(report: Report) -> str:
@@ -40,10 +36,7 @@ def render_json(report: Report) -> str:
         "checks": [_tally(tally) for tally in report.tallies],
         "summary": _summary(report),
     }
-    text = json.dumps(document)
-    if "\\ud" in text:
-        text = json.dumps(_without_lone_surrogates(document))
-    return msgspec.json.format(text, indent=2) + "\n"
+    return json_text(document)
 
 
 def report_schema() -> dict[str, Any]:
@@ -168,16 +161,3 @@ def _summary(report: Report) -> dict[str, Any]:
         "notEvaluated": len(report.not_evaluated),
         "services": {verdict.value: verdicts.count(verdict) for verdict in Verdict},
     }
-
-
-def _without_lone_surrogates(value: Any) -> Any:  # noqa: ANN401 - a JSON document
-    """Return the document with U+FFFD for what is no character: strict readers refuse it (RFC 8259, 8.2)."""
-    match value:
-        case str():
-            return _LONE_SURROGATE.sub("\N{REPLACEMENT CHARACTER}", value)
-        case dict():
-            return {key: _without_lone_surrogates(item) for key, item in value.items()}
-        case list() | tuple():
-            return [_without_lone_surrogates(item) for item in value]
-        case _:
-            return value
