@@ -11,9 +11,10 @@ from analyzer.phrases import counted, listed
 from analyzer.report.cause_text import cause_lines, one_line
 from analyzer.report.matrix_text import VERDICT_PAINT, legend_lines, matrix_lines
 from analyzer.report.terminal import Paint, Terminal, pad
-from analyzer.report.view import NodeRow, ReportView, view_of
+from analyzer.report.view import ReportView, view_of
 from analyzer.report.view_causes import Cause
 from analyzer.report.view_gaps import Gap
+from analyzer.report.view_nodes import NodeRow
 from analyzer.report.visible import cells, visible
 
 _ROWS = 20

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
-from analyzer.findings import CheckTally, NodeReport, Report, Severity, Verdict
+from analyzer.findings import CheckTally, Report, Severity, Verdict
 from analyzer.language import _
 from analyzer.report.headline import explanation, headline
+from analyzer.report.view_bundle import Fact, collected_text, facts_of
 from analyzer.report.view_causes import Cause, CheckGroup, causes_of, grouped
 from analyzer.report.view_gaps import Gap, gaps_of
+from analyzer.report.view_nodes import NodeRow, node_rows
 from analyzer.report.view_services import ServiceRow, service_rows
 from analyzer.report.wording import VERDICT_ORDER
 
@@ -18,37 +20,11 @@ _LEADING_OF_A_CHECK = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Fact:
-    """Something about the bundle, with its name."""
-
-    label: str
-    value: str
-
-
-@dataclass(frozen=True, slots=True)
 class VerdictCount:
     """How many Services are in one state."""
 
     verdict: Verdict
     number: int
-
-
-@dataclass(frozen=True, slots=True)
-class NodeRow:
-    """One node."""
-
-    name: str
-    mode: str
-    kube_proxy: str
-    """Its version, or what is known about it."""
-
-    signs: tuple[str, ...]
-    """What the version was concluded from, where nothing states it."""
-
-    backend: str
-    rules: int
-    findings: tuple[Cause, ...]
-    """Causes that are about this node."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +83,7 @@ def view_of(report: Report) -> ReportView:
         explanation=explanation(problems),
         origin=_origin(report),
         worst=_worst(verdicts, problems),
-        facts=_facts(report),
+        facts=facts_of(report),
         verdicts=tuple(VerdictCount(verdict, verdicts[verdict]) for verdict in VERDICT_ORDER),
         problems=problems,
         leading=leading,
@@ -116,7 +92,7 @@ def view_of(report: Report) -> ReportView:
         groups=grouped(causes),
         services=service_rows(report),
         gaps=gaps_of(report.not_evaluated),
-        nodes=tuple(_node(node, problems) for node in report.nodes),
+        nodes=node_rows(report, problems),
         tallies=report.tallies,
     )
 
@@ -140,14 +116,9 @@ def _origin(report: Report) -> str:
     parts = (
         _("cluster {cluster}", cluster=report.identity.cluster) if report.identity.cluster else "",
         _("Kubernetes {kubernetes}", kubernetes=report.kubernetes) if report.kubernetes else "",
-        _("collected {collected}", collected=_collected(report)),
+        _("collected {collected}", collected=collected_text(report)),
     )
     return ", ".join(filter(None, parts))
-
-
-def _collected(report: Report) -> str:
-    created = report.identity.created_at
-    return f"{created:%Y-%m-%d %H:%M:%S %Z}".strip() if created else _("at an unknown time")
 
 
 def _worst(verdicts: Counter[Verdict], problems: tuple[Cause, ...]) -> Verdict:
@@ -155,37 +126,3 @@ def _worst(verdicts: Counter[Verdict], problems: tuple[Cause, ...]) -> Verdict:
     if found is Verdict.HEALTHY and problems:
         return Verdict.DEGRADED
     return found
-
-
-def _facts(report: Report) -> tuple[Fact, ...]:
-    identity = report.identity
-    return (
-        Fact("Bundle", identity.path),
-        Fact("Cluster", identity.cluster or _("not named")),
-        Fact("Kubernetes", report.kubernetes or _("version unknown")),
-        Fact("Nodes", f"{len(report.nodes):,}"),
-        Fact("Services", f"{len(report.services):,}"),
-        Fact("Collected", _collected(report)),
-        Fact(
-            "Integrity",
-            _("checked against the manifest")
-            if identity.verified
-            else _("not verified: no manifest to check the files against"),
-        ),
-        Fact(
-            "Redacted", _("yes: names and addresses were replaced") if identity.redacted else "no"
-        ),
-    )
-
-
-def _node(node: NodeReport, problems: tuple[Cause, ...]) -> NodeRow:
-    version = node.kube_proxy.version
-    return NodeRow(
-        name=node.name,
-        mode=node.kube_proxy.mode.value,
-        kube_proxy=str(version),
-        signs=() if version.exact else tuple(f"{s.claim}: {s.reason}" for s in version.signs),
-        backend=node.backend.value if node.backend else _("no rules read"),
-        rules=node.rules,
-        findings=tuple(c for c in problems if c.shown.finding.problem.node == node.name),
-    )
