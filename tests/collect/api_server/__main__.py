@@ -1,0 +1,51 @@
+"""`python -m tests.collect.api_server BUNDLE` serves the cluster of a bundle and prints the path of a kubeconfig."""
+
+from __future__ import annotations
+
+import tempfile
+import threading
+from pathlib import Path
+
+import click
+
+from tests.collect.api_server.capture import open_capture
+from tests.collect.api_server.faults import Action, Fault
+from tests.collect.api_server.handlers import Cluster
+from tests.collect.api_server.server import ApiServer
+
+
+@click.command()
+@click.argument("bundle", type=click.Path(exists=True, path_type=Path))
+@click.option("--port", type=int, default=0)
+@click.option(
+    "--fault",
+    "faults",
+    multiple=True,
+    metavar="ACTION|CODE:REGEX",
+    help="e.g. 403:secrets, hang:/exec",
+)
+@click.option("-v", "--verbose", is_flag=True, help="Print each request.")
+def main(bundle: Path, port: int, faults: tuple[str, ...], *, verbose: bool) -> None:
+    """Serve until interrupted."""
+    with (
+        tempfile.TemporaryDirectory() as directory,
+        ApiServer(Cluster(open_capture(bundle)), Path(directory), port=port) as server,
+    ):
+        server.faults += map(_fault, faults)
+        click.echo(server.kubeconfig)
+        seen = 0
+        while not threading.Event().wait(0.2):
+            if verbose:
+                for request in server.requests[seen:]:
+                    click.echo(request, err=True)
+            seen = len(server.requests)
+
+
+def _fault(text: str) -> Fault:
+    word, _, where = text.partition(":")
+    if word.isdigit():
+        return Fault(where, code=int(word))
+    return Fault(where, Action[word.upper()])
+
+
+main()
