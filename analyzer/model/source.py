@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from msgspec import Struct
 
+from analyzer.language import _
+
 
 class SourceRef(Struct, frozen=True, order=True):
     """One line of a bundle file."""
@@ -77,7 +79,7 @@ class ParseProblem:
     def __str__(self) -> str:
         """`file:line:column: message`, with the path inside a document where it is about such."""
         place = f"{self.path}:{self.line}" + (f":{self.column}" if self.column else "")
-        within = [f"at {self.text}"] if self.text.startswith(("$.", "$[")) else []
-        wanted = [f"expected {self.expected}"] if self.expected else []
+        within = [_("at {path}", path=self.text)] if self.text.startswith(("$.", "$[")) else []
+        wanted = [_("expected {expected}", expected=self.expected)] if self.expected else []
         details = f" ({', '.join((*within, *wanted))})" if within or wanted else ""
         return f"{place}: {self.message}{details}"

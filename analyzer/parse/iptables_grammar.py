@@ -9,7 +9,7 @@ from functools import cache
 from lark import Lark, Token, Tree
 from lark.exceptions import UnexpectedCharacters, UnexpectedInput, UnexpectedToken
 
-from analyzer.language import _
+from analyzer.language import _, later
 from analyzer.model.ruleset import Backend, Family
 from analyzer.parse.iptables_line import (
     ChainLine,
@@ -29,14 +29,14 @@ LONGEST_LINE = 65_536
 """Characters; iptables-restore reads 10,240 (`buffer` in `iptables/iptables-restore.c`)."""
 
 _EXPECTED = {
-    "NAME": "a name",
-    "MATCH_NAME": "the name of a match",
-    "POLICY": "a policy (ACCEPT, DROP or -)",
-    "COUNTERS": "counters such as [0:0]",
-    "NUMBER": "a number",
-    "VALUE": "a value",
-    "STRING": "a text",
-    "OPTION": "an option",
+    "NAME": later("a name"),
+    "MATCH_NAME": later("the name of a match"),
+    "POLICY": later("a policy (ACCEPT, DROP or -)"),
+    "COUNTERS": later("counters such as [0:0]"),
+    "NUMBER": later("a number"),
+    "VALUE": later("a value"),
+    "STRING": later("a text"),
+    "OPTION": later("an option"),
     "_MATCH_FLAG": "-m",
     "JUMP_FLAG": "-j",
 }
@@ -83,8 +83,8 @@ def _not_a_line(text: str, error: UnexpectedInput) -> NotALine:
     elif text[position:] == "\\":
         expected = _("the whole rule in one line")
     else:
-        words = (words for name, words in _EXPECTED.items() if name in allowed)
-        expected = " or ".join(words) or _("the end of the line")
+        words = (_(words) for name, words in _EXPECTED.items() if name in allowed)
+        expected = _(" or ").join(words) or _("the end of the line")
     return NotALine(position + 1, expected)
 
 

@@ -132,6 +132,6 @@ def _reported(
         names = ", ".join(sorted(set(strangers.values())))
         first = min(strangers)
         start = next(start for index, start in enumerate(source.starts()) if index == first)
-        expected = " or ".join(sorted(_kinds(kind)))
+        expected = _(" or ").join(sorted(_kinds(kind)))
         message = _("{count} objects of kind {names}", count=len(strangers), names=names)
         yield source.file.problem(start, message, expected, source.where(first))

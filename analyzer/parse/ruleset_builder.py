@@ -78,12 +78,12 @@ class RulesetBuilder:
                 self._warnings.append(SourceRef(self._path, number))
             case NotALine():
                 start = text.lstrip()
-                kind = "rule" if start.startswith(("-A", "-I", "[")) else "line"
+                rule = start.startswith(("-A", "-I", "["))
                 column = line.column + len(text) - len(start)
                 self._problem(
                     number,
                     column,
-                    _("not a {kind} of iptables-save", kind=kind),
+                    _("not a rule of iptables-save") if rule else _("not a line of iptables-save"),
                     line.expected,
                     text,
                 )

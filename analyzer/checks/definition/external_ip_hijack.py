@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from analyzer.commands import edit
 from analyzer.expect.claims import AddressClaim, address_claims, hides_addresses
 from analyzer.findings import Evidence, Outcome, Problem, Severity, Station, Undecided, check
-from analyzer.language import _
+from analyzer.language import _, later
 from analyzer.model.address import canonical_ip
 from analyzer.model.forwarding import FrontendKind, Protocol, ServiceKey
 from analyzer.model.inputs import Input
@@ -27,8 +27,8 @@ _OF_NODES = {
     (Protocol.TCP, 179): "BGP",
     (Protocol.TCP, 2379): "etcd",
     (Protocol.TCP, 2380): "etcd",
-    (Protocol.TCP, 6443): "the API server",
-    (Protocol.TCP, 10250): "the kubelet",
+    (Protocol.TCP, 6443): later("the API server"),
+    (Protocol.TCP, 10250): later("the kubelet"),
     (Protocol.UDP, 4789): "VXLAN",
     (Protocol.UDP, 8472): "VXLAN",
 }
@@ -206,7 +206,7 @@ def _program_at(cluster: ClusterView, address: str, port: ServicePort) -> Iterat
     usual = _OF_NODES.get((protocol, port.port))
     if usual is not None:
         yield _Taken(
-            _("{usual} of {node}", usual=usual, node=node.name), _address_ref(node, address)
+            _("{usual} of {node}", usual=_(usual), node=node.name), _address_ref(node, address)
         )
     elif node.has(Input.SOCKETS) and node.kube_proxy.version.at_least(_OPENS_NO_SOCKETS):
         for socket in node.listeners(protocol, port.port):

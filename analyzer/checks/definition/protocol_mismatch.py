@@ -139,12 +139,12 @@ def _problem(
 ) -> Problem:
     service, index = target.first.view.service, target.first.index
     protocol = service.ref.at("spec", "ports", index, "protocol")
-    verb = "is" if len(target.uses) == 1 else "are"
     return Problem(
-        message=_(
-            "{names} {verb} {protocol}, but {told}",
+        message=plural(
+            "{names} is {protocol}, but {told}",
+            "{names} are {protocol}, but {told}",
+            len(target.uses),
             names=target.names,
-            verb=verb,
             protocol=target.first.port.protocol,
             told=told,
         ),

@@ -143,8 +143,12 @@ def _clash(group: ServiceGroup, workloads: _Workloads) -> _Clash | None:
                 )
         programs = [{_program(p) for p in workloads[w]} for w in (one, other)]
         if programs[0].isdisjoint(programs[1]):
-            told = " and ".join(listed(sorted(p)) for p in programs)
-            return _Clash(one, other, _("they run different programs, {told}", told=told))
+            first, second = (listed(sorted(p)) for p in programs)
+            return _Clash(
+                one,
+                other,
+                _("they run different programs, {first} and {second}", first=first, second=second),
+            )
     return None
 
 
