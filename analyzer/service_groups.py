@@ -5,21 +5,24 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 from analyzer.language import _, plural
 from analyzer.model.forwarding import ServiceKey
 from analyzer.model.inputs import Input
 from analyzer.model.kubernetes import Pod, ServicePort
+from analyzer.model.source import ObjectRef
 from analyzer.phrases import listed
 from analyzer.snapshot import ClusterView, ServiceView
 
 
+@lru_cache(maxsize=1)
 def service_groups(cluster: ClusterView) -> tuple[ServiceGroup, ...]:
     """Return the Services asked about that select pods, together where they select the same ones."""
-    groups: dict[tuple[frozenset[str], bool], list[ServiceView]] = defaultdict(list)
+    groups: dict[tuple[frozenset[ObjectRef], bool], list[ServiceView]] = defaultdict(list)
     for view in cluster.asked_views:
         if view.selected_pods and view.service.spec.type != "ExternalName":
-            pods = frozenset(p.full_name for p in view.selected_pods)
+            pods = frozenset(p.ref for p in view.selected_pods)
             published = view.service.spec.publish_not_ready_addresses is True
             groups[pods, published].append(view)
     return tuple(ServiceGroup(tuple(views)) for views in groups.values())

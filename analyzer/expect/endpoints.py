@@ -6,9 +6,10 @@ Source: `staging/src/k8s.io/endpointslice/{utils,reconciler}.go` and `pkg/contro
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
-from analyzer.expect.target_port import PortResolution, resolve_target_port
+from msgspec import Struct
+
+from analyzer.expect.target_port import PortResolution, fixed_target, resolve_target_port
 from analyzer.model.address import canonical_ip, family_of
 from analyzer.model.backend import Backend
 from analyzer.model.forwarding import Endpoint, Protocol
@@ -16,8 +17,7 @@ from analyzer.model.kubernetes import Pod, Service, ServicePort
 from analyzer.model.ruleset import Family
 
 
-@dataclass(frozen=True, slots=True)
-class PodPort:
+class PodPort(Struct, frozen=True):
     """One Service port in one selected pod."""
 
     port: ServicePort
@@ -41,10 +41,11 @@ def expected_backends(service: Service, pods: Sequence[Pod]) -> tuple[Backend, .
 
 def port_resolutions(service: Service, pods: Sequence[Pod]) -> Iterator[PodPort]:
     """Yield every Service port in every pod that may be an endpoint, whether the port is found there or not."""
+    ports = [(port, fixed_target(port)) for port in service.ports]
     for pod in pods:
         if may_be_endpoint(service, pod):
-            for port in service.ports:
-                yield PodPort(port, pod, resolve_target_port(port, pod))
+            for port, fixed in ports:
+                yield PodPort(port, pod, fixed or resolve_target_port(port, pod))
 
 
 def may_be_endpoint(service: Service, pod: Pod) -> bool:
@@ -58,12 +59,10 @@ def may_be_endpoint(service: Service, pod: Pod) -> bool:
 def selects(service: Service, pod: Pod) -> bool:
     """Tell whether the Service's selector matches the pod's labels; an empty selector matches nothing."""
     selector = service.spec.selector
-    return (
-        bool(selector)
-        and service.spec.type != "ExternalName"
-        and pod.namespace == service.namespace
-        and (selector or {}).items() <= pod.labels.items()
-    )
+    if not selector or service.spec.type == "ExternalName":
+        return False
+    metadata = pod.metadata
+    return metadata.namespace == service.namespace and selector.items() <= pod.labels.items()
 
 
 def service_families(service: Service) -> tuple[Family, ...]:
@@ -84,15 +83,16 @@ def backends_of_pod_port(service: Service, found: PodPort) -> Iterator[Backend]:
     protocol, pod = Protocol.parse(found.port.protocol), found.pod
     if protocol is None or found.resolution.number is None:
         return
-    ready = pod.ready and not pod.terminating
+    ready, terminating = pod.ready, pod.terminating
+    published = (ready and not terminating) or service.spec.publish_not_ready_addresses is True
     for address in pod.ips:
         yield Backend(
             port_name=found.port.name,
             protocol=protocol,
             endpoint=Endpoint(canonical_ip(address), found.resolution.number),
-            ready=ready or service.spec.publish_not_ready_addresses is True,
-            serving=pod.ready,
-            terminating=pod.terminating,
+            ready=published,
+            serving=ready,
+            terminating=terminating,
             node=pod.spec.node_name,
             zone_hints=(),
             node_hints=(),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from analyzer.model.address import network_of
@@ -20,20 +20,19 @@ class PodRange:
     source: Ref
 
 
-def ranges_of_pods(node: Node | None, pods: Sequence[Pod]) -> tuple[PodRange, ...]:
-    """Return the addresses of a node's pods; without pods, the ranges that it was given for them.
+def ranges_of_pods(node: Node | None, pods: Iterable[Pod]) -> Iterator[PodRange]:
+    """Yield the addresses of a node's pods; without pods, the ranges that it was given for them.
 
     A network plugin with address management of its own may leave `spec.podCIDR` unused.
     """
-    found = tuple(
-        PodRange(ip, pod.ref.at("status", "podIP"))
-        for pod in pods
-        for ip in pod.ips
-        if not (pod.host_network or pod.finished)
-    )
-    if found or node is None:
-        return found
-    return tuple(PodRange(cidr, node.ref.at("spec", "podCIDR")) for cidr in node.pod_cidrs)
+    own = False
+    for pod in pods:
+        if not (pod.host_network or pod.finished):
+            for ip in pod.ips:
+                own = True
+                yield PodRange(ip, pod.ref.at("status", "podIP"))
+    if not own and node is not None:
+        yield from (PodRange(cidr, node.ref.at("spec", "podCIDR")) for cidr in node.pod_cidrs)
 
 
 def first_outside(ranges: Iterable[PodRange], cidrs: Iterable[str]) -> PodRange | None:
@@ -47,7 +46,7 @@ def first_outside(ranges: Iterable[PodRange], cidrs: Iterable[str]) -> PodRange 
     return None
 
 
-def all_outside(ranges: Sequence[PodRange], cidrs: Iterable[str]) -> PodRange | None:
+def all_outside(ranges: Iterable[PodRange], cidrs: Iterable[str]) -> PodRange | None:
     """Return the first range of an IP family of which no range is in the CIDRs, or None.
 
     Where some pods are inside, a second pool of addresses is more likely than a mistake.
@@ -56,6 +55,8 @@ def all_outside(ranges: Sequence[PodRange], cidrs: Iterable[str]) -> PodRange | 
     outside: dict[int, PodRange] = {}
     inside: set[int] = set()
     for item in ranges:
+        if inside == {n.version for n in networks}:
+            return None
         inner = network_of(item.cidr)
         same = [n for n in networks if inner is not None and n.version == inner.version]
         if inner is None or not same:

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
 
+from msgspec import Struct
+
 from analyzer.model.forwarding import Protocol
 from analyzer.model.kubernetes import Container, Pod, ServicePort
 from analyzer.model.source import ObjectRef
@@ -42,8 +44,7 @@ class DeclaredPort:
     source: ObjectRef
 
 
-@dataclass(frozen=True, slots=True)
-class PortResolution:
+class PortResolution(Struct, frozen=True):
     """What one Service port means in one pod."""
 
     outcome: PortOutcome
@@ -66,9 +67,10 @@ def resolve_target_port(port: ServicePort, pod: Pod) -> PortResolution:
 
     A number is never compared with the declared ports: declaring them is optional.
     """
-    target = port.effective_target_port
-    if isinstance(target, int):
-        return PortResolution(PortOutcome.NUMBER, target)
+    fixed = fixed_target(port)
+    if fixed is not None:
+        return fixed
+    target = str(port.target_port)
     named = [declared for declared in declared_ports(pod) if declared.name == target]
     protocol = Protocol.parse(port.protocol)
     for declared in named:
@@ -80,14 +82,34 @@ def resolve_target_port(port: ServicePort, pod: Pod) -> PortResolution:
     return PortResolution(PortOutcome.QUOTED_NUMBER if quoted else PortOutcome.NAME_MISSING, None)
 
 
+def fixed_target(port: ServicePort) -> PortResolution | None:
+    """Return what `targetPort` means in every pod, or None where it is a name."""
+    target = port.effective_target_port
+    return PortResolution(PortOutcome.NUMBER, target) if isinstance(target, int) else None
+
+
+def declares(pod: Pod, number: int) -> bool:
+    """Tell whether one of `declared_ports` has the number."""
+    return any(
+        port.container_port == number
+        for container in (*pod.containers, *_sidecars(pod).values())
+        for port in container.ports or ()
+    )
+
+
 def declared_ports(pod: Pod) -> Iterator[DeclaredPort]:
     """Yield the ports of the containers, then those of the sidecars, in the order of the look-up."""
     for index, container in enumerate(pod.containers):
         yield from _of_container(container, pod.ref.at("spec", "containers", index), sidecar=False)
-    for index, container in enumerate(pod.spec.init_containers or ()):
-        if container.restart_policy == "Always":
-            ref = pod.ref.at("spec", "initContainers", index)
-            yield from _of_container(container, ref, sidecar=True)
+    for index, container in _sidecars(pod).items():
+        ref = pod.ref.at("spec", "initContainers", index)
+        yield from _of_container(container, ref, sidecar=True)
+
+
+def _sidecars(pod: Pod) -> dict[int, Container]:
+    """Return the init containers that keep running, by their position."""
+    every = enumerate(pod.spec.init_containers or ())
+    return {index: c for index, c in every if c.restart_policy == "Always"}
 
 
 def _of_container(container: Container, ref: ObjectRef, *, sidecar: bool) -> Iterator[DeclaredPort]:

@@ -33,7 +33,10 @@ class Protocol(Enum):
     @classmethod
     def parse(cls, text: str | None) -> Protocol | None:
         """Return the protocol of any spelling (`tcp`, `TCP`); TCP for None (API default); None if unknown."""
-        return cls.TCP if text is None else cls.__members__.get(text.upper())
+        return cls.TCP if text is None else _PROTOCOLS.get(text.upper())
+
+
+_PROTOCOLS = {protocol.value: protocol for protocol in Protocol}
 
 
 class ServiceKey(Struct, frozen=True, order=True):

@@ -513,8 +513,9 @@ class Pod(Resource, frozen=True, rename="camel", kw_only=True):
     @property
     def ips(self) -> tuple[str, ...]:
         """All addresses; `podIP` alone before Kubernetes 1.16."""
-        listed = tuple(p.ip for p in self.status.pod_ips or () if p.ip)
-        return listed or ((self.status.pod_ip,) if self.status.pod_ip else ())
+        status = self.status
+        listed = tuple([p.ip for p in status.pod_ips or () if p.ip])
+        return listed or ((status.pod_ip,) if status.pod_ip else ())
 
     @property
     def host_network(self) -> bool:
@@ -546,7 +547,10 @@ class Pod(Resource, frozen=True, rename="camel", kw_only=True):
 
     def condition(self, kind: str) -> Condition | None:
         """Return the condition of that type, or None."""
-        return next((c for c in self.status.conditions or () if c.type == kind), None)
+        for condition in self.status.conditions or ():
+            if condition.type == kind:
+                return condition
+        return None
 
     @property
     def ready(self) -> bool:

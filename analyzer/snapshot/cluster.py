@@ -133,8 +133,10 @@ class ClusterView(ClusterObjects):
     @cached_property
     def reachability(self) -> Reachability:
         """Where connections to Services end, from every node whose rules were read."""
-        sites = [n.site for n in self.nodes.values() if n.ruleset() and not n.rules_unread]
-        return follow(self.simulator, sites)
+        nodes = [n for n in self.nodes.values() if n.ruleset() and not n.rules_unread]
+        if all(n.untouched for n in nodes):
+            return Reachability({}, {}, 0)
+        return follow(self.simulator, [n.site for n in nodes])
 
     @cached_property
     def simulator(self) -> Simulator:

@@ -53,7 +53,7 @@ class NodeView(NodeFacts):
         return identify_kube_proxy(
             ProxyEvidence(
                 node=self.api_object,
-                rulesets=(*self.rulesets(Family.IPV4), *self.rulesets(Family.IPV6)),
+                rulesets=self._all_rulesets,
                 mode_file=self._source.text(Input.PROXY_MODE),
                 mode_file_ref=SourceRef(Input.PROXY_MODE.path(self.name), 1),
                 log=self.proxy_log,
@@ -275,6 +275,15 @@ class NodeView(NodeFacts):
             )
         return found.inconclusive.get(self.name, "")
 
+    @cached_property
+    def untouched(self) -> bool:
+        """True where nobody but kube-proxy and kubelet decides over packets: no connection need be followed."""
+        return Site(self.name, (), (), (), self._all_rulesets).untouched
+
+    @property
+    def _all_rulesets(self) -> tuple[Ruleset, ...]:
+        return (*self.rulesets(Family.IPV4), *self.rulesets(Family.IPV6))
+
     @property
     def site(self) -> Site:
         """The node as a place from which connections start."""
@@ -293,7 +302,7 @@ class NodeView(NodeFacts):
                 for entry in self.expected(family).entries
                 if self.cluster.is_asked(entry.service_port)
             ),
-            rulesets=(*self.rulesets(Family.IPV4), *self.rulesets(Family.IPV6)),
+            rulesets=self._all_rulesets,
         )
 
     @cached_property
@@ -301,7 +310,7 @@ class NodeView(NodeFacts):
         """State of another proxy mode that the kernel still follows."""
         return other_mode_state(
             self.kube_proxy.mode,
-            (*self.rulesets(Family.IPV4), *self.rulesets(Family.IPV6)),
+            self._all_rulesets,
             self.document(Input.NFT_RULESET),
             self.addresses,
         )

@@ -134,7 +134,8 @@ class NodeFacts:
         """Linux bridges that pods of the node hang on, by the addresses and routes of the node."""
         ports = {p.bridge for p in self.bridge_ports} | {k.master for k in self.links}
         bridges = {k.name for k in self.links if k.kind == "bridge"} | ports - {""}
-        networks = [n for n in map(network_of, self._pod_networks()) if n is not None]
+        texts = dict.fromkeys(self._pod_networks())
+        networks = [n for n in map(network_of, texts) if n is not None]
         found = {
             a.interface
             for a in self.addresses
@@ -146,7 +147,8 @@ class NodeFacts:
         yield from self.api_object.pod_cidrs if self.api_object else ()
         for pod in self.cluster.pods_by_node.get(self.name, ()):
             if not pod.host_network and not pod.finished:
-                yield from (f"{ip}/24" if "." in ip else f"{ip}/64" for ip in pod.ips)
+                for ip in pod.ips:
+                    yield f"{ip.rpartition('.')[0]}.0/24" if "." in ip else f"{ip}/64"
 
     @cached_property
     def proxy_pods(self) -> tuple[Pod, ...]:

@@ -39,7 +39,8 @@ def ip_family_mismatch(view: ServiceView) -> Iterator[Outcome]:
     """
     service = view.service
     with_address = [p for p in view.current_pods if p.ips]
-    pods = [p for p in with_address if any(_has(p, family) for family in Family)]
+    has = {p.ref: frozenset(map(family_of, p.ips)) - {None} for p in with_address}
+    pods = [p for p in with_address if has[p.ref]]
     if service.spec.type == "ExternalName" or not with_address:
         return
     if service.headless and service.spec.ip_family_policy == "PreferDualStack":
@@ -52,7 +53,7 @@ def ip_family_mismatch(view: ServiceView) -> Iterator[Outcome]:
         )
         return
     families = _declared_families(view)
-    lacking = {f: [p for p in pods if not _has(p, f)] for f in families}
+    lacking = {f: [p for p in pods if f not in has[p.ref]] for f in families}
     for family in families:
         without = lacking[family]
         if without:
@@ -65,10 +66,6 @@ def _declared_families(view: ServiceView) -> tuple[Family, ...]:
     if view.service.spec.ip_families or view.service.cluster_ips:
         return service_families(view.service)
     return ()
-
-
-def _has(pod: Pod, family: Family) -> bool:
-    return any(family_of(ip) is family for ip in pod.ips)
 
 
 def _problem(

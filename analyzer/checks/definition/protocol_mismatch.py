@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from analyzer.commands import patch, pointer
 from analyzer.expect.target_port import (
@@ -81,13 +81,11 @@ def _by_name(target: TargetPort) -> Iterator[Problem]:
 
 
 def _by_number(cluster: ClusterView, target: TargetPort, number: int) -> Iterator[Outcome]:
-    service, port = target.first.view.service, target.first.port
-    declared = [[d for d in declared_ports(p) if d.number == number] for p in target.pods]
-    others = [d for ports in declared for d in ports]
+    service = target.first.view.service
     if service.headless:
         return
     proof = _other_listener(cluster, target, number)
-    declared_right = any(d.protocol is Protocol.parse(port.protocol) for d in others)
+    others = _declared_otherwise(target, number)
     if proof is not None:
         yield _problem(
             target,
@@ -100,11 +98,7 @@ def _by_number(cluster: ClusterView, target: TargetPort, number: int) -> Iterato
             Evidence(proof.source, _("the only listener on {number}", number=number)),
             severity=Severity.ERROR,
         )
-    elif (
-        all(declared)
-        and not declared_right
-        and not _serves_both(service, target.first.index, others[0].protocol)
-    ):
+    elif others and not _serves_both(service, target.first.index, others[0].protocol):
         yield _problem(
             target,
             _("the pods declare {number} as {name}", number=number, name=_name(others[0])),
@@ -156,6 +150,18 @@ def _problem(
         severity=severity,
         partial=target.partial,
     )
+
+
+def _declared_otherwise(target: TargetPort, number: int) -> Sequence[DeclaredPort]:
+    """Return how the pods declare the number where all of them do, and none with the Service port's protocol."""
+    protocol = Protocol.parse(target.first.port.protocol)
+    found: list[DeclaredPort] = []
+    for pod in target.pods:
+        declared = [d for d in declared_ports(pod) if d.number == number]
+        if not declared or any(d.protocol is protocol for d in declared):
+            return ()
+        found += declared
+    return found
 
 
 def _other_listener(cluster: ClusterView, target: TargetPort, number: int) -> Socket | None:

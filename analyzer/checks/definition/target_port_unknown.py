@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from analyzer.commands import edit, set_target_port, shell
-from analyzer.expect.target_port import DeclaredPort, declared_ports
+from analyzer.expect.target_port import DeclaredPort, declared_ports, declares
 from analyzer.findings import Evidence, Outcome, Problem, Severity, Station, Undecided, check
 from analyzer.language import _, plural
 from analyzer.model.forwarding import Protocol
@@ -130,10 +130,11 @@ def _socket_evidence(node: NodeView, port: ServicePort, number: int) -> Evidence
 def _suspected(target: TargetPort, number: int) -> Iterator[Problem]:
     """Pods that declare ports, but not this one."""
     own = [p for p in target.pods if not p.host_network]
-    declared = [d for p in own for d in declared_ports(p)]
-    numbers = {d.number for d in declared}
-    if not own or number in numbers or not all(_declares_ports(p) for p in own):
+    if not own or any(declares(p, number) for p in own):
         return
+    if not all(_declares_ports(p) for p in own):
+        return
+    declared = [d for p in own for d in declared_ports(p)]
     known = sorted({_text(d) for d in declared})
     yield Problem(
         message=_(

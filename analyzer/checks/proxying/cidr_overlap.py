@@ -93,14 +93,17 @@ def _pod_ranges(node: NodeView) -> Iterator[_Range]:
 
 
 def _is_used(node: NodeView, covered: Block, family: Family) -> bool:
-    own = [
-        number(ip)
-        for pod in node.cluster.pods_by_node.get(node.name, ())
-        if not (pod.host_network or pod.finished)
-        for ip in pod.ips
-        if family_of(ip) is family
-    ]
-    return not own or any(ip is not None and covered.holds(ip) for ip in own)
+    known = False
+    for pod in node.cluster.pods_by_node.get(node.name, ()):
+        if pod.host_network or pod.finished:
+            continue
+        for ip in pod.ips:
+            if family_of(ip) is family:
+                known = True
+                value = number(ip)
+                if value is not None and covered.holds(value):
+                    return True
+    return not known
 
 
 def _overlapping(ranges: Iterable[_Range]) -> Iterator[list[_Range]]:

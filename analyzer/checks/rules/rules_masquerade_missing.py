@@ -243,11 +243,12 @@ def _too_wide(node: NodeView) -> Problem | None:
         for service in cluster.services.values()
         if service.spec.external_traffic_policy == "Local" and not service.headless
     ]
-    shared = any(
+    if inside is None or not local:
+        return None
+    if any(
         first_outside(ranges_of_pods(n, cluster.pods_by_node.get(n.name, ())), n.pod_cidrs)
         for n in nodes
-    )
-    if inside is None or not local or shared:
+    ):
         return None
     names = listed(tuple(s.full_name for s in local))
     return _wrong_cidr(

@@ -76,10 +76,10 @@ def _unmarked(node: NodeView, ruleset: Ruleset) -> Iterator[Problem]:
 
 def _wrong_range(node: NodeView, ruleset: Ruleset) -> Iterator[Problem]:
     """Yield a problem where a rule that tells pods from others has another range than the node's pods."""
-    pods = ranges_of_pods(node.api_object, node.cluster.pods_by_node.get(node.name, ()))
+    pods = node.cluster.pods_by_node.get(node.name, ())
     for rule in _telling_pods_apart(ruleset):
         written = rule.value("-s") or ""
-        outside = all_outside(pods, (written,))
+        outside = all_outside(ranges_of_pods(node.api_object, pods), (written,))
         if outside is not None and written not in node.kube_proxy.options.cluster_cidrs:
             yield Problem(
                 message=_(
