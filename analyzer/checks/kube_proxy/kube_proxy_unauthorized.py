@@ -78,7 +78,7 @@ def _grant(node: NodeView, user: str) -> str:
         )
     account = re.fullmatch(r"system:serviceaccount:([^:]+):([^:]+)", user)
     subject = (
-        _("--serviceaccount={account}:{account2}", account=account[1], account2=account[2])
+        f"--serviceaccount={account[1]}:{account[2]}"
         if account
         else f"--user={user or 'system:kube-proxy'}"
     )

@@ -135,7 +135,7 @@ def _is_meant(view: ServiceView, policy: _Policy) -> bool:
 
 def _remedy(view: ServiceView, policy: _Policy, served: list[str]) -> str:
     service = view.service
-    value = _('{{"spec":{{"{field}":"Cluster"}}}}', field=policy.field)
+    value = f'{{"spec":{{"{policy.field}":"Cluster"}}}}'
     command = shell(
         "kubectl", "-n", service.namespace, "patch", "service", service.name, "-p", value
     )
