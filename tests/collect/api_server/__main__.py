@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import signal
+import sys
 import tempfile
 import threading
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import click
@@ -11,6 +14,7 @@ import click
 from tests.collect.api_server.capture import open_capture
 from tests.collect.api_server.faults import Action, Fault
 from tests.collect.api_server.handlers import Cluster
+from tests.collect.api_server.nodes import Nodes, why_impossible
 from tests.collect.api_server.server import ApiServer
 
 
@@ -27,12 +31,22 @@ from tests.collect.api_server.server import ApiServer
 @click.option("-v", "--verbose", is_flag=True, help="Print each request.")
 def main(bundle: Path, port: int, faults: tuple[str, ...], *, verbose: bool) -> None:
     """Serve until interrupted."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit())  # containers end with this process
     with (
         tempfile.TemporaryDirectory() as directory,
-        ApiServer(Cluster(open_capture(bundle)), Path(directory), port=port) as server,
+        ExitStack() as stack,
     ):
+        capture = open_capture(bundle)
+        reason = why_impossible()
+        if reason:
+            click.echo(reason, err=True)
+        runtime = None if reason else stack.enter_context(closing(Nodes(capture)))
+        server = stack.enter_context(
+            ApiServer(Cluster(capture), Path(directory), runtime=runtime, port=port)
+        )
         server.faults += map(_fault, faults)
-        click.echo(server.kubeconfig)
+        sys.stdout.write(f"{server.kubeconfig}\n")
+        sys.stdout.flush()
         seen = 0
         while not threading.Event().wait(0.2):
             if verbose:

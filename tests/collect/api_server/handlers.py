@@ -178,8 +178,8 @@ async def _watch(
     response = web.StreamResponse(headers={"Content-Type": _JSON})
     await response.prepare(request)
     sent: dict[tuple[str, str], bytes] = {}
-    fresh = request.query.get("resourceVersion", "") in {"", "0"}
-    if not fresh:
+    initial = request.query.get("sendInitialEvents") == "true"
+    if not initial and request.query.get("resourceVersion", "") not in {"", "0"}:
         sent = {o.key: o.content for o in cluster.store.all(resource.plural)}
     try:
         async with asyncio.timeout(float(request.query.get("timeoutSeconds", 300))):
@@ -187,11 +187,22 @@ async def _watch(
                 for kind, item in _changes(cluster, asked, resource, chosen, sent):
                     event = {"type": kind, "object": item.alone(resource)}
                     await response.write(msgspec.json.encode(event) + b"\n")
+                if initial:
+                    bookmark = {"type": "BOOKMARK", "object": _end_of_initial(cluster, resource)}
+                    await response.write(msgspec.json.encode(bookmark) + b"\n")
+                    initial = False
                 async with cluster.store.changed:
                     await cluster.store.changed.wait()
     except TimeoutError:
         await response.write_eof()
     return response
+
+
+def _end_of_initial(cluster: Cluster, resource: Resource) -> dict[str, Any]:
+    """Return what ends a list that is streamed (WatchList)."""
+    revision = str(cluster.store.revision)
+    metadata = {"resourceVersion": revision, "annotations": {"k8s.io/initial-events-end": "true"}}
+    return {"kind": resource.kind, "apiVersion": resource.group_version, "metadata": metadata}
 
 
 def _changes(

@@ -112,6 +112,10 @@ class ApiServer:
     async def _stop(self) -> None:
         self._abort()
         await self._runner.cleanup()
+        left = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in left:
+            task.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
 
     async def _die(self) -> None:
         if self._site:
