@@ -13,6 +13,7 @@ from analyzer.simulate.machine import Machine
 from analyzer.simulate.netfilter import Netfilter
 from analyzer.simulate.question import Budget
 from analyzer.simulate.routing import RouteAnswer, RouteKey, RouteKind
+from analyzer.simulate.sight import Sight
 
 _SHARED_DEVICES = frozenset({"lo", "kube-ipvs0", "nodelocaldns", "docker0"})
 """Interfaces whose addresses are the same on every host."""
@@ -42,14 +43,16 @@ Place = PodSite | HostSite | Outside
 class Atlas:
     """The network, indexed."""
 
-    def __init__(self, network: Network, budget: Budget, *, indexed: bool = True) -> None:
+    def __init__(
+        self, network: Network, budget: Budget, sight: Sight, *, indexed: bool = True
+    ) -> None:
         self.network = network
         self.pods = {
             n: pod for pod in network.pods for a in pod.addresses if (n := number(a)) is not None
         }
         self.machines = {name: Machine(host) for name, host in network.hosts.items()}
         self.forwarding = {
-            name: Forwarding(machine, Netfilter(machine, budget, self.pods, indexed=indexed))
+            name: Forwarding(machine, Netfilter(machine, budget, self.pods, sight, indexed=indexed))
             for name, machine in self.machines.items()
         }
 

@@ -23,6 +23,7 @@ from analyzer.simulate.branch import (
 from analyzer.simulate.host import PodSite
 from analyzer.simulate.machine import loopback
 from analyzer.simulate.question import Budget
+from analyzer.simulate.sight import Sight
 
 _MOST_HOSTS = 16
 """Hosts that a packet passes before it is taken to go round in circles."""
@@ -45,9 +46,10 @@ class _Moving(NamedTuple):
 class Journey:
     """The ways of one packet."""
 
-    def __init__(self, atlas: Atlas, budget: Budget) -> None:
+    def __init__(self, atlas: Atlas, budget: Budget, sight: Sight) -> None:
         self._atlas = atlas
         self._budget = budget
+        self._sight = sight
 
     def travel(self, branch: Branch, start: Place) -> list[Arrived | Ending]:
         """Send a packet, its addresses set, from a place; return where it may arrive or end."""
@@ -57,6 +59,7 @@ class Journey:
         results: list[Arrived | Ending] = []
         while moving:
             host, way = moving.pop(0)
+            self._sight.hosts.add(host)
             match way:
                 case Ending():
                     results.append(way)

@@ -23,6 +23,19 @@ _MULTICAST_V6 = Block(0xFF << 120, 0xFF << 120)
 _LINK_LOCAL = Block(0xFE80 << 112, 0xFFC0 << 112)
 _LIMITED_BROADCAST = (1 << 32) - 1
 
+SPECIAL_BLOCKS = frozenset(
+    {
+        _LOOPBACK,
+        Block(1, (1 << 128) - 1),
+        _ZERO_NET,
+        _MULTICAST_V4,
+        _MULTICAST_V6,
+        _LINK_LOCAL,
+        Block(_LIMITED_BROADCAST, _LIMITED_BROADCAST),
+    }
+)
+"""Addresses that mean the same on every host."""
+
 
 class Machine:
     """One host, with its facts indexed; answers None where the bundle does not tell."""

@@ -26,8 +26,9 @@ from analyzer.simulate.nft.program import NftProgram
 from analyzer.simulate.packet import Hook, Packet, State
 from analyzer.simulate.program import CONNTRACK, NAT_DESTINATION, NAT_SOURCE, Program
 from analyzer.simulate.question import Budget
+from analyzer.simulate.sight import Sight
 from analyzer.simulate.table import BaseChain
-from analyzer.simulate.translation import described
+from analyzer.simulate.translation import described, destination_back
 from analyzer.simulate.walk import Passed, Walk
 
 _TRACKING = frozenset({Hook.PREROUTING, Hook.OUTPUT})
@@ -41,10 +42,17 @@ class Netfilter:
     """The tables of one host."""
 
     def __init__(
-        self, machine: Machine, budget: Budget, pods: Container[int] = (), *, indexed: bool = True
+        self,
+        machine: Machine,
+        budget: Budget,
+        pods: Container[int] = (),
+        sight: Sight | None = None,
+        *,
+        indexed: bool = True,
     ) -> None:
         self._machine = machine
         self.budget = budget
+        self._sight = sight or Sight()
         self._pods = pods
         """Addresses that no kube-proxy translates."""
 
@@ -140,7 +148,8 @@ class Netfilter:
         if base.table is None:
             reason = f"{base.path} is cut off: a table of {base.chain} may have been lost"
             return [Ending(branch, Fate.INCONCLUSIVE, Cause.UNKNOWN, reason)]
-        walk = Walk(self._machine.name, base.table, self.budget, indexed=self._indexed)
+        name = self._machine.name
+        walk = Walk(name, base.table, self.budget, self._sight, indexed=self._indexed)
         return walk.run(branch, base.chain)
 
     # --- nat ---
@@ -202,8 +211,7 @@ class Netfilter:
     def _back(self, branch: Branch, changed: Packet) -> Step:
         before, after = branch.packet.flow, changed.flow
         if before.destination != after.destination or before[3] != after[3]:
-            end = described(changed.family, after.destination, after.destination_ports)
-            effect = f"destination back to {end}"
+            effect = destination_back(changed.family, after.destination, after.destination_ports)
         else:
             effect = f"source back to {described(changed.family, after.source, after.source_ports)}"
         hook = branch.packet.hook

@@ -3,15 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import Enum
 from fractions import Fraction
+
+import msgspec
 
 from analyzer.model.ruleset import Rule
 from analyzer.simulate.branch import Cause, Step
 from analyzer.simulate.names import Resolution
 
-__all__ = ["Answer", "Backend", "Cause", "Outcome", "Trace", "Verdict", "combined", "settled"]
+__all__ = [
+    "Answer",
+    "Backend",
+    "Case",
+    "Cause",
+    "Outcome",
+    "Trace",
+    "Verdict",
+    "combined",
+    "settled",
+]
+
+replace = msgspec.structs.replace
 
 _TRANSLATORS = frozenset({"DNAT", "REDIRECT", "NETMAP", "SNAT", "MASQUERADE"})
 
@@ -48,8 +62,7 @@ class Backend:
     """Name of the node; empty outside of the cluster."""
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(msgspec.Struct, frozen=True):
     """One way that a connection may end."""
 
     verdict: Verdict
@@ -99,9 +112,54 @@ class Trace:
     exact: bool = True
     """False where something beyond the bundle decides as well: what is outside of the nodes, a client's past."""
 
+    case: Case | None = None
+    """The case that it is told from; None where it is told for itself."""
+
+    client: str = ""
+    """Address of the client in the outcomes of a case."""
+
     def probability(self, *verdicts: Verdict) -> Fraction:
         """Return the probability of any of these verdicts."""
         return sum((o.probability for o in self.outcomes if o.verdict in verdicts), Fraction(0))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Case:
+    """A trace that holds for several clients, but for the client's own address."""
+
+    trace: Trace
+    """As it was made for one of them."""
+
+    client: str
+    """The address of that one; empty where the trace holds for one client alone."""
+
+    back: str
+    """Effect of the steps that name it: where an answer is translated back."""
+
+    def trace_for(self, client: str) -> Trace:
+        """Return the trace with another client's address."""
+        trace = self.trace
+        outcomes = trace.outcomes
+        if client != self.client:
+            outcomes = tuple(self._outcome_for(outcome, client) for outcome in outcomes)
+        return Trace(outcomes, trace.conclusive, trace.reason, trace.exact, self, client)
+
+    def _outcome_for(self, outcome: Outcome, client: str) -> Outcome:
+        source = client if outcome.source == self.client else outcome.source
+        path = outcome.path
+        if any(step.effect == self.back for step in path):
+            effect = self.back.replace(self.client, client)
+            path = tuple(replace(s, effect=effect) if s.effect == self.back else s for s in path)
+        return replace(outcome, source=source, path=path)
+
+    def tells_only_the_address(self, name: str) -> bool:
+        """Tell whether nothing else in it is about the client, of whom `name` is the name."""
+        outcomes = self.trace.outcomes
+        texts = [self.trace.reason, *(o.reason for o in outcomes)]
+        texts += (text for o in outcomes for text in o.assumed)
+        texts += (s.effect for o in outcomes for s in o.path if s.effect != self.back)
+        texts += (o.backend.pod for o in outcomes if o.backend is not None)
+        return not any(self.client in text or name in text for text in texts)
 
 
 @dataclass(frozen=True, slots=True)

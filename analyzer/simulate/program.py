@@ -11,6 +11,7 @@ from analyzer.model.ruleset import Chain, Rule, Ruleset, Table
 from analyzer.model.source import ParseProblem, SourceRef
 from analyzer.simulate.chain_index import ChainIndex
 from analyzer.simulate.machine import Machine
+from analyzer.simulate.naming import Naming, named_by_rules
 from analyzer.simulate.packet import Hook, Packet
 from analyzer.simulate.rule import CompiledRule, compile_rule, lost_rule
 from analyzer.simulate.table import BaseChain
@@ -73,6 +74,7 @@ class CompiledTable:
     def __init__(self, table: Table, ruleset: Ruleset, machine: Machine) -> None:
         self.name = table.name
         self.path = ruleset.path
+        self.sets = machine.host.sets
         self._table = table
         self._machine = machine
         self._chains: dict[str, CompiledChain] = {}
@@ -141,6 +143,11 @@ class CompiledChain:
     def empty(self) -> bool:
         """True where it has no rule."""
         return not self._entries
+
+    @cached_property
+    def naming(self) -> Naming:
+        """The addresses that its rules name."""
+        return named_by_rules(self._entries, self._table.sets)
 
     def candidates(self, packet: Packet, *, indexed: bool) -> Sequence[CompiledRule]:
         """Return the rules, in order, that may match a packet."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from analyzer.model.source import Ref
+from analyzer.simulate.naming import Naming
 from analyzer.simulate.packet import Packet
 from analyzer.simulate.rule import CompiledRule
 
@@ -33,6 +34,10 @@ class ExecutableChain(Protocol):
     @property
     def empty(self) -> bool:
         """True where it has no rule."""
+
+    @property
+    def naming(self) -> Naming:
+        """The addresses that its rules name."""
 
     def candidates(self, packet: Packet, *, indexed: bool) -> Sequence[CompiledRule]:
         """Return the rules, in order, that may match a packet: a superset of those that do.

@@ -105,3 +105,8 @@ def described(family: Family, address: int, ports: Ports) -> str:
         if ports.exact
         else f"{spell(family, address)}, a port of {ports.low}-{ports.high}"
     )
+
+
+def destination_back(family: Family, address: int, ports: Ports) -> str:
+    """Return the effect of translating an answer's destination back."""
+    return f"destination back to {described(family, address, ports)}"

@@ -11,6 +11,8 @@ from analyzer.model.node import Document
 from analyzer.model.ruleset import IPTABLES_TABLES, Family
 from analyzer.model.source import Ref
 from analyzer.simulate.machine import Machine
+from analyzer.simulate.naming import Naming, united
+from analyzer.simulate.nft.naming import Names
 from analyzer.simulate.nft.rule import RuleCompiler, Slot
 from analyzer.simulate.packet import Hook, Packet
 from analyzer.simulate.rule import CompiledRule
@@ -80,6 +82,7 @@ class NftTable:
         named = (*content.get("set", ()), *content.get("map", ()))
         elements = {str(i.content.get("name")): _elements(i) for i in named}
         self.compiler = RuleCompiler(machine, elements, frozenset(self._declared))
+        self.names = Names(elements)
         self._chains: dict[str, NftChain] = {}
 
     def chain(self, name: str) -> NftChain | None:
@@ -129,6 +132,11 @@ class NftChain:
     def empty(self) -> bool:
         """True where it has no rule."""
         return not self._rules
+
+    @cached_property
+    def naming(self) -> Naming:
+        """The addresses that its rules name."""
+        return united(self._table.names.named_by(i.content.get("expr")) for i in self._rules)
 
     def candidates(self, packet: Packet, *, indexed: bool) -> Sequence[CompiledRule]:
         """Return the rules, in order, that may match a packet; of a verdict map the elements that may."""
