@@ -8,6 +8,8 @@ from analyzer.simulate.branch import Branch, Leg
 from analyzer.simulate.packet import Connection, Packet, State, TcpFlags
 
 _ANSWERS = TcpFlags.SYN | TcpFlags.ACK
+_OPENING_ICMP = {"icmp": frozenset({8, 13, 15, 17}), "icmpv6": frozenset({128, 139})}
+"""Types that ask for an answer (`nf_conntrack_proto_icmp.c`, `nf_conntrack_proto_icmpv6.c`)."""
 
 replace = msgspec.structs.replace
 
@@ -38,12 +40,23 @@ def _tracked(branch: Branch, packet: Packet, host: str) -> Packet:
             return replace(packet, connection=answered, state=State.ESTABLISHED, reply=True)
         if packet.flow == known.original:
             return _again(packet, known)
-    if packet.protocol == "tcp" and packet.flags & _ANSWERS == _ANSWERS:
-        return replace(packet, state=State.INVALID)
-    if packet.protocol == "sctp" and branch.leg is Leg.REPLY:
+    if not _opens(packet, branch.leg):
         return replace(packet, state=State.INVALID)
     opened = Connection(packet.flow, packet.flow.reversed)
     return replace(packet, connection=opened, state=State.NEW)
+
+
+def _opens(packet: Packet, leg: Leg) -> bool:
+    """Tell whether a packet of no known connection may be the first of one."""
+    match packet.protocol:
+        case "tcp":
+            return packet.flags & _ANSWERS != _ANSWERS
+        case "sctp":
+            return leg is not Leg.REPLY
+        case "icmp" | "icmpv6" as protocol:
+            return packet.icmp is None or packet.icmp[0] in _OPENING_ICMP[protocol]
+        case _:
+            return True
 
 
 def _again(packet: Packet, known: Connection) -> Packet:

@@ -19,13 +19,17 @@ from analyzer.simulate.outcome import Backend, Verdict
 from analyzer.simulate.packet import EPHEMERAL, Flow, Packet, Ports, TcpFlags
 from analyzer.simulate.query import Query
 from analyzer.simulate.question import Budget
-from analyzer.simulate.sight import Sight
 
 _VERDICTS = {
     Fate.DROPPED: Verdict.DROPPED,
     Fate.REJECTED: Verdict.REJECTED,
     Fate.UNROUTABLE: Verdict.UNROUTABLE,
     Fate.INCONCLUSIVE: Verdict.INCONCLUSIVE,
+}
+_FLAGS = {
+    Leg.REQUEST: TcpFlags.SYN,
+    Leg.REPLY: TcpFlags.SYN | TcpFlags.ACK,
+    Leg.DATA: TcpFlags.ACK,
 }
 
 replace = msgspec.structs.replace
@@ -34,11 +38,9 @@ replace = msgspec.structs.replace
 class Conversation:
     """One connection attempt on its way."""
 
-    def __init__(
-        self, atlas: Atlas, budget: Budget, sight: Sight, query: Query, start: Place
-    ) -> None:
+    def __init__(self, atlas: Atlas, budget: Budget, query: Query, start: Place) -> None:
         self._atlas = atlas
-        self._journey = Journey(atlas, budget, sight)
+        self._journey = Journey(atlas, budget)
         self._delivery = Delivery(atlas, query)
         self._query = query
         self._start = start
@@ -58,21 +60,22 @@ class Conversation:
         chosen = self._query.source_port
         own = EPHEMERAL if chosen is None else Ports(chosen, chosen)
         flow = Flow(source, own, self._destination, ports)
-        for end in self._journey.travel(Branch(self._packet(flow, Leg.REQUEST)), self._start):
+        for end in self._journey.travel(Branch(self._first_packet(flow)), self._start):
             if isinstance(end, Ending):
                 yield self._ended(end)
             else:
                 yield from self._after_request(end, flow)
 
-    def _packet(self, flow: Flow, leg: Leg) -> Packet:
-        flags = TcpFlags.NONE
-        if self._query.protocol == "tcp":
-            flags = {
-                Leg.REQUEST: TcpFlags.SYN,
-                Leg.REPLY: TcpFlags.SYN | TcpFlags.ACK,
-                Leg.DATA: TcpFlags.ACK,
-            }[leg]
-        return Packet(self._family, self._query.protocol, flow, flags=flags)
+    def _first_packet(self, flow: Flow) -> Packet:
+        return Packet(self._family, self._query.protocol, flow, flags=self._flags(Leg.REQUEST))
+
+    def _next(self, branch: Branch, flow: Flow, leg: Leg) -> Branch:
+        """Return the branch with a later packet of the conversation about to be sent."""
+        packet = branch.packet.followed_by(flow, self._flags(leg))
+        return replace(branch, packet=packet, leg=leg)
+
+    def _flags(self, leg: Leg) -> TcpFlags:
+        return _FLAGS[leg] if self._query.protocol == "tcp" else TcpFlags.NONE
 
     def _unreachable(self) -> Leaf:
         text = self._spell(self._destination)
@@ -80,7 +83,7 @@ class Conversation:
         version = "IPv4" if self._family is Family.IPV4 else "IPv6"
         reason = f"{name} has no route to {text}, or no {version} address"
         step = Step(name, Leg.REQUEST, None, "", "", None, "no route", "network unreachable")
-        branch = Branch(self._packet(Flow(0, EPHEMERAL, self._destination, EPHEMERAL), Leg.REQUEST))
+        branch = Branch(self._first_packet(Flow(0, EPHEMERAL, self._destination, EPHEMERAL)))
         return Leaf(branch.stepped(step), Verdict.UNROUTABLE, Cause.NO_ROUTE, reason)
 
     # --- request ---
@@ -100,7 +103,7 @@ class Conversation:
             yield refused
             return
         backend = self._delivery.backend(end)
-        reply = replace(branch, packet=self._packet(reached.reversed, Leg.REPLY), leg=Leg.REPLY)
+        reply = self._next(branch, reached.reversed, Leg.REPLY)
         for answer in self._journey.travel(reply, place):
             yield from self._after_reply(answer, end, backend, opened)
 
@@ -120,7 +123,7 @@ class Conversation:
         if self._query.protocol != "tcp":
             yield Leaf(branch, Verdict.DELIVERED, None, "", backend, source)
             return
-        data = replace(branch, packet=self._packet(opened, Leg.DATA), leg=Leg.DATA)
+        data = self._next(branch, opened, Leg.DATA)
         for end in self._journey.travel(data, self._start):
             yield self._after_data(end, reached, backend, source)
 

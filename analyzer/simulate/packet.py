@@ -117,6 +117,14 @@ class Connection(msgspec.Struct, frozen=True):
         return (before.source, before.source_ports) != (after.destination, after.destination_ports)
 
 
+class Listed(NamedTuple):
+    """An address on a list of `-m recent`."""
+
+    host: str
+    name: str
+    address: int
+
+
 class Packet(msgspec.Struct, frozen=True):
     """A packet as the matches of a rule see it."""
 
@@ -154,10 +162,19 @@ class Packet(msgspec.Struct, frozen=True):
     """True when it goes against the direction in which the connection was opened."""
 
     connection: Connection | None = None
-    recent: frozenset[str] = frozenset()
-    """Lists of `-m recent` that this connection has put its client on, and sets that it has changed."""
+    recent: frozenset[Listed] = frozenset()
+    """What packets of this connection have put on lists of `-m recent`."""
 
+    changed_sets: frozenset[str] = frozenset()
+    """IP sets that packets of this connection have changed."""
 
-def changed_set(name: str) -> str:
-    """Return the mark in `Packet.recent` of an IP set that a rule has changed."""
-    return f"set {name}"
+    def followed_by(self, flow: Flow, flags: TcpFlags) -> Packet:
+        """Return a later packet of the conversation: only what hosts have noted is kept."""
+        return Packet(
+            self.family,
+            self.protocol,
+            flow,
+            flags=flags,
+            recent=self.recent,
+            changed_sets=self.changed_sets,
+        )

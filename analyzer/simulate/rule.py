@@ -10,7 +10,7 @@ from analyzer.model.ruleset import Match, Rule
 from analyzer.model.source import ParseProblem, Ref, SourceRef
 from analyzer.simulate.machine import Machine
 from analyzer.simulate.match.catalogue import MATCHES
-from analyzer.simulate.match.chance import chance_of, list_of, puts_on_list
+from analyzer.simulate.match.chance import RecentList, chance_of, list_of, puts_on_list
 from analyzer.simulate.match.condition import Condition, unknown
 from analyzer.simulate.packet import Packet
 from analyzer.simulate.target import Effect, Kind, effect_of
@@ -40,8 +40,8 @@ class CompiledRule:
     chance: Fraction | None = None
     """Share of packets that its `statistic` matches let through, or None without one."""
 
-    listed: frozenset[str] = frozenset()
-    """Lists of `-m recent` that it puts the client on."""
+    listed: frozenset[RecentList] = frozenset()
+    """Lists of `-m recent` that it adds to."""
 
     asked: frozenset[str] = frozenset()
     """Lists of `-m recent` that it asks for the client."""
@@ -99,8 +99,8 @@ def compile_rule(
         conditions=tuple(conditions),
         names=tuple(names),
         chance=chance,
-        listed=_lists(lists, puts=True),
-        asked=_lists(lists, puts=False),
+        listed=frozenset(list_of(m) for m in lists if puts_on_list(m)),
+        asked=frozenset(list_of(m).name for m in lists if not puts_on_list(m)),
     )
 
 
@@ -119,10 +119,6 @@ def _with_implicit(matches: tuple[Match, ...]) -> list[Match]:
             name = "icmp" if option.flag.startswith("--icmp") else "tcp"
             explicit.append(Match(name, (option,)))
     return explicit
-
-
-def _lists(matches: list[Match], *, puts: bool) -> frozenset[str]:
-    return frozenset(list_of(m) for m in matches if puts_on_list(m) is puts)
 
 
 def lost_rule(problem: ParseProblem) -> CompiledRule:

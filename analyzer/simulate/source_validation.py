@@ -47,7 +47,9 @@ def _reverse_path(machine: Machine, branch: Branch) -> Ending | None:
     mode = machine.reverse_path(packet.in_interface)
     if mode not in {STRICT, LOOSE} or packet.in_interface is None:
         return None
-    answer = machine.routes(packet.family).lookup(RouteKey(packet.flow.source))
+    answer = machine.routes(packet.family).lookup(
+        RouteKey(packet.flow.source, packet.flow.destination)
+    )
     known = answer.kind is RouteKind.UNICAST
     devices = {hop.device for hop in answer.hops}
     if known and (mode == LOOSE or packet.in_interface in devices or None in devices):

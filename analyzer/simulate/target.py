@@ -10,7 +10,7 @@ import msgspec
 
 from analyzer.model.ruleset import Option, Rule
 from analyzer.simulate.match.tracking import mark_and_mask
-from analyzer.simulate.packet import Packet, State, changed_set
+from analyzer.simulate.packet import Packet, State
 from analyzer.simulate.translation import Change, Translation, translation_of
 
 _ALL_BITS = 0xFFFFFFFF
@@ -120,10 +120,10 @@ def _reject(options: tuple[Option, ...]) -> Effect:
 
 
 def _set_change(options: tuple[Option, ...]) -> Effect:
-    names = frozenset(changed_set(o.values[0]) for o in options if len(o.values) > 1)
+    names = frozenset(o.values[0] for o in options if len(o.values) > 1)
 
     def alter(packet: Packet) -> Packet:
-        return msgspec.structs.replace(packet, recent=packet.recent | names)
+        return msgspec.structs.replace(packet, changed_sets=packet.changed_sets | names)
 
     return Effect(Kind.CONTINUE, "change a set", alter=alter)
 

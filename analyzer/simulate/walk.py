@@ -20,7 +20,6 @@ from analyzer.simulate.branch import (
 from analyzer.simulate.packet import Packet
 from analyzer.simulate.question import Budget
 from analyzer.simulate.rule import CompiledRule
-from analyzer.simulate.sight import Sight
 from analyzer.simulate.table import ExecutableChain, ExecutableTable
 from analyzer.simulate.target import Kind
 from analyzer.simulate.translation import Translation
@@ -67,18 +66,11 @@ class Walk:
     """The walk of one packet through one table at one hook."""
 
     def __init__(
-        self,
-        host: str,
-        table: ExecutableTable,
-        budget: Budget,
-        sight: Sight,
-        *,
-        indexed: bool = True,
+        self, host: str, table: ExecutableTable, budget: Budget, *, indexed: bool = True
     ) -> None:
         self._host = host
         self._table = table
         self._budget = budget
-        self._sight = sight
         self._indexed = indexed
         self._pending: list[tuple[Branch, Frame]] = []
         self._results: list[Passed | Ending] = []
@@ -99,7 +91,6 @@ class Walk:
     def _enter(
         self, chain: ExecutableChain, packet: Packet, caller: Frame | None, entered: Trail | None
     ) -> Frame:
-        self._sight.chains.add(chain)
         rules = chain.candidates(packet, indexed=self._indexed)
         return Frame(chain, rules, 0, caller, entered, caller.depth + 1 if caller else 0)
 
@@ -154,8 +145,9 @@ class Walk:
     ) -> tuple[Branch, Frame] | None:
         effect = rule.effect
         if rule.listed:
-            listed = replace(branch.packet, recent=branch.packet.recent | rule.listed)
-            branch = replace(branch, packet=listed)
+            packet = branch.packet
+            entries = {listed.entry(self._host, packet) for listed in rule.listed}
+            branch = replace(branch, packet=replace(packet, recent=packet.recent | entries))
         if effect.alter is not None:
             branch = replace(branch, packet=effect.alter(branch.packet))
         match effect.kind:

@@ -50,6 +50,7 @@ class Case:
     probes: list[Probe] = field(default_factory=list)
     sysctls: dict[str, str] = field(default_factory=dict)
     flags: set[str] = field(default_factory=set)
+    routing: list[str] = field(default_factory=list)
 
     @property
     def text(self) -> str:
@@ -78,6 +79,8 @@ def cases(name: str = "kernel_cases.txt") -> list[Case]:
         elif word == "sysctl":
             name, _, value = rest.partition("=")
             found[-1].sysctls[name] = value
+        elif word == "routing":
+            found[-1].routing.append(rest)
         elif word == ">":
             found[-1].probes += _probes(rest)
         elif word in {"hairpin", "sets", "unknown"}:

@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from tests.kernel import frames
 from tests.kernel.cases import DATA
+from tests.kernel.frames import Turn
 from tests.kernel.generator import Generator
-from tests.kernel.lab import KernelLab, Observed, Probe
+from tests.kernel.lab import SERVED, KernelLab, Kind, Observed, Probe, answer_to
 from tests.kernel.predict import Predicted, Predictor
 
 PROBES = 16
-"""Packets for each ruleset."""
+"""Connections tried with each ruleset; an answer and the client's next packet follow where they can."""
+
+_ARRIVED = frozenset({Kind.OUT, Kind.LOCAL})
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +23,7 @@ class Comparison:
     """One packet, as predicted and as seen."""
 
     seed: int
-    ruleset: str
+    turn: Turn
     probe: Probe
     outcomes: list[Predicted]
     seen: Observed
@@ -29,27 +33,65 @@ class Comparison:
         return any(o.kind is None for o in self.outcomes)
 
     @property
-    def agrees(self) -> bool:
-        return any(o.fits(self.seen) for o in self.outcomes if o.chance)
+    def fitting(self) -> list[Predicted]:
+        return [o for o in self.outcomes if o.chance and o.fits(self.seen)]
+
+    @property
+    def verdict(self) -> str:
+        """`agree`, `disagree` or `inconclusive`."""
+        if self.inconclusive:
+            return "inconclusive"
+        return "agree" if self.fitting else "disagree"
 
     def __str__(self) -> str:
         predicted = "\n".join(f"    {o}" for o in self.outcomes)
-        return f"seed {self.seed}: {self.probe}\n  seen {self.seen}\n  predicted\n{predicted}"
+        return f"seed {self.seed}: {self.turn.name} {self.probe}\n  seen {self.seen}\n  predicted\n{predicted}"
 
 
-def compare(lab: KernelLab, seeds: range) -> Iterator[Comparison]:
-    """Yield a comparison for each packet; every ruleset has its own seed and flavour."""
-    sets = (DATA / "ipsets.txt").read_text()
-    for seed in seeds:
-        generator = Generator(seed)
-        flavour = "legacy" if seed % 3 == 0 else "nft"
-        ruleset = generator.ruleset()
-        lab.reset()
-        lab.set_sysctls({"net.bridge.bridge-nf-call-iptables": "0" if seed % 5 == 0 else "1"})
-        lab.hairpin(seed % 2 == 0)
-        lab.load(ruleset, flavour, sets=sets)
+def compare(lab: KernelLab, seed: int) -> Iterator[Comparison]:
+    """Yield a comparison for each packet of a seed, which has a ruleset and surroundings of its own."""
+    generator = Generator(seed)
+    flavour = "legacy" if seed % 3 == 0 else "nft"
+    ruleset, surroundings = generator.ruleset(), generator.surroundings()
+    lab.reset()
+    lab.load(ruleset, flavour, sets=(DATA / "ipsets.txt").read_text())
+    lab.set_sysctls(surroundings.sysctls)
+    lab.hairpin(surroundings.hairpin)
+    with lab.routing(surroundings.routing):
         predictor = Predictor(lab.told(flavour))
         for _ in range(PROBES):
-            probe = generator.probe(lab.new_port())
-            outcomes = predictor.outcomes(probe)
-            yield Comparison(seed, ruleset, probe, outcomes, lab.send(probe))
+            if "-m recent" in ruleset:
+                lab.forget_clients()
+            yield from converse(lab, predictor, generator.probe(lab.new_port()), seed)
+
+
+def converse(
+    lab: KernelLab, predictor: Predictor, probe: Probe, seed: int = 0
+) -> Iterator[Comparison]:
+    """Open a connection, let whom it reaches answer, and let the client go on, for as long as both agree."""
+    opened = Comparison(seed, Turn.REQUEST, probe, predictor.outcomes(probe), lab.send(probe))
+    yield opened
+    if not _goes_on(opened) or probe.flags != frames.SYN or _nobody_answers(opened.seen, probe):
+        return
+    answer = answer_to(opened.seen, probe)
+    possible = [o for found in opened.fitting for o in predictor.answers(found, answer)]
+    answered = Comparison(seed, Turn.REPLY, answer, possible, lab.answer(opened.seen, probe))
+    yield answered
+    at_client = answered.seen.side == ("" if probe.side == "host" else probe.side)
+    if not _goes_on(answered) or not at_client or probe.protocol != "tcp":
+        return
+    if Kind.LOCAL in {opened.seen.kind, answered.seen.kind}:
+        return  # TCP of the host has taken the connection for its own, or ended it
+    further = [o for found in answered.fitting for o in predictor.further(found, probe)]
+    yield Comparison(seed, Turn.DATA, probe, further, lab.go_on(probe))
+
+
+def _goes_on(comparison: Comparison) -> bool:
+    return comparison.verdict == "agree" and comparison.seen.kind in _ARRIVED
+
+
+def _nobody_answers(seen: Observed, probe: Probe) -> bool:
+    """Tell whether no host would answer (its own address, no server), or the laboratory does not know as whom."""
+    if seen.kind is Kind.OUT:
+        return seen.source == seen.destination
+    return seen.port not in SERVED if probe.protocol == "tcp" else seen.destination == "::"

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
 
+from tests.kernel import frames
 from tests.kernel.lab import Probe
 
 _ADDRESSES = (
@@ -33,13 +34,47 @@ _TARGETS = (
     "10.2.0.254",
 )
 _DEVICES = ("a0", "b0", "br0", "lo", "a+", "b+", "vp1")
+_LISTS = ("known", "others")
 _STATES = ("NEW", "ESTABLISHED", "RELATED", "INVALID", "UNTRACKED", "DNAT", "SNAT")
 _KINDS = ("LOCAL", "UNICAST", "BROADCAST", "MULTICAST", "LOCAL,BROADCAST")
 _SETS = (
     ("ips", "src"), ("ips", "dst"), ("nets", "dst"), ("nets", "src"), ("ends", "dst,dst"), ("ports", "dst"),
     ("triples", "dst,dst,src"), ("both", "src"), ("doors", "src,src"),
 )  # fmt: skip
-_REJECTIONS = ("icmp-port-unreachable", "icmp-host-prohibited", "icmp-net-unreachable")
+_REJECTIONS = (
+    "icmp-port-unreachable", "icmp-host-prohibited", "icmp-net-unreachable", "icmp-host-unreachable",
+    "icmp-proto-unreachable", "icmp-net-prohibited", "icmp-admin-prohibited",
+)  # fmt: skip
+_ICMP_TYPES = ("8", "0", "3", "3/3", "3/10", "any", "11")
+_PROTOCOLS = ("tcp", "udp", "sctp", "icmp")
+_WITH_PORTS = frozenset({"tcp", "udp", "sctp"})
+_FLAGS = (frames.SYN, frames.ACK, frames.SYN | frames.ACK)
+_SETTINGS = (
+    ("net.ipv4.ip_forward", "0", 0.05),
+    ("net.ipv4.conf.all.rp_filter", "1", 0.15),
+    ("net.ipv4.conf.all.rp_filter", "2", 0.15),
+    ("net.ipv4.conf.all.route_localnet", "1", 0.2),
+    ("net.bridge.bridge-nf-call-iptables", "0", 0.2),
+)
+"""Name, value other than the usual one, and how often."""
+
+_ROUTING = (
+    "route {} blackhole 10.96.0.2/32",
+    "route {} unreachable 10.96.0.0/30",
+    "route {} prohibit 10.2.0.3/32",
+    "route {} 10.96.0.0/16 via 10.2.0.2 dev b0",
+    "route {} 10.2.0.9/32 dev a0",
+    "route {} default via 10.2.0.254 dev b0 table 100",
+    "route {} blackhole 10.2.0.0/16 table 100",
+    "route {} 10.96.0.1/32 via 10.1.0.2 dev a0 table 100",
+    "route {} throw 10.3.0.0/24 table 100",
+    "rule {} fwmark 1/3 lookup 100 pref 50",
+    "rule {} from 10.1.0.0/24 lookup 100 pref 60",
+    "rule {} iif a0 to 10.96.0.0/12 lookup 100 pref 70",
+    "rule {} not from 10.3.0.0/24 lookup 100 pref 80",
+    "rule {} fwmark 2 prohibit pref 90",
+)
+"""What is put into routing tables and rules, and taken out again."""
 _SOURCES = {
     "a": ("10.1.0.2", "10.1.0.3", "10.2.0.9"),
     "b": ("10.2.0.2", "10.2.0.3", "8.8.8.8"),
@@ -64,6 +99,16 @@ class _Chain:
     """Hooks from which it may be reached, so that only what is legal there is put in."""
 
 
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """Settings and routes that are not those of every ruleset."""
+
+    sysctls: dict[str, str]
+    hairpin: bool
+    routing: tuple[str, ...]
+    """Arguments of `ip`, with a place for `add` or `del`."""
+
+
 class Generator:
     """Draws rulesets and packets from one seed."""
 
@@ -74,10 +119,19 @@ class Generator:
         """Return a ruleset as iptables-restore reads it."""
         return "".join(self._table(name) for name in _HOOKS)
 
+    def surroundings(self) -> Surroundings:
+        """Return what else of the host decides."""
+        sysctls = {
+            name: value for name, value, chance in _SETTINGS if self._random.random() < chance
+        }
+        several = self._random.randint(1, 5) if self._random.random() < 0.25 else 0
+        chosen = self._random.sample(_ROUTING, several)
+        return Surroundings(sysctls, self._random.random() < 0.5, tuple(chosen))
+
     def probe(self, source_port: int) -> Probe:
         """Return a packet from any side."""
         side = self._random.choice([*_SOURCES, "a", "p1", "host"])
-        protocol = self._random.choice(["tcp", "tcp", "udp"])
+        protocol = self._drawn((6, 3, 1, 1))
         source = self._random.choice(_SOURCES[side])
         destinations = [*_ADDRESSES, "10.96.0.1", "10.96.0.1"]
         if source == "127.0.0.1":
@@ -85,7 +139,12 @@ class Generator:
         destination = self._random.choice(
             [d for d in destinations if d != source or side == "host"]
         )
-        return Probe(side, source, destination, self._random.choice(_PORTS), protocol, source_port)
+        port = self._random.choice(_PORTS)
+        flags = self._random.choices(_FLAGS, (12, 1, 1))[0] if protocol == "tcp" else frames.SYN
+        return Probe(side, source, destination, port, protocol, source_port, flags)
+
+    def _drawn(self, weights: tuple[int, ...]) -> str:
+        return self._random.choices(_PROTOCOLS, weights)[0]
 
     # --- tables and chains ---
 
@@ -122,8 +181,8 @@ class Generator:
         ]
 
     def _rule(self, table: str, chain: _Chain, reachable: list[_Chain]) -> str:
-        protocol = self._random.choice(["", "", "tcp", "udp"])
-        target = self._target(table, chain, reachable, with_ports=bool(protocol))
+        protocol = self._drawn((6, 5, 1, 2)) if self._random.random() < 0.5 else ""
+        target = self._target(table, chain, reachable, protocol)
         return f"{self._matches(table, chain, protocol)} {target}"
 
     # --- matches ---
@@ -149,6 +208,8 @@ class Generator:
         return "! " if self._random.random() < 0.25 else ""
 
     def _of_ports(self, protocol: str) -> str:
+        if protocol == "icmp":
+            return f"-m icmp {self._not()}--icmp-type {self._random.choice(_ICMP_TYPES)}"
         port = self._random.choice(_PORTS)
         options = [
             f"-m {protocol} {self._not()}--dport {port}",
@@ -156,10 +217,13 @@ class Generator:
             f"-m {protocol} {self._not()}--sport 1024:40000",
             f"-m multiport {self._not()}--dports 22,{port}:{port + 10},8080",
             f"-m multiport {self._not()}--ports {port},53",
+            f"-m multiport {self._not()}--sports 1000:39999,{port}",
         ]
         if protocol == "tcp":
             options += [
                 "-m tcp --tcp-flags FIN,SYN,RST,ACK SYN",
+                f"-m tcp {self._not()}--tcp-flags ALL SYN,ACK",
+                "-m tcp ! --syn",
                 f"-m tcp {self._not()}--tcp-flags ACK ACK",
             ]
         return self._random.choice(options)
@@ -180,7 +244,14 @@ class Generator:
             lambda: "-m statistic --mode nth --every 2 --packet 0",
             lambda: f"-m physdev {self._not()}--physdev-in {choose(('vp1', 'vp+'))}",
             lambda: f"-m physdev {self._not()}--physdev-is-in",
+            lambda: f"-m recent --name {choose(_LISTS)} --set",
+            lambda: f"-m recent --name {choose(_LISTS)} {self._not()}--rcheck",
+            lambda: f"-m recent --name {choose(_LISTS)} {self._not()}--update --seconds 60",
         ]
+        if not chain.hooks & _WITHOUT_IN:
+            menu.append(lambda: f"-m addrtype {self._not()}--dst-type LOCAL --limit-iface-in")
+        if not chain.hooks & _WITHOUT_OUT:
+            menu.append(lambda: f"-m addrtype {self._not()}--src-type LOCAL --limit-iface-out")
         if table != "raw":
             menu += [
                 lambda: (
@@ -199,23 +270,24 @@ class Generator:
                 lambda: f"-m connmark {self._not()}--mark {choose((1, 2, 3)):#x}/0x3",
             ]
         if chain.hooks == {"FORWARD"}:
-            menu.append(lambda: f"-m physdev {self._not()}--physdev-is-bridged")
+            menu += [
+                lambda: f"-m physdev {self._not()}--physdev-is-bridged",
+                lambda: f"-m physdev {self._not()}--physdev-is-out",
+            ]
         return menu
 
     # --- targets ---
 
-    def _target(
-        self, table: str, chain: _Chain, reachable: list[_Chain], *, with_ports: bool
-    ) -> str:
+    def _target(self, table: str, chain: _Chain, reachable: list[_Chain], protocol: str) -> str:
         draw = self._random.random()
         if reachable and draw < 0.35:
             goto = self._random.random() < 0.2
             return f"{'-g' if goto else '-j'} {self._random.choice(reachable).name}"
         if draw < 0.42:
-            return self._random.choice(["-j RETURN", "-j LOG", ""])
-        return self._random.choice(self._menu(table, chain, with_ports=with_ports))()
+            return self._random.choice(["-j RETURN", "-j LOG", "-j NFLOG --nflog-group 9", ""])
+        return self._random.choice(self._menu(table, chain, protocol))()
 
-    def _menu(self, table: str, chain: _Chain, *, with_ports: bool) -> list[Callable[[], str]]:
+    def _menu(self, table: str, chain: _Chain, protocol: str) -> list[Callable[[], str]]:
         choose = self._random.choice
         marks: list[Callable[[], str]] = [
             lambda: (
@@ -228,6 +300,8 @@ class Generator:
                 lambda: "-j DROP",
                 lambda: "-j CT --notrack",
                 lambda: "-j NOTRACK",
+                lambda: "-j TRACE",
+                *marks,
             ]
         marks += [
             lambda: f"-j CONNMARK --set-xmark {choose((1, 2)):#x}/0x3",
@@ -235,13 +309,14 @@ class Generator:
             lambda: "-j CONNMARK --restore-mark --nfmask 0xff --ctmask 0x3",
         ]
         if table == "nat":
-            return self._translations(chain, with_ports=with_ports) + marks[:2]
+            return self._translations(chain, with_ports=protocol in _WITH_PORTS) + marks[:2]
         verdicts: list[Callable[[], str]] = [lambda: "-j ACCEPT", lambda: "-j DROP"]
         if table == "mangle":
             return [*marks, *marks, lambda: "-j ACCEPT", lambda: choose(("-j DROP", "-j ACCEPT"))]
+        kinds = (*_REJECTIONS, *(["tcp-reset"] * 7 if protocol == "tcp" else []))
         return [
             *verdicts,
-            lambda: f"-j REJECT --reject-with {choose(_REJECTIONS)}",
+            lambda: f"-j REJECT --reject-with {choose(kinds)}",
             *marks[:1],
         ]
 
@@ -251,23 +326,35 @@ class Generator:
             plain: list[Callable[[], str]] = [
                 lambda: f"-j DNAT --to-destination {choose(_TARGETS)}",
                 lambda: "-j DNAT --to-destination 10.2.0.2-10.2.0.3",
+                lambda: "-j DNAT --to-destination 10.2.0.2-10.2.0.3 --persistent",
                 lambda: "-j NETMAP --to 10.2.0.0/30",
                 lambda: "-j ACCEPT",
             ]
             ported: list[Callable[[], str]] = [
                 lambda: f"-j DNAT --to-destination {choose(_TARGETS)}:{choose(_PORTS)}",
                 lambda: f"-j DNAT --to-destination {choose(_TARGETS)}:8000-8010",
+                lambda: f"-j DNAT --to-destination {choose(_TARGETS)}:8000-8010 --random",
+                lambda: f"-j DNAT --to-destination :{choose(_PORTS)}",
                 lambda: f"-j REDIRECT --to-ports {choose(_PORTS)}",
             ]
             return plain + ported if with_ports else plain
         if chain.hooks == {"INPUT"}:
-            return [lambda: "-j SNAT --to-source 10.9.9.9", lambda: "-j ACCEPT"]
+            return [
+                lambda: "-j SNAT --to-source 10.9.9.9",
+                lambda: "-j SNAT --to-source 10.2.0.3",
+                lambda: "-j ACCEPT",
+            ]
         plain = [
             lambda: "-j MASQUERADE",
             lambda: "-j MASQUERADE --random-fully",
             lambda: "-j SNAT --to-source 10.2.0.77",
             lambda: "-j SNAT --to-source 10.2.0.77-10.2.0.78",
+            lambda: "-j NETMAP --to 10.2.0.64/28",
             lambda: "-j ACCEPT",
         ]
-        with_port = [lambda: "-j SNAT --to-source 10.2.0.77:4000-5000"]
+        with_port = [
+            lambda: "-j SNAT --to-source 10.2.0.77:4000-5000",
+            lambda: "-j SNAT --to-source 10.2.0.77 --random",
+            lambda: "-j MASQUERADE --to-ports 4000-5000",
+        ]
         return plain + with_port if with_ports else plain

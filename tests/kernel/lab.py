@@ -10,8 +10,11 @@ from __future__ import annotations
 import select
 import socket
 import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import Enum
+from pathlib import Path
 
 from analyzer.model.node import Document
 from analyzer.model.ruleset import Family
@@ -22,22 +25,41 @@ from analyzer.parse.iptables_save import parse_iptables_save
 from analyzer.parse.sysctl import parse_sysctls
 from analyzer.simulate.host import Host
 from tests.kernel import frames
+from tests.kernel.frames import Content, Seen, Turn
 from tests.kernel.namespaces import Namespace
 
 SIDES = ("a", "b", "p1", "p2")
 _MAC = "02:00:00:00:00:{:02x}"
 _GATEWAY = {"10.2.0.254": "b0", "fd02::fe": "b0"}
 _NEIGHBOURS = {
-    "a0": ("10.1.0.2", "10.1.0.3", "fd01::2"),
-    "b0": ("10.2.0.0", "10.2.0.2", "10.2.0.3", "10.2.0.9", "10.2.0.254", "fd02::2", "fd02::fe"),
+    "a0": ("10.1.0.2", "10.1.0.3", "10.2.0.9", "fd01::2"),
+    "b0": (
+        *(f"10.2.0.{host}" for host in (0, 2, 3, 9, 254, *range(64, 80))),
+        "fd02::2",
+        "fd02::fe",
+    ),
 }
 _PODS = {"p1": ("10.3.0.2", "fd03::2"), "p2": ("10.3.0.3", "fd03::3")}
 _SYSCTLS = (
     "net.ipv4.ip_forward", "net.ipv6.conf.all.forwarding", "net.ipv4.conf.all.rp_filter",
     "net.ipv4.conf.all.route_localnet", "net.bridge.bridge-nf-call-iptables", "net.bridge.bridge-nf-call-ip6tables",
 )  # fmt: skip
+_QUIET = (
+    "net.ipv4.icmp_ratelimit=0", "net.ipv6.icmp.ratelimit=0", "net.ipv4.icmp_echo_ignore_all=1",
+    "net.ipv4.tcp_syncookies=2",
+)  # fmt: skip
+"""Errors are not held back, no echo is answered but by the laboratory, and no half-open connection is kept."""
+
 _PATIENCE = 0.012
 """Seconds without any sign of a packet after which it is taken for dropped; the way is all in one kernel."""
+
+_BRIEFLY = 0.003
+"""Seconds to wait for the packet itself where an error has come back."""
+
+SERVED = (22, 53, 80, 81, 443, 8080, 30080, *range(8000, 8011))
+"""Ports on which the host listens, so that it answers a connection instead of refusing it."""
+
+_NOTHING = Seen(0, "", 0, "", 0, 0, 0)
 
 
 class Kind(Enum):
@@ -77,6 +99,9 @@ class Probe:
     source_port: int = 0
     """0 for a new one."""
 
+    flags: int = frames.SYN
+    """Of TCP."""
+
 
 class KernelLab:
     """The namespaces of a test run."""
@@ -84,7 +109,8 @@ class KernelLab:
     def __init__(self) -> None:
         self._host = Namespace("h")
         self._sides = {side: Namespace(side) for side in SIDES}
-        self._cookie = 1000
+        self._conversation = 1000
+        self._early: list[tuple[str, Seen]] = []
         self._port = 20000
         self._native = False
         self._build()
@@ -92,16 +118,27 @@ class KernelLab:
         self._local = [
             self._host.socket(family, socket.SOCK_RAW, protocol)
             for family, protocols in (
-                (socket.AF_INET, (frames.TCP, frames.UDP, frames.ICMP)),
+                (socket.AF_INET, (frames.TCP, frames.UDP, frames.ICMP, frames.SCTP)),
                 (socket.AF_INET6, (frames.TCP, frames.UDP, frames.ICMP6)),
             )
             for protocol in protocols
+        ]
+        self._servers = [
+            self._host.server(kind, port)
+            for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM)
+            for port in SERVED
         ]
         self._sender = self._host.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
         self._sender_v6 = self._host.socket(socket.AF_INET6, socket.SOCK_RAW, socket.IPPROTO_RAW)
 
     def close(self) -> None:
-        for opened in (*self._taps.values(), *self._local, self._sender, self._sender_v6):
+        for opened in (
+            *self._taps.values(),
+            *self._local,
+            *self._servers,
+            self._sender,
+            self._sender_v6,
+        ):
             opened.close()
         for namespace in (self._host, *self._sides.values()):
             namespace.remove()
@@ -112,7 +149,7 @@ class KernelLab:
         host = self._host
         host.ip("link set lo up")
         host.ip("link add br0 address 02:00:00:00:00:f0 type bridge")
-        host.run("sysctl", "-qw", "net.ipv4.icmp_ratelimit=0", "net.ipv6.icmp.ratelimit=0")
+        host.run("sysctl", "-qw", *_QUIET)
         for name in ("all", "default"):
             host.run(
                 "sysctl",
@@ -193,8 +230,16 @@ class KernelLab:
             self._host.run("nft", "delete", *table.split())
         self._native = False
 
-    def ip(self, words: str) -> None:
-        self._host.ip(words)
+    @contextmanager
+    def routing(self, changes: Sequence[str]) -> Iterator[None]:
+        """Have other routes and rules for a while: arguments of `ip` with a place for `add` or `del`."""
+        for words in changes:
+            self._host.ip(words.format("add"))
+        try:
+            yield
+        finally:
+            for words in reversed(changes):
+                self._host.ip(words.format("del"))
 
     # --- what the simulator is told ---
 
@@ -233,24 +278,54 @@ class KernelLab:
         self._port = 20000 + (self._port - 19999) % 40000
         return self._port
 
+    def forget_clients(self) -> None:
+        """Empty the lists of `-m recent`: every client is new again."""
+        with self._host.entered():
+            for listed in Path("/proc/thread-self/net/xt_recent").glob("*"):
+                listed.write_text("/")
+
     def send(self, probe: Probe) -> Observed:
-        """Send a packet and see what becomes of it."""
-        self._cookie += 1
-        protocol = frames.TCP if probe.protocol == "tcp" else frames.UDP
-        data = frames.packet(
-            probe.source, probe.source_port, probe.destination, probe.port, protocol, self._cookie
-        )
+        """Send the first packet of a connection and see what becomes of it."""
+        self._conversation += 1
         self._drain()
-        refused = False
+        refused = self._put(probe, Turn.REQUEST)
+        return self._observe(Turn.REQUEST, refused=refused, served=probe.flags == frames.SYN)
+
+    def answer(self, request: Observed, probe: Probe) -> Observed:
+        """Answer a packet that has arrived somewhere, and see what becomes of the answer.
+
+        A TCP server of the host answers by itself.
+        """
+        if request.kind is Kind.LOCAL and probe.protocol == "tcp":
+            return self._observe(Turn.REPLY, refused=False)
+        return self._observe(Turn.REPLY, refused=self._put(answer_to(request, probe), Turn.REPLY))
+
+    def go_on(self, probe: Probe) -> Observed:
+        """Send the client's next packet."""
+        return self._observe(Turn.DATA, refused=self._put(probe, Turn.DATA))
+
+    def _put(self, probe: Probe, turn: Turn) -> bool:
+        """Send one packet; tell whether the host itself refuses to."""
+        content = Content(
+            frames.NUMBERS[probe.protocol],
+            probe.source_port,
+            probe.port,
+            self._conversation,
+            turn,
+            frames.FLAGS[turn] if turn else probe.flags,
+        )
+        data = frames.packet(probe.source, probe.destination, content)
         if probe.side == "host":
-            refused = self._send_from_host(probe, data)
-        else:
-            self._send_from(probe, data)
-        return self._observe(refused)
+            return self._send_from_host(probe, data)
+        self._send_from(probe, data)
+        return False
 
     def _send_from_host(self, probe: Probe, data: bytes) -> bool:
-        sender = self._sender_v6 if ":" in probe.destination else self._sender
+        version_6 = ":" in probe.destination
+        sender = self._sender_v6 if version_6 else self._sender
         try:
+            if not version_6:
+                sender.bind((probe.source, 0))  # routed by its source too, as a connection is
             sender.sendto(data, (probe.destination, 0))
         except OSError:
             return True
@@ -273,43 +348,35 @@ class KernelLab:
         return opened
 
     def _drain(self) -> None:
+        self._early.clear()
         while self._caught(0):
             pass
 
-    def _observe(self, refused: bool) -> Observed:
-        rejected = left = None
-        deadline = time.monotonic() + _PATIENCE
-        while time.monotonic() < deadline:
-            for where, seen in self._caught(max(0.0, deadline - time.monotonic())):
-                if seen.cookie != self._cookie:
-                    continue
-                if seen.icmp is not None or seen.reset:
-                    rejected = Observed(Kind.REJECTED)
-                    deadline = min(deadline, time.monotonic() + 0.003)
-                elif where:
-                    left = Observed(
-                        Kind.OUT,
-                        where,
-                        seen.source,
-                        seen.source_port,
-                        seen.destination,
-                        seen.destination_port,
-                    )
-                    deadline = 0
-                else:
-                    return Observed(
-                        Kind.LOCAL,
-                        "",
-                        seen.source,
-                        seen.source_port,
-                        seen.destination,
-                        seen.destination_port,
-                    )
-            if refused:
-                deadline = min(deadline, time.monotonic() + 0.003)
-        return left or rejected or Observed(Kind.DROPPED)
+    def _observe(self, turn: Turn, *, refused: bool, served: bool = False) -> Observed:
+        """Return what becomes of a packet; an error counts where the packet itself is not seen.
 
-    def _caught(self, patience: float) -> list[tuple[str, frames.Seen]]:
+        `served`: an answer may be seen before the packet that it answers.
+        """
+        rejected: Observed | None = None
+        deadline = time.monotonic() + (_BRIEFLY if refused else _PATIENCE)
+        caught, self._early = self._early, []
+        while True:
+            for where, seen in caught:
+                if seen.conversation != self._conversation or seen.turn < turn:
+                    continue
+                if served and seen.turn == Turn.REPLY and not seen.refusal:
+                    self._early.append((where, seen))
+                elif seen.refusal:
+                    rejected = Observed(Kind.REJECTED)
+                    deadline = min(deadline, time.monotonic() + _BRIEFLY)
+                else:
+                    return _observed(where, seen)
+            left = deadline - time.monotonic()
+            if left <= 0:
+                return rejected or Observed(Kind.DROPPED)
+            caught = self._caught(left)
+
+    def _caught(self, patience: float) -> list[tuple[str, Seen]]:
         """Return what has come in, with the side it came to; empty for the host itself."""
         sides = {tap: side for side, tap in self._taps.items()}
         ready, _, _ = select.select([*sides, *self._local], [], [], patience)
@@ -325,11 +392,9 @@ class KernelLab:
             seen = self._read(opened, data[14:] if side else data, address)
             if seen is not None:
                 found.append((side, seen))
-        return found or ([("", frames.Seen(0, "", 0, "", 0, 0))] if ready else [])
+        return found or ([("", _NOTHING)] if ready else [])
 
-    def _read(
-        self, opened: socket.socket, data: bytes, address: tuple[object, ...]
-    ) -> frames.Seen | None:
+    def _read(self, opened: socket.socket, data: bytes, address: tuple[object, ...]) -> Seen | None:
         if opened.family is socket.AF_INET6:
             # A raw IPv6 socket hands over the payload without header.
             protocol = opened.proto
@@ -338,6 +403,25 @@ class KernelLab:
             return frames.read(data)
         except (IndexError, ValueError):
             return None
+
+
+def answer_to(request: Observed, probe: Probe) -> Probe:
+    """Return the answer that whom a packet has reached would send."""
+    return Probe(
+        request.side or "host",
+        request.destination,
+        request.source,
+        request.source_port,
+        probe.protocol,
+        request.port,
+    )
+
+
+def _observed(where: str, seen: Seen) -> Observed:
+    kind = Kind.OUT if where else Kind.LOCAL
+    return Observed(
+        kind, where, seen.source, seen.source_port, seen.destination, seen.destination_port
+    )
 
 
 def _bytes(mac: str) -> bytes:

@@ -61,13 +61,21 @@ class Namespace:
 
     def socket(self, family: int, kind: int, protocol: int) -> socket.socket:
         """Open a socket inside; it stays there whoever uses it."""
-        with self._entered():
+        with self.entered():
             opened = socket.socket(family, kind, protocol)
         opened.setblocking(False)
         return opened
 
+    def server(self, kind: int, port: int) -> socket.socket:
+        """Listen on a port of every address inside, and never say anything but what TCP says by itself."""
+        opened = self.socket(socket.AF_INET6, kind, 0)  # takes IPv4 as well
+        opened.bind(("::", port))
+        if kind == socket.SOCK_STREAM:
+            opened.listen()
+        return opened
+
     @contextmanager
-    def _entered(self) -> Iterator[None]:
+    def entered(self) -> Iterator[None]:
         with (
             Path("/proc/thread-self/ns/net").open() as home,
             Path(f"/var/run/netns/{self.name}").open() as inside,

@@ -1,36 +1,58 @@
-"""`python -m tests.kernel.soak PACKETS [FIRST_SEED]`: as many random packets as asked, and how often both agree."""
+"""`python -m tests.kernel.soak PACKETS [FIRST_SEED]`: as many random packets as asked, and how often both agree.
+
+Exit status: 1 with a disagreement or wrong shares, 2 where the machine does not allow it.
+"""
 
 from __future__ import annotations
 
+import argparse
 import sys
+from collections import Counter
+from itertools import count
 
-from tests.kernel.differential import PROBES, compare
+from tests.kernel.differential import compare
 from tests.kernel.lab import KernelLab
 from tests.kernel.namespaces import why_impossible
+from tests.kernel.shares import Shares
 
 
 def main() -> int:
-    packets = int(sys.argv[1])
-    first = int(sys.argv[2]) if len(sys.argv) > 2 else 1
+    parser = argparse.ArgumentParser(prog="python -m tests.kernel.soak", description=__doc__)
+    parser.add_argument("packets", type=int)
+    parser.add_argument("first_seed", type=int, nargs="?", default=20_000)
+    arguments = parser.parse_args()
     reason = why_impossible()
     if reason:
         sys.stdout.write(f"{reason}\n")
         return 2
     lab = KernelLab()
-    agree = disagree = inconclusive = 0
     try:
-        for comparison in compare(lab, range(first, first + -(-packets // PROBES))):
-            if comparison.inconclusive:
-                inconclusive += 1
-            elif comparison.agrees:
-                agree += 1
-            else:
-                disagree += 1
-                sys.stdout.write(f"{comparison}\n")
+        return _soak(lab, arguments.packets, arguments.first_seed)
     finally:
         lab.close()
-    sys.stdout.write(f"agree {agree}  disagree {disagree}  inconclusive {inconclusive}\n")
-    return 1 if disagree else 0
+
+
+def _soak(lab: KernelLab, packets: int, first_seed: int) -> int:
+    found: Counter[str] = Counter()
+    turns: Counter[str] = Counter()
+    shares = Shares()
+    seed = first_seed
+    for seed in count(first_seed):
+        for comparison in compare(lab, seed):
+            found[comparison.verdict] += 1
+            turns[comparison.turn.name.lower()] += 1
+            shares.add(comparison)
+            if comparison.verdict == "disagree":
+                sys.stdout.write(f"{comparison}\n")
+        sys.stdout.flush()
+        if found.total() >= packets:
+            break
+    sent = ", ".join(f"{number} {turn}" for turn, number in turns.items())
+    sys.stdout.write(f"{found.total()} packets ({sent}), seeds {first_seed}-{seed}\n")
+    sys.stdout.write(f"{shares}\n")
+    verdicts = ("agree", "disagree", "inconclusive")
+    sys.stdout.write("  ".join(f"{verdict} {found[verdict]}" for verdict in verdicts) + "\n")
+    return int(bool(found["disagree"]) or not shares.fit)
 
 
 if __name__ == "__main__":

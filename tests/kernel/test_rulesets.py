@@ -8,8 +8,10 @@ import pytest
 
 from analyzer.model.ruleset import Family
 from tests.kernel.cases import DATA, Case, cases
-from tests.kernel.lab import KernelLab, Observed
-from tests.kernel.predict import Predicted, Predictor
+from tests.kernel.differential import converse
+from tests.kernel.frames import Turn
+from tests.kernel.lab import KernelLab
+from tests.kernel.predict import Predictor
 
 
 @pytest.mark.parametrize("flavour", ["nft", "legacy"])
@@ -30,21 +32,17 @@ def _compare(lab: KernelLab, case: Case, flavour: str, family: Family) -> None:
     lab.hairpin("hairpin" in case.flags)
     sets = (DATA / "ipsets.txt").read_text() if "sets" in case.flags else ""
     lab.load(case.text, flavour, family, sets)
-    host = lab.told(flavour, family)
-    assert [p for dump in host.rulesets[family] for p in dump.problems] == []
-    predictor = Predictor(host)
-    wrong = []
-    for probe in case.probes:
-        sent = replace(probe, source_port=lab.new_port())
-        outcomes = predictor.outcomes(sent)
-        seen = lab.send(sent)
-        if not _agree(outcomes, seen, unknown="unknown" in case.flags):
-            wrong.append(f"{sent}: {seen}, predicted {outcomes}")
-    assert not wrong, "\n".join(wrong)
-
-
-def _agree(outcomes: list[Predicted], seen: Observed, *, unknown: bool) -> bool:
-    if unknown:
-        return any(o.kind is None for o in outcomes)
-    assert sum(o.chance for o in outcomes) == pytest.approx(1)
-    return any(o.fits(seen) for o in outcomes)
+    with lab.routing(case.routing):
+        host = lab.told(flavour, family)
+        assert [p for dump in host.rulesets[family] for p in dump.problems] == []
+        predictor = Predictor(host)
+        found = [
+            comparison
+            for probe in case.probes
+            for comparison in converse(lab, predictor, replace(probe, source_port=lab.new_port()))
+        ]
+    expected = "inconclusive" if "unknown" in case.flags else "agree"
+    assert [str(c) for c in found if c.verdict != expected] == []
+    for comparison in found:
+        if comparison.turn is Turn.REQUEST and not comparison.inconclusive:
+            assert sum(o.chance for o in comparison.outcomes) == pytest.approx(1)

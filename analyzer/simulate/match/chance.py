@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from typing import NamedTuple
 
 from analyzer.model.ruleset import Match
 from analyzer.simulate.machine import Machine
 from analyzer.simulate.match.condition import Condition, always, never
-from analyzer.simulate.packet import Packet
+from analyzer.simulate.packet import Listed, Packet
 
 _STEPS = 1 << 31
 """The kernel keeps a probability as a multiple of 2^-31 (`xt_statistic`)."""
@@ -34,28 +35,45 @@ def chance_of(match: Match) -> Fraction | None:
     return 1 - share if turned else share
 
 
-def list_of(match: Match) -> str:
+class RecentList(NamedTuple):
+    """A list of `-m recent`."""
+
+    name: str
+    of_destinations: bool
+    """True with `--rdest`: it has destinations on it, not clients."""
+
+    def entry(self, host: str, packet: Packet) -> Listed:
+        """Return what a packet has on the list, or would have."""
+        flow = packet.flow
+        address = flow.destination if self.of_destinations else flow.source
+        return Listed(host, self.name, address)
+
+
+def list_of(match: Match) -> RecentList:
     """Return the list that a `-m recent` uses; the kernel's default is DEFAULT."""
     option = match.option("--name")
-    return option.values[0] if option is not None and option.values else "DEFAULT"
+    name = option.values[0] if option is not None and option.values else "DEFAULT"
+    return RecentList(name, match.option("--rdest") is not None)
 
 
 def puts_on_list(match: Match) -> bool:
-    """Tell whether a `-m recent` adds the client."""
+    """Tell whether a `-m recent` adds an address."""
     return match.option("--set") is not None
 
 
-def recent(match: Match, _machine: Machine) -> tuple[Condition, ...]:
+def recent(match: Match, machine: Machine) -> tuple[Condition, ...]:
     """`-m recent` for a client that no list knows yet, except where this very connection was put on one."""
-    name = list_of(match)
-    negated = any(o.negated for o in match.options)
+    listed, negated = list_of(match), any(o.negated for o in match.options)
     if puts_on_list(match):
         return (never if negated else always,)
     hits = match.option("--hitcount")
-    wanted = hits.values[0] if hits is not None and hits.values else "1"
+    several = hits is not None and bool(hits.values) and hits.values[0] not in {"0", "1"}
+    uncounted = several or match.option("--remove") is not None
 
     def seen(packet: Packet) -> bool | None:
-        known = name in packet.recent and wanted in {"0", "1"}
+        known = listed.entry(machine.name, packet) in packet.recent
+        if (known and uncounted) or (listed.of_destinations and not known):
+            return None
         return known is not negated
 
     return (seen,)

@@ -96,7 +96,7 @@ def rpfilter(match: Match, machine: Machine) -> tuple[Condition, ...]:
         if packet.in_interface == "lo":
             return not inverted
         mark = packet.mark if marked else 0
-        key = RouteKey(packet.flow.source, 0, "lo", mark)
+        key = RouteKey(packet.flow.source, packet.flow.destination, "lo", mark)
         answer = machine.routes(packet.family).lookup(key)
         if answer.kind is RouteKind.UNKNOWN or packet.in_interface is None:
             return None

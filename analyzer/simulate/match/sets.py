@@ -11,7 +11,7 @@ from analyzer.simulate.address import Block, block, number
 from analyzer.simulate.machine import Machine
 from analyzer.simulate.match.condition import Condition, either, unknown, with_sign, within
 from analyzer.simulate.match.header import same_interface
-from analyzer.simulate.packet import Packet, Ports, changed_set
+from analyzer.simulate.packet import Packet, Ports
 
 _MODIFIERS = {"--return-nomatch", "--update-counters", "--update-subcounters"}
 _PORTLESS = {"icmp", "icmpv6"}
@@ -37,8 +37,7 @@ def _option(option: Option, machine: Machine, returns_nomatch: bool) -> Conditio
     if known is None or returns_nomatch:
         return unknown
     inside = membership(known, sides.split(","), machine, _DEPTH)
-    changed = changed_set(name)
-    return lambda packet: None if changed in packet.recent else inside(packet)
+    return lambda packet: None if name in packet.changed_sets else inside(packet)
 
 
 def membership(found: IPSet, sides: list[str], machine: Machine, depth: int) -> Condition:
