@@ -120,6 +120,7 @@ class _Stream:
             pass  # the client has gone; the command runs on, as it does in a container
         finally:
             incoming.cancel()
+            process._transport.close()  # type: ignore[attr-defined]  # asyncio has no other way
 
     async def _receive(self, process: asyncio.subprocess.Process) -> None:
         stdin = process.stdin
