@@ -36,7 +36,7 @@ def render_explanation(check: Check, *, width: int) -> str:
         severity=check.severity.value,
         station=check.station.value,
     )
-    sections = [[title], *(list(_block(terminal, b)) for b in blocks_of(check.documentation))]
+    sections = [[title], *(list(_block(terminal, b)) for b in blocks_of(_(check.documentation)))]
     sections.append(list(_needs(terminal, check)))
     if check.consequence_of:
         causes = ", ".join(check.consequence_of)
@@ -52,10 +52,10 @@ def _rows(terminal: Terminal, checks: Iterable[Check], slug: int) -> Iterator[st
     for check in checks:
         lead = f"{_INDENT}{pad(check.slug, slug)}  {check.severity.value:7}  "
         if terminal.width - len(lead) >= _LEAST_SUMMARY:
-            yield from terminal.wrap(check.summary, lead)
+            yield from terminal.wrap(_(check.summary), lead)
         else:
             yield f"{_INDENT}{check.slug}  {check.severity.value}"
-            yield from terminal.wrap(check.summary, _INDENT * 3)
+            yield from terminal.wrap(_(check.summary), _INDENT * 3)
 
 
 def _block(terminal: Terminal, block: Block) -> Iterator[str]:

@@ -9,7 +9,16 @@ from enum import Enum
 
 from analyzer.report.visible import cells
 
-_BLANKS = re.compile(" +")
+_WIDE = "\u2e80-\u9fff\uff00-\uffef"
+_OPENING, _CLOSING = (
+    "\uff08\u300a\u300c\u201c",
+    "\uff09\u300b\u300d\u201d\u3001\u3002\uff0c\uff1a\uff1b\uff01\uff1f",
+)
+_PIECE = re.compile(
+    f"(?P<blank> *)(?P<word>[{_OPENING}]*(?:[{_WIDE}]|[^ {_WIDE}{_OPENING}]+)[{_CLOSING}]*)"
+)
+"""What stays on one line: a word, or one character of a script without blanks, with the marks that belong to it."""
+
 _PAINT = re.compile("\x1b\\[[0-9;]*m")
 
 
@@ -39,20 +48,21 @@ class Terminal:
         return f"\x1b[{paint.value}m{text}\x1b[0m" if self.color and text else text
 
     def wrap(self, text: str, first: str = "", rest: str | None = None) -> Iterator[str]:
-        """Yield lines of at most the width, broken at blanks only, `first` and then `rest` before each.
+        """Yield lines of at most the width, broken at blanks and in Chinese, `first` and then `rest` before each.
 
         A word longer than a line (a path with its line number, a chain name) is never cut.
         """
         indent = rest if rest is not None else " " * cells(first)
         line, used = first, cells(first)
         empty = True
-        for word in _BLANKS.split(text.strip(" ")):
+        for piece in _PIECE.finditer(text.strip(" ")):
+            word, blank = piece["word"], piece["blank"][:1]
             size = cells(_PAINT.sub("", word))
-            if not empty and used + 1 + size > self.width:
+            if not empty and used + len(blank) + size > self.width:
                 yield line.rstrip(" ")
                 line, used, empty = indent, cells(indent), True
-            line += word if empty else f" {word}"
-            used += size + (not empty)
+            line += word if empty else blank + word
+            used += size + (0 if empty else len(blank))
             empty = False
         yield line.rstrip(" ")
 

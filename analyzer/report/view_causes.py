@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from analyzer.findings import Check, Finding, Report
+from analyzer.language import _
 from analyzer.report.markdown import Block, blocks_of
 from analyzer.report.view_findings import Shown
 
@@ -31,7 +32,7 @@ class CheckGroup:
     @property
     def documentation(self) -> tuple[Block, ...]:
         """The check's page without its first sentence."""
-        return blocks_of(self.check.documentation)[1:]
+        return blocks_of(_(self.check.documentation))[1:]
 
     @property
     def references(self) -> tuple[str, ...]:
