@@ -267,7 +267,7 @@ def trace(  # noqa: PLR0913, PLR0917 - one parameter an option
     from analyzer.bundle.reader import open_bundle
     from analyzer.load import load
     from analyzer.report.terminal import Terminal
-    from analyzer.tracing import TraceQuery, all_delivered, render_answers, run_queries, run_trace
+    from analyzer.tracing import Renderer, TraceQuery, all_delivered, run_queries, run_trace
 
     if (queries is None) is (source is None or destination is None):
         raise UsageError("trace: give --from and --to, or --queries")
@@ -277,11 +277,11 @@ def trace(  # noqa: PLR0913, PLR0917 - one parameter an option
         cluster = load(bundle)
         query = TraceQuery(source or "", destination or "", protocol)
         answers = run_queries(cluster, queries) if queries else iter([run_trace(cluster, query)])
+        renderer = Renderer(bundle, terminal)
         for answer in answers:
             delivered = delivered and all_delivered(answer)
-            for part in render_answers(bundle, [answer], terminal):
-                if not _write(part if part.endswith("\n") else part + "\n"):
-                    return OK if delivered else FINDINGS
+            if not _write(renderer.render(answer)):
+                break
     return OK if delivered else FINDINGS
 
 

@@ -3,34 +3,124 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Iterator
+from json.encoder import encode_basestring_ascii
+from typing import Any, NamedTuple
 
-from analyzer.findings import Quote
-from analyzer.model.source import Ref, SourceRef
+from analyzer.model.source import ObjectRef, SourceRef
 from analyzer.simulate.branch import Step
 from analyzer.simulate.names import Resolution
-from analyzer.simulate.outcome import Answer, Backend, Outcome
+from analyzer.simulate.outcome import Answer, Backend, Case, Outcome
+
+LineOf = Callable[[ObjectRef], int | None]
+"""Tells the line of a place in an API dump; None where it is not known."""
 
 
-def render_trace_json(answer: Answer, quotes: Mapping[Ref, Quote]) -> str:
-    """Return one line of JSON in ASCII.
+class TraceEncoder:
+    """Encodes answers; what they share, cases and steps, is encoded once."""
 
-    `quotes`: the lines behind references into API dumps; others have their line number themselves.
-    """
-    trace = answer.trace
-    document: dict[str, Any] = {
-        "from": answer.source,
-        "to": answer.destination,
-        "protocol": answer.protocol,
-        "conclusive": trace.conclusive and trace.exact,
-    }
-    if trace.reason:
-        document["reason"] = trace.reason
-    if answer.resolution is not None:
-        document["resolution"] = _resolution(answer.resolution)
-    document["outcomes"] = [_outcome(outcome, quotes) for outcome in trace.outcomes]
-    return json.dumps(document) + "\n"
+    def __init__(self, line_of: LineOf) -> None:
+        self._line_of = line_of
+        self._steps: dict[tuple[object, ...], str] = {}
+        self._cases: dict[Case, _Encoded] = {}
+
+    def line(self, answer: Answer) -> str:
+        """Return one line of JSON in ASCII."""
+        trace = answer.trace
+        quoted = encode_basestring_ascii
+        conclusive = "true" if trace.conclusive and trace.exact else "false"
+        text = f'{{"from": {quoted(answer.source)}, "to": {quoted(answer.destination)}, '
+        text += f'"protocol": {quoted(answer.protocol)}, "conclusive": {conclusive}'
+        if trace.reason:
+            text += f', "reason": {quoted(trace.reason)}'
+        if answer.resolution is not None:
+            text += f', "resolution": {json.dumps(_resolution(answer.resolution))}'
+        if trace.case is None:
+            outcomes = "".join(piece or "" for piece in self._outcomes(trace.outcomes, None))
+        else:
+            outcomes = self._encoded(trace.case).told_for(trace.client)
+        return f'{text}, "outcomes": [{outcomes}]}}\n'
+
+    def _encoded(self, case: Case) -> _Encoded:
+        found = self._cases.get(case)
+        if found is None:
+            pieces = list(self._outcomes(case.trace.outcomes, case))
+            clients = tuple(n for n, piece in enumerate(pieces) if piece is None)
+            found = _Encoded(tuple(piece or "" for piece in pieces), clients)
+            self._cases[case] = found
+        return found
+
+    def _outcomes(self, outcomes: tuple[Outcome, ...], case: Case | None) -> Iterator[str | None]:
+        """Yield the text of outcomes in pieces; None stands for the address of the client of a case."""
+        for position, outcome in enumerate(outcomes):
+            yield ", " if position else ""
+            yield f'{{"verdict": "{outcome.verdict.value}", "probability": {float(outcome.probability)!r}'
+            if outcome.backend is not None:
+                yield f', "backend": {json.dumps(_backend(outcome.backend))}'
+            if outcome.source:
+                own = case is not None and outcome.source == case.client
+                yield ', "source": {"address": "'
+                yield None if own else outcome.source
+                yield '"}'
+            more: dict[str, Any] = {}
+            if outcome.reason:
+                more["reason"] = outcome.reason
+            if outcome.assumed:
+                more["assumed"] = outcome.assumed
+            yield f", {json.dumps(more)[1:-1]}" if more else ""
+            yield ', "path": ['
+            yield from self._path(outcome.path, case)
+            yield "]}"
+
+    def _path(self, path: tuple[Step, ...], case: Case | None) -> Iterator[str | None]:
+        client = "" if case is None else case.client
+        for position, step in enumerate(path):
+            yield ", " if position else ""
+            if case is not None and client and step.effect == case.back:
+                before, after = self._step(step).rsplit(client, 1)
+                yield from (before, None, after)
+            else:
+                yield self._step(step)
+
+    def _step(self, step: Step) -> str:
+        subject = step.subject if isinstance(step.subject, str) else id(step.subject)
+        key = (step.host, step.leg, step.hook, step.table, step.chain, subject, step.effect)
+        found = self._steps.get(key)
+        if found is None:
+            found = self._steps[key] = json.dumps(self._fields(step))
+        return found
+
+    def _fields(self, step: Step) -> dict[str, Any]:
+        place = step.source
+        line = None
+        if place is not None:
+            line = place.line if isinstance(place, SourceRef) else self._line_of(place)
+        return {
+            "node": step.host,
+            "packet": step.leg.value,
+            "hook": step.hook.value if step.hook else None,
+            "table": step.table or None,
+            "chain": step.chain or None,
+            "file": None if place is None else place.path or None,
+            "line": line,
+            "rule": step.text,
+            "effect": step.effect,
+        }
+
+
+class _Encoded(NamedTuple):
+    """The text of a case's outcomes, in pieces."""
+
+    pieces: tuple[str, ...]
+    clients: tuple[int, ...]
+    """Which pieces are the client's address, and empty here."""
+
+    def told_for(self, client: str) -> str:
+        """Return the text for one client."""
+        pieces = list(self.pieces)
+        for position in self.clients:
+            pieces[position] = client
+        return "".join(pieces)
 
 
 def _resolution(found: Resolution) -> dict[str, Any]:
@@ -44,47 +134,10 @@ def _resolution(found: Resolution) -> dict[str, Any]:
     }
 
 
-def _outcome(outcome: Outcome, quotes: Mapping[Ref, Quote]) -> dict[str, Any]:
-    found: dict[str, Any] = {
-        "verdict": outcome.verdict.value,
-        "probability": float(outcome.probability),
-    }
-    if outcome.backend is not None:
-        found["backend"] = _backend(outcome.backend)
-    if outcome.source:
-        found["source"] = {"address": outcome.source}
-    if outcome.reason:
-        found["reason"] = outcome.reason
-    if outcome.assumed:
-        found["assumed"] = list(outcome.assumed)
-    found["path"] = [_step(step, quotes) for step in outcome.path]
-    return found
-
-
 def _backend(backend: Backend) -> dict[str, Any]:
     return {
         "address": backend.address,
         "port": backend.port,
         "pod": backend.pod or None,
         "node": backend.node or None,
-    }
-
-
-def _step(step: Step, quotes: Mapping[Ref, Quote]) -> dict[str, Any]:
-    place = step.source
-    file, line = (None, None) if place is None else (place.path or None, None)
-    if isinstance(place, SourceRef):
-        line = place.line
-    elif place is not None and place in quotes:
-        line = quotes[place].line
-    return {
-        "node": step.host,
-        "packet": step.leg.value,
-        "hook": step.hook.value if step.hook else None,
-        "table": step.table or None,
-        "chain": step.chain or None,
-        "file": file,
-        "line": line,
-        "rule": step.text,
-        "effect": step.effect,
     }

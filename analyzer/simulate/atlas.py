@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
+
+import msgspec
 
 from analyzer.model.ruleset import Family
 from analyzer.simulate.address import Block, block, family_of, number
@@ -21,15 +22,13 @@ _SHARED_DEVICES = frozenset({"lo", "kube-ipvs0", "nodelocaldns", "docker0"})
 _TUNNELS = frozenset({"vxlan", "ipip", "gre", "wireguard", "geneve", "sit", "ip6tnl", "tun"})
 
 
-@dataclass(frozen=True, slots=True)
-class HostSite:
+class HostSite(msgspec.Struct, frozen=True):
     """A host as the end of a connection."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class Outside:
+class Outside(msgspec.Struct, frozen=True):
     """Somebody outside of the cluster."""
 
     address: int

@@ -22,6 +22,8 @@ _NO_CONNECTIONS: Mapping[str, tuple[Connection, ...]] = MappingProxyType({})
 class Leg(Enum):
     """Which packet of the conversation is under way."""
 
+    __hash__ = object.__hash__
+
     REQUEST = "request"
     REPLY = "reply"
     DATA = "data"

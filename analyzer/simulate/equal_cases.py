@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import NamedTuple
 
 from analyzer.model.ruleset import Family
 from analyzer.simulate.address import family_of, number, spell
-from analyzer.simulate.atlas import Atlas, HostSite, Place
+from analyzer.simulate.atlas import Atlas, HostSite, Outside, Place
 from analyzer.simulate.client import client_address
 from analyzer.simulate.host import PodSite
 from analyzer.simulate.machine import loopback
@@ -42,6 +43,7 @@ class EqualCases:
         self._of_host: dict[tuple[str, Family], Naming] = {}
         self._of_network = named_in(atlas.network.pod_ranges)
         self._tests: dict[frozenset[Test], _Tests] = {}
+        self._clients: dict[tuple[Place, Family], int | None] = {}
         self._kept = 0
 
     def find(self, query: Query, start: Place) -> Trace | None:
@@ -50,7 +52,7 @@ class EqualCases:
         if client is not None:
             for shared in self._shared.get(_asked(query, start), ()):
                 if shared.holds(client):
-                    return shared.case.trace_for(spell(family_of(query.address), client))
+                    return shared.case.trace_for(spell(shared.family, client))
         return self._alone.get(query)
 
     def keep(self, query: Query, start: Place, trace: Trace) -> Trace:
@@ -61,7 +63,7 @@ class EqualCases:
         client = self._client(query, start)
         shared = None if client is None else self._shared_by(trace, query, start, client)
         if shared is None:
-            case = Case(trace, "", "")
+            case = Case.of(trace, "", "\0")
             self._alone[query] = case.trace_for("")
         else:
             case = shared.case
@@ -70,14 +72,20 @@ class EqualCases:
 
     def _client(self, query: Query, start: Place) -> int | None:
         """Return the address of a client that may have its like, or None for one that has none."""
-        destination = number(query.address)
-        if isinstance(start, HostSite) or destination is None or query.source_port is not None:
+        if (
+            isinstance(start, HostSite)
+            or query.source_port is not None
+            or _is_loopback(query.address)
+        ):
             return None
-        family = family_of(query.address)
-        address = client_address(self._atlas, start, family, destination)
-        if address is None or loopback(family, destination):
-            return None
-        owner = self._atlas.pods.get(address)
+        known = (start, family_of(query.address))
+        if known not in self._clients:
+            self._clients[known] = self._own_address(*known)
+        return self._clients[known]
+
+    def _own_address(self, start: PodSite | Outside, family: Family) -> int | None:
+        address = client_address(self._atlas, start, family, destination=0)
+        owner = None if address is None else self._atlas.pods.get(address)
         usual = owner is start if isinstance(start, PodSite) else owner is None
         return address if usual and address not in self._atlas.owner_of else None
 
@@ -88,13 +96,13 @@ class EqualCases:
         if any(n.computes for n in namings) or any(client in s for s in singles):
             return None
         family = family_of(query.address)
-        case = Case(trace, spell(family, client), destination_back(family, client, EPHEMERAL))
+        case = Case.of(trace, spell(family, client), destination_back(family, client, EPHEMERAL))
         name = start.name if isinstance(start, PodSite) else case.client
         if not case.tells_only_the_address(name):
             return None
         tests = frozenset[Test]().union(*(n.tests for n in namings))
         known = self._tests.setdefault(tests, _Tests(tests))
-        return _Shared(case, singles, known, known.answers(client))
+        return _Shared(case, family, singles, known, known.answers(client))
 
     def _namings(self, query: Query) -> list[Naming]:
         """Return what has been named on the way of the trace that was just made."""
@@ -108,6 +116,12 @@ class EqualCases:
         if (host, family) not in self._of_host:
             self._of_host[host, family] = named_by_host(self._atlas.machines[host], family)
         return self._of_host[host, family]
+
+
+@lru_cache(maxsize=1 << 16)
+def _is_loopback(text: str) -> bool:
+    address = number(text)
+    return address is not None and loopback(family_of(text), address)
 
 
 class _Asked(NamedTuple):
@@ -145,14 +159,16 @@ class _Shared(NamedTuple):
     """A case with the clients that it holds for."""
 
     case: Case
+    family: Family
     singles: tuple[frozenset[int], ...]
     tests: _Tests
     answers: tuple[int, ...]
 
     def holds(self, client: int) -> bool:
         """Tell whether nothing tells a client from the one that was traced."""
-        if any(client in singles for singles in self.singles):
-            return False
+        for singles in self.singles:
+            if client in singles:
+                return False
         return self.tests.answers(client) == self.answers
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+import msgspec
+
 from analyzer.model.conntrack import ConntrackEntry
 from analyzer.model.inputs import Input
 from analyzer.model.ip_set import IPSet
@@ -61,8 +63,7 @@ class Host:
     """Addresses of the Node object: what is known where `ip addr` was not read."""
 
 
-@dataclass(frozen=True, slots=True)
-class PodSite:
+class PodSite(msgspec.Struct, frozen=True):
     """Where a pod with a network of its own is."""
 
     name: str

@@ -96,8 +96,7 @@ class Outcome(msgspec.Struct, frozen=True):
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Trace:
+class Trace(msgspec.Struct, frozen=True):
     """All outcomes of one connection attempt; their probabilities sum to 1."""
 
     outcomes: tuple[Outcome, ...]
@@ -136,21 +135,35 @@ class Case:
     back: str
     """Effect of the steps that name it: where an answer is translated back."""
 
+    named_in: frozenset[int]
+    """Which outcomes have such steps."""
+
+    @classmethod
+    def of(cls, trace: Trace, client: str, back: str) -> Case:
+        """Return the case of a trace that was made for a client with this address."""
+        paths = enumerate(o.path for o in trace.outcomes)
+        named = (n for n, path in paths if any(step.effect == back for step in path))
+        return cls(trace, client, back, frozenset(named))
+
     def trace_for(self, client: str) -> Trace:
         """Return the trace with another client's address."""
-        trace = self.trace
+        trace, own = self.trace, self.client
         outcomes = trace.outcomes
-        if client != self.client:
-            outcomes = tuple(self._outcome_for(outcome, client) for outcome in outcomes)
+        if client != own:
+            outcomes = tuple(
+                replace(outcome, source=client) if outcome.source == own else outcome
+                for outcome in outcomes
+            )
+            if self.named_in:
+                outcomes = tuple(self._renamed(n, o, client) for n, o in enumerate(outcomes))
         return Trace(outcomes, trace.conclusive, trace.reason, trace.exact, self, client)
 
-    def _outcome_for(self, outcome: Outcome, client: str) -> Outcome:
-        source = client if outcome.source == self.client else outcome.source
-        path = outcome.path
-        if any(step.effect == self.back for step in path):
-            effect = self.back.replace(self.client, client)
-            path = tuple(replace(s, effect=effect) if s.effect == self.back else s for s in path)
-        return replace(outcome, source=source, path=path)
+    def _renamed(self, number: int, outcome: Outcome, client: str) -> Outcome:
+        if number not in self.named_in:
+            return outcome
+        effect = self.back.replace(self.client, client)
+        steps = (replace(s, effect=effect) if s.effect == self.back else s for s in outcome.path)
+        return replace(outcome, path=tuple(steps))
 
     def tells_only_the_address(self, name: str) -> bool:
         """Tell whether nothing else in it is about the client, of whom `name` is the name."""
@@ -162,8 +175,7 @@ class Case:
         return not any(self.client in text or name in text for text in texts)
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(msgspec.Struct, frozen=True):
     """A trace with what was asked, in the words in which it was asked."""
 
     source: str

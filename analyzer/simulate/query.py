@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 
-@dataclass(frozen=True, slots=True)
-class FromPod:
+class FromPod(msgspec.Struct, frozen=True):
     """A client in a pod with a network of its own."""
 
     pod: str
     """`namespace/name`."""
 
 
-@dataclass(frozen=True, slots=True)
-class FromHost:
+class FromHost(msgspec.Struct, frozen=True):
     """A client on a node, or in a pod that uses its node's network."""
 
     host: str
 
 
-@dataclass(frozen=True, slots=True)
-class FromOutside:
+class FromOutside(msgspec.Struct, frozen=True):
     """A client outside of the cluster."""
 
     address: str
@@ -32,8 +29,7 @@ class FromOutside:
 Origin = FromPod | FromHost | FromOutside
 
 
-@dataclass(frozen=True, slots=True)
-class Query:
+class Query(msgspec.Struct, frozen=True):
     """One connection attempt."""
 
     origin: Origin

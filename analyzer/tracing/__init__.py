@@ -9,9 +9,10 @@ from analyzer.errors import UsageError
 from analyzer.findings import Quote
 from analyzer.language import _
 from analyzer.model.source import ObjectRef, Ref
+from analyzer.parse.locate import Locator
 from analyzer.quotation import quote
 from analyzer.report.terminal import Terminal
-from analyzer.report.trace_json import render_trace_json
+from analyzer.report.trace_json import TraceEncoder
 from analyzer.report.trace_text import render_trace_text
 from analyzer.simulate.outcome import Answer, Verdict, settled
 from analyzer.snapshot import ClusterView
@@ -20,7 +21,7 @@ from analyzer.tracing.origin import origins
 from analyzer.tracing.query import PROTOCOLS, TraceQuery, query_of
 from analyzer.tracing.target import Nowhere, target_of
 
-__all__ = ["TraceQuery", "all_delivered", "render_answers", "run_queries", "run_trace"]
+__all__ = ["Renderer", "TraceQuery", "all_delivered", "run_queries", "run_trace"]
 
 
 def run_trace(cluster: ClusterView, query: TraceQuery) -> Answer:
@@ -62,19 +63,31 @@ def run_queries(cluster: ClusterView, lines: Iterable[str]) -> Iterator[Answer]:
                 yield Answer(query.source, query.destination, query.protocol or "TCP", trace)
 
 
-def render_answers(
-    bundle: Bundle, answers: Iterable[Answer], terminal: Terminal | None
-) -> Iterator[str]:
-    """Yield each answer as text for a terminal, or as a line of JSON where there is none."""
-    quotes: dict[Ref, Quote] = {}
-    for answer in answers:
+class Renderer:
+    """Writes answers as text for a terminal, or as lines of JSON where there is none."""
+
+    def __init__(self, bundle: Bundle, terminal: Terminal | None) -> None:
+        self._bundle = bundle
+        self._terminal = terminal
+        self._quotes: dict[Ref, Quote] = {}
+        self._locators: dict[str, Locator] = {}
+        self._encoder = TraceEncoder(self._line_of)
+
+    def render(self, answer: Answer) -> str:
+        """Return an answer with a line feed at its end."""
+        if self._terminal is None:
+            return self._encoder.line(answer)
         steps = (step for outcome in answer.trace.outcomes for step in outcome.path)
         refs = {s.source for s in steps if isinstance(s.source, ObjectRef) and s.source.path}
-        quotes |= quote(bundle, refs - quotes.keys())
-        if terminal is None:
-            yield render_trace_json(answer, quotes)
-        else:
-            yield render_trace_text(answer, quotes, terminal)
+        self._quotes |= quote(self._bundle, refs - self._quotes.keys())
+        return render_trace_text(answer, self._quotes, self._terminal)
+
+    def _line_of(self, place: ObjectRef) -> int | None:
+        if place.path not in self._bundle.members:
+            return None
+        if place.path not in self._locators:
+            self._locators[place.path] = Locator(place.path, self._bundle.read(place.path))
+        return self._locators[place.path].locate(place).line
 
 
 def all_delivered(answer: Answer) -> bool:

@@ -103,11 +103,13 @@ def traced(
     cluster: ClusterView, source: str, addresses: Iterable[str], port: int, protocol: str
 ) -> Trace:
     """Trace from a source to addresses that are as likely as each other."""
-    queries = [
-        Query(origin, address, port, protocol.lower())
+    lower = protocol.lower()
+    traces = [
+        cluster.simulator.trace(Query(origin, address, port, lower))
         for address in addresses
         for origin in origins(cluster, source, address)
     ]
-    share = Fraction(1, len(queries))
-    traces = [cluster.simulator.trace(query) for query in queries]
-    return traces[0] if len(traces) == 1 else combined([(share, trace) for trace in traces])
+    if len(traces) == 1:
+        return traces[0]
+    share = Fraction(1, len(traces))
+    return combined([(share, trace) for trace in traces])

@@ -12,7 +12,7 @@ import pytest
 
 from analyzer.bundle.reader import open_bundle
 from analyzer.load import load
-from analyzer.report.trace_json import render_trace_json
+from analyzer.report.trace_json import TraceEncoder
 from analyzer.tracing import run_queries
 
 
@@ -52,7 +52,8 @@ def _verdicts(score: ModuleType, folder: Path, truth: Path, excuse: bool) -> Cou
         for r in rows
     )
     with open_bundle([folder / "bundle.tgz"]) as bundle:
-        answers = [json.loads(render_trace_json(a, {})) for a in run_queries(load(bundle), asked)]
+        encoder = TraceEncoder(lambda _place: None)
+        answers = [json.loads(encoder.line(a)) for a in run_queries(load(bundle), asked)]
     return Counter(score.agrees(r, a, excuse)[0] for r, a in zip(rows, answers, strict=True))
 
 

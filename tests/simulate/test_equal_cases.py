@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from random import Random
 
+import msgspec
 import pytest
 
 from analyzer.bundle.reader import open_bundle
@@ -81,7 +82,7 @@ def _host(
 def _network(host: Host) -> Network:
     pods = tuple(PodSite(f"p/{n}", "host", (f"10.3.0.{n}",)) for n in _CLIENTS)
     backend = PodSite("p/backend", "host", ("10.2.0.200",))
-    return Network({"host": host}, (*pods, backend), pod_ranges=("10.3.0.0/24",))
+    return Network({"host": host}, (*pods, backend), pod_ranges=("10.3.0.0/24", "10.1.0.16/29"))
 
 
 def _same(network: Network, queries: Iterable[Query]) -> list[Trace]:
@@ -90,7 +91,7 @@ def _same(network: Network, queries: Iterable[Query]) -> list[Trace]:
     traces = []
     for query in queries:
         found, expected = sharing.trace(query), single.trace(query)
-        assert replace(found, case=None, client="") == expected, query
+        assert msgspec.structs.replace(found, case=None, client="") == expected, query
         traces.append(found)
     return traces
 
@@ -123,9 +124,10 @@ def _drawn(random: Random) -> Iterator[Query]:
         protocol = random.choice(("tcp", "tcp", "udp"))
         inside = random.random() < 0.6
         for number in random.sample(_CLIENTS, 12):
-            origin: Origin = FromOutside(f"10.1.0.{number}", "host")
-            if inside:
-                origin = FromPod(f"p/{number}")
+            origin: Origin = FromPod(f"p/{number}")
+            if not inside:
+                network = random.choice(("10.1.0", "10.1.0", "10.3.1"))
+                origin = FromOutside(f"{network}.{number}", "host")
             yield Query(origin, address, port, protocol)
         yield Query(FromHost("host"), address, port, protocol)
 
@@ -265,6 +267,12 @@ def test_a_masqueraded_client_is_named_where_its_answer_is_translated_back() -> 
     assert _shared(traces) == len(_CLIENTS) - 1
     effects = [s.effect for s in traces[-1].outcomes[0].path]
     assert f"destination back to 10.3.0.{_CLIENTS[-1]}, a port of 32768-60999" in effects
+
+
+def test_a_pod_and_a_stranger_with_an_address_beside_it_are_two_cases() -> None:
+    origins: list[Origin] = [FromOutside("10.3.0.100", "host"), FromPod("p/5")]
+    traces = _same(_network(_plain()), [Query(o, "10.96.0.1", 80) for o in origins])
+    assert traces[0].outcomes[0].verdict is not traces[1].outcomes[0].verdict
 
 
 # --- bundles ---

@@ -15,7 +15,7 @@ from analyzer.load import load
 from analyzer.report.terminal import Terminal
 from analyzer.simulate.outcome import Answer, Verdict
 from analyzer.snapshot import ClusterView
-from analyzer.tracing import TraceQuery, all_delivered, render_answers, run_queries, run_trace
+from analyzer.tracing import Renderer, TraceQuery, all_delivered, run_queries, run_trace
 
 
 @pytest.fixture(scope="module")
@@ -180,7 +180,8 @@ def test_queries_are_answered_line_by_line_whatever_they_hold(
         json.dumps(["from"]),
         json.dumps({"from": f"node:{node}", "to": "10.96.0.1:443", "protocol": 6}),
     ]
-    answers = [json.loads(t) for t in render_answers(bundle, run_queries(cluster, lines), None)]
+    renderer = Renderer(bundle, None)
+    answers = [json.loads(renderer.render(answer)) for answer in run_queries(cluster, lines)]
     assert len(answers) == 5
     assert [a["conclusive"] for a in answers] == [True, False, False, False, True]
     for answer in answers:
@@ -203,7 +204,7 @@ def test_queries_are_answered_line_by_line_whatever_they_hold(
 
 def test_the_text_reads_like_a_path(bundle: Bundle, cluster: ClusterView, pod: str) -> None:
     query = TraceQuery(f"pod:{pod}", f"service:default/{_service(cluster)}")
-    (text,) = render_answers(bundle, [run_trace(cluster, query)], Terminal(100, color=False))
+    text = Renderer(bundle, Terminal(100, color=False)).render(run_trace(cluster, query))
     assert text.startswith(f"pod:{pod} -> service:default/{_service(cluster)} (TCP)\n")
     for words in (
         "delivered",
