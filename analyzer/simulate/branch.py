@@ -14,6 +14,7 @@ from analyzer.model.node import Route
 from analyzer.model.ruleset import Rule
 from analyzer.model.source import Ref
 from analyzer.simulate.packet import Connection, Hook, Packet
+from analyzer.simulate.routing import Chosen
 
 CERTAIN = Fraction(1)
 _NO_CONNECTIONS: Mapping[str, tuple[Connection, ...]] = MappingProxyType({})
@@ -142,6 +143,9 @@ class Branch(msgspec.Struct, frozen=True):
 
     next_hop: int | None = None
     """Gateway that the packet leaves to, or None where it leaves to its destination."""
+
+    chosen: Chosen | None = None
+    """How a packet that the host itself sends was routed last."""
 
     visits: int = 0
     """Hosts passed so far, to end loops."""

@@ -19,6 +19,7 @@ from analyzer.simulate.outcome import Backend, Verdict
 from analyzer.simulate.packet import EPHEMERAL, Flow, Packet, Ports, TcpFlags
 from analyzer.simulate.query import Query
 from analyzer.simulate.question import Budget
+from analyzer.simulate.sight import Sight
 
 _VERDICTS = {
     Fate.DROPPED: Verdict.DROPPED,
@@ -38,9 +39,11 @@ replace = msgspec.structs.replace
 class Conversation:
     """One connection attempt on its way."""
 
-    def __init__(self, atlas: Atlas, budget: Budget, query: Query, start: Place) -> None:
+    def __init__(
+        self, atlas: Atlas, budget: Budget, sight: Sight, query: Query, start: Place
+    ) -> None:
         self._atlas = atlas
-        self._journey = Journey(atlas, budget)
+        self._journey = Journey(atlas, budget, sight)
         self._delivery = Delivery(atlas, query)
         self._query = query
         self._start = start

@@ -56,6 +56,9 @@ class Netfilter:
         self._pods = pods
         """Addresses that no kube-proxy translates."""
 
+        self.reroute: Stage = lambda branch: [branch]
+        """Routes what a table of OUTPUT has changed; set by whoever routes."""
+
         self._indexed = indexed
         """False reads long chains from top to bottom, which must give the same answers."""
 
@@ -103,7 +106,8 @@ class Netfilter:
         stages = [(b.priority, self._table_stage(b)) for b in deciding if not b.translates]
         if hook is not Hook.FORWARD:
             at = NAT_DESTINATION if hook in _TRACKING else NAT_SOURCE
-            stages.append((at, self._nat_stage(tuple(translating))))
+            nat = self._nat_stage(tuple(translating))
+            stages.append((at, self._rerouting(nat) if hook is Hook.OUTPUT else nat))
         if hook in _TRACKING:
             stages.append((CONNTRACK, lambda branch: [track(branch, self._machine.name)]))
         if hook in _CONFIRMING:
@@ -142,7 +146,27 @@ class Netfilter:
         def pass_table(branch: Branch) -> Sequence[Way]:
             return [_without_translation(way) for way in self._walk(base, branch)]
 
-        return pass_table
+        return self._rerouting(pass_table, by_mark=True) if base.reroutes else pass_table
+
+    def _rerouting(self, stage: Stage, *, by_mark: bool = False) -> Stage:
+        """Route a packet of the host again where the stage has changed its destination, or its mark.
+
+        Not by a mark that another table sets, nor where the stage only looks at either (`ip_route_me_harder`).
+        """
+
+        def pass_and_route(branch: Branch) -> Sequence[Way]:
+            before = branch.packet
+
+            def route(passing: Branch) -> Sequence[Way]:
+                now = passing.packet
+                marked = by_mark and now.mark != before.mark
+                if marked or now.flow.destination != before.flow.destination:
+                    return self.reroute(passing)
+                return [passing]
+
+            return through(stage(branch), route)
+
+        return pass_and_route
 
     def _walk(self, base: BaseChain, branch: Branch) -> Sequence[Passed | Ending]:
         if base.table is None:

@@ -10,9 +10,8 @@ import msgspec
 from analyzer.simulate.branch import Branch, Departure, Way, through
 from analyzer.simulate.machine import Machine
 from analyzer.simulate.netfilter import Netfilter
-from analyzer.simulate.packet import Packet
 from analyzer.simulate.route_step import routed, unroutable
-from analyzer.simulate.routing import Hop, RouteAnswer, RouteKind
+from analyzer.simulate.routing import Chosen, Hop, RouteAnswer, RouteKind
 from analyzer.simulate.source_validation import leak_of_loopback
 
 _LEADING = frozenset(
@@ -39,6 +38,8 @@ class Output:
         self._come_in = come_in
         """Routes what has passed PREROUTING."""
 
+        netfilter.reroute = self._reroute
+
     def send(self, branch: Branch) -> Sequence[Way]:
         """Send a packet whose source address is set."""
         answer = self._machine.route(branch.packet)
@@ -49,29 +50,33 @@ class Output:
         return [way for hop in answer.hops for way in self._send_by(chosen, answer, hop)]
 
     def _send_by(self, branch: Branch, answer: RouteAnswer, hop: Hop) -> Sequence[Way]:
-        hop = _way_out(answer, hop)
-        leaving = replace(branch, packet=replace(branch.packet, out_interface=hop.device))
-        first = leaving.packet
-        return through(
-            [leaving],
-            # Filters still see the interface that was chosen before NAT: the hook keeps it (`nf_hook_state`).
-            self._netfilter.output,
-            lambda passing: self._after_output(passing, first, answer, hop),
-        )
+        ways = self._choose(branch, answer, hop)
+        return through(ways, self._with_interface, self._netfilter.output, self._leave)
 
-    def _after_output(
-        self, branch: Branch, first: Packet, answer: RouteAnswer, hop: Hop
-    ) -> Sequence[Way]:
-        """Route again what OUTPUT has changed (`ip_route_me_harder`), and leave."""
-        packet = branch.packet
-        if packet.flow.destination != first.flow.destination or packet.mark != first.mark:
-            answer = self._machine.route(packet)
-            if not _leads_somewhere(answer):
-                return [unroutable(self._machine, branch, answer)]
-            hop = _way_out(answer, answer.hops[0])
-        refused = leak_of_loopback(self._machine, branch, hop.device)
+    def _reroute(self, branch: Branch) -> Sequence[Way]:
+        """Route again what OUTPUT has changed (`ip_route_me_harder`)."""
+        answer = self._machine.route(branch.packet)
+        if not _leads_somewhere(answer):
+            return [unroutable(self._machine, branch, answer)]
+        return self._choose(branch, answer, answer.hops[0])
+
+    def _choose(self, branch: Branch, answer: RouteAnswer, hop: Hop) -> Sequence[Way]:
+        # Its own addresses a host reaches by lo.
+        way_out = Hop("lo", None) if answer.kind is RouteKind.LOCAL else hop
+        refused = leak_of_loopback(self._machine, branch, way_out.device)
         if refused is not None:
             return [refused]
+        return [replace(branch, chosen=Chosen(answer, way_out))]
+
+    def _with_interface(self, branch: Branch) -> Sequence[Way]:
+        """Set the interface that all of OUTPUT sees, even after NAT: the hook keeps it (`nf_hook_state`)."""
+        assert branch.chosen is not None
+        leaving = replace(branch.packet, out_interface=branch.chosen.hop.device)
+        return [replace(branch, packet=leaving)]
+
+    def _leave(self, branch: Branch) -> Sequence[Way]:
+        assert branch.chosen is not None
+        answer, hop = branch.chosen
         own = hop.device == "lo"
         sent = routed(self._machine, branch, answer, "this host" if own else "send")
         leaving = replace(sent, packet=replace(sent.packet, out_interface=hop.device))
@@ -95,8 +100,3 @@ def departure(branch: Branch, hop: Hop) -> Departure:
 
 def _leads_somewhere(answer: RouteAnswer) -> bool:
     return answer.kind in _LEADING and bool(answer.hops)
-
-
-def _way_out(answer: RouteAnswer, hop: Hop) -> Hop:
-    """Return where the host's own packets leave: by `lo` to its own addresses."""
-    return Hop("lo", None) if answer.kind is RouteKind.LOCAL else hop

@@ -168,6 +168,14 @@ class Packet(msgspec.Struct, frozen=True):
     changed_sets: frozenset[str] = frozenset()
     """IP sets that packets of this connection have changed."""
 
+    @property
+    def trackable(self) -> bool:
+        """True before conntrack has taken it, or once it has refused it and it comes again by `lo`.
+
+        An error or a reset of REJECT belongs to what it answers, tracked or not (`nf_conntrack_attach`).
+        """
+        return self.state is None or (self.state is State.INVALID and not self.reply)
+
     def followed_by(self, flow: Flow, flags: TcpFlags) -> Packet:
         """Return a later packet of the conversation: only what hosts have noted is kept."""
         return Packet(

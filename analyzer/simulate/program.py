@@ -62,7 +62,14 @@ class Program:
     def base_chains(self, hook: Hook) -> list[BaseChain]:
         """Return what hangs on a hook; a table that a cut dump may have lost is there without content."""
         return [
-            BaseChain(priority, name == "nat", self._tables.get(name), hook.value, self._path)
+            BaseChain(
+                priority,
+                name == "nat",
+                self._tables.get(name),
+                hook.value,
+                self._path,
+                reroutes=name == "mangle" and hook is Hook.OUTPUT,
+            )
             for name, priority in _TABLES[hook].items()
             if name in self._tables or self._cut
         ]

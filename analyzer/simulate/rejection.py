@@ -90,7 +90,7 @@ def _error(packet: Packet, machine: Machine) -> Packet:
 
 
 def _answer(packet: Packet, flow: Flow) -> Packet:
-    state = State.RELATED if packet.connection is not None else packet.state
+    state = State.RELATED if packet.connection is not None else State.INVALID
     return replace(
         packet,
         flow=flow,

@@ -44,6 +44,13 @@ class Hop(NamedTuple):
     """None for a neighbour: the destination itself."""
 
 
+class Chosen(NamedTuple):
+    """How a packet of the host itself was routed."""
+
+    answer: RouteAnswer
+    hop: Hop
+
+
 class RouteKey(NamedTuple):
     """What a lookup depends on."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -43,6 +43,9 @@ class CompiledRule:
     listed: frozenset[RecentList] = frozenset()
     """Lists of `-m recent` that it adds to."""
 
+    lists_after: int | None = None
+    """After how many conditions it does so, where others follow; None where all have to hold."""
+
     asked: frozenset[str] = frozenset()
     """Lists of `-m recent` that it asks for the client."""
 
@@ -55,14 +58,7 @@ class CompiledRule:
 
     def matches(self, packet: Packet) -> bool | None:
         """Tell whether a packet meets every condition, the chance aside; None where it may or may not."""
-        answer: bool | None = True
-        for condition in self.conditions:
-            met = condition(packet)
-            if met is False:
-                return False
-            if met is None:
-                answer = None
-        return answer
+        return all_hold(self.conditions, packet)
 
     def lacks_only_list(self, packet: Packet) -> bool:
         """Tell whether all but the `recent` matches may hold: a known client would be treated otherwise."""
@@ -75,6 +71,18 @@ class CompiledRule:
         return ", ".join(dict.fromkeys(name for test, name in pairs if test(packet) is None))
 
 
+def all_hold(conditions: Sequence[Condition], packet: Packet) -> bool | None:
+    """Tell whether a packet meets every condition; None where it may or may not."""
+    answer: bool | None = True
+    for condition in conditions:
+        met = condition(packet)
+        if met is False:
+            return False
+        if met is None:
+            answer = None
+    return answer
+
+
 def compile_rule(
     rule: Rule, source: SourceRef, machine: Machine, chains: Container[str]
 ) -> CompiledRule:
@@ -82,12 +90,15 @@ def compile_rule(
     conditions: list[Condition] = []
     names: list[str] = []
     chance: Fraction | None = None
+    lists_after: int | None = None
     for match in _with_implicit(rule.matches):
         share = chance_of(match) if match.name == "statistic" else None
         if share is not None:
             chance = share if chance is None else chance * share
             continue
         compiler = MATCHES.get(match.name)
+        if match.name == "recent" and puts_on_list(match) and chance is None:
+            lists_after = len(conditions)
         found = (unknown,) if compiler is None else compiler(match, machine)
         conditions += found
         names += [f"-m {match.name}" if match.name else "its own options"] * len(found)
@@ -99,6 +110,7 @@ def compile_rule(
         conditions=tuple(conditions),
         names=tuple(names),
         chance=chance,
+        lists_after=lists_after,
         listed=frozenset(list_of(m) for m in lists if puts_on_list(m)),
         asked=frozenset(list_of(m).name for m in lists if not puts_on_list(m)),
     )

@@ -79,6 +79,9 @@ class BaseChain:
     path: str
     """The file it was read from."""
 
+    reroutes: bool = False
+    """True where a packet of the host is routed again when the chain has changed its mark."""
+
     @property
     def passes_all(self) -> bool:
         """True where it plainly lets everything pass: no rule, and no other policy than ACCEPT."""

@@ -129,7 +129,7 @@ def _set_change(options: tuple[Option, ...]) -> Effect:
 
 
 def _untracked(packet: Packet) -> Packet:
-    if packet.state is not None:
+    if not packet.trackable:
         return packet
     return msgspec.structs.replace(packet, state=State.UNTRACKED, connection=None)
 

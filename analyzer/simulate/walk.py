@@ -19,7 +19,8 @@ from analyzer.simulate.branch import (
 )
 from analyzer.simulate.packet import Packet
 from analyzer.simulate.question import Budget
-from analyzer.simulate.rule import CompiledRule
+from analyzer.simulate.rule import CompiledRule, all_hold
+from analyzer.simulate.sight import Sight
 from analyzer.simulate.table import ExecutableChain, ExecutableTable
 from analyzer.simulate.target import Kind
 from analyzer.simulate.translation import Translation
@@ -66,11 +67,18 @@ class Walk:
     """The walk of one packet through one table at one hook."""
 
     def __init__(
-        self, host: str, table: ExecutableTable, budget: Budget, *, indexed: bool = True
+        self,
+        host: str,
+        table: ExecutableTable,
+        budget: Budget,
+        sight: Sight,
+        *,
+        indexed: bool = True,
     ) -> None:
         self._host = host
         self._table = table
         self._budget = budget
+        self._sight = sight
         self._indexed = indexed
         self._pending: list[tuple[Branch, Frame]] = []
         self._results: list[Passed | Ending] = []
@@ -91,6 +99,7 @@ class Walk:
     def _enter(
         self, chain: ExecutableChain, packet: Packet, caller: Frame | None, entered: Trail | None
     ) -> Frame:
+        self._sight.chains.add(chain)
         rules = chain.candidates(packet, indexed=self._indexed)
         return Frame(chain, rules, 0, caller, entered, caller.depth + 1 if caller else 0)
 
@@ -105,7 +114,11 @@ class Walk:
         chain, rules, packet = frame.chain, frame.rules, branch.packet
         for index in range(frame.following, len(rules)):
             rule = rules[index]
-            answer = rule.matches(packet)
+            if rule.lists_after is None:
+                answer = all_hold(rule.conditions, packet)
+            else:
+                branch, answer = self._matched(branch, rule, rule.lists_after)
+                packet = branch.packet
             if answer is False and rule.asked and rule.lacks_only_list(packet):
                 if self._table.shows_on_list(rule.asked, packet):
                     answer, branch = True, branch.assuming(KNOWN_CLIENT, in_place_of=NEW_CLIENT)
@@ -119,6 +132,20 @@ class Walk:
             matched = self._split(branch, rule, after, known=answer is not None)
             return None if matched is None else self._apply(matched, rule, after)
         return self._leave_chain(branch, frame, returned=None)
+
+    def _matched(
+        self, branch: Branch, rule: CompiledRule, before: int
+    ) -> tuple[Branch, bool | None]:
+        """Tell whether a rule matches whose `recent --set` happens before its last matches are tried."""
+        if not all_hold(rule.conditions[:before], branch.packet):
+            return branch, rule.matches(branch.packet)
+        listed = self._listed(branch, rule)
+        return listed, all_hold(rule.conditions[before:], listed.packet)
+
+    def _listed(self, branch: Branch, rule: CompiledRule) -> Branch:
+        packet = branch.packet
+        entries = {listed.entry(self._host, packet) for listed in rule.listed}
+        return replace(branch, packet=replace(packet, recent=packet.recent | entries))
 
     def _split(
         self, branch: Branch, rule: CompiledRule, after: Frame, *, known: bool
@@ -145,9 +172,7 @@ class Walk:
     ) -> tuple[Branch, Frame] | None:
         effect = rule.effect
         if rule.listed:
-            packet = branch.packet
-            entries = {listed.entry(self._host, packet) for listed in rule.listed}
-            branch = replace(branch, packet=replace(packet, recent=packet.recent | entries))
+            branch = self._listed(branch, rule)
         if effect.alter is not None:
             branch = replace(branch, packet=effect.alter(branch.packet))
         match effect.kind:

@@ -6,6 +6,7 @@ import struct
 from dataclasses import dataclass
 from enum import IntEnum
 from ipaddress import ip_address
+from typing import NamedTuple
 
 ICMP, TCP, UDP, ICMP6, SCTP = 1, 6, 17, 58, 132
 NUMBERS = {"icmp": ICMP, "tcp": TCP, "udp": UDP, "icmpv6": ICMP6, "sctp": SCTP}
@@ -50,6 +51,15 @@ class Content:
     """Sequence number that TCP acknowledges, where it is not one of the conversation's own."""
 
 
+class Ends(NamedTuple):
+    """From where to where a packet goes."""
+
+    source: str
+    source_port: int
+    destination: str
+    port: int
+
+
 @dataclass(frozen=True, slots=True)
 class Seen:
     """A packet that was caught."""
@@ -61,16 +71,11 @@ class Seen:
     destination_port: int
     conversation: int
     turn: int
-    sequence: int = 0
-    """Of TCP."""
-
-    reset: bool = False
     icmp: tuple[int, int] | None = None
     """Type and code of an ICMP error about a packet of the conversation."""
 
-    @property
-    def refusal(self) -> bool:
-        return self.reset or self.icmp is not None
+    about: Ends | None = None
+    """The packet that an error or a reset refuses, as whoever receives it sees it."""
 
 
 def packet(source: str, destination: str, content: Content) -> bytes:
@@ -181,8 +186,18 @@ def read(data: bytes) -> Seen | None:
         inner = read(body[8:])
         if inner is None:
             return None
-        error = (body[0], body[1])
-        return Seen(protocol, ends[0], 0, ends[1], 0, inner.conversation, inner.turn, icmp=error)
+        about = Ends(inner.source, inner.source_port, inner.destination, inner.destination_port)
+        return Seen(
+            protocol,
+            ends[0],
+            0,
+            ends[1],
+            0,
+            inner.conversation,
+            inner.turn,
+            icmp=(body[0], body[1]),
+            about=about,
+        )
     match protocol:
         case _ if protocol == TCP and len(body) >= 8:
             return _read_tcp(body, *ends)
@@ -220,4 +235,14 @@ def _read_tcp(body: bytes, source: str, destination: str) -> Seen:
     else:
         number = sequence
         turn = {0: Turn.REQUEST, 1: Turn.DATA}.get(sequence % _ROOM, Turn.REPLY)
-    return Seen(TCP, source, source_port, destination, port, number // _ROOM, turn, sequence, reset)
+    about = Ends(destination, port, source, source_port) if reset else None
+    return Seen(
+        TCP,
+        source,
+        source_port,
+        destination,
+        port,
+        number // _ROOM,
+        turn,
+        about=about,
+    )

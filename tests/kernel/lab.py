@@ -25,7 +25,7 @@ from analyzer.parse.iptables_save import parse_iptables_save
 from analyzer.parse.sysctl import parse_sysctls
 from analyzer.simulate.host import Host
 from tests.kernel import frames
-from tests.kernel.frames import Content, Seen, Turn
+from tests.kernel.frames import Content, Ends, Seen, Turn
 from tests.kernel.namespaces import Namespace
 
 SIDES = ("a", "b", "p1", "p2")
@@ -289,7 +289,7 @@ class KernelLab:
         self._conversation += 1
         self._drain()
         refused = self._put(probe, Turn.REQUEST)
-        return self._observe(Turn.REQUEST, refused=refused, served=probe.flags == frames.SYN)
+        return self._observe(Turn.REQUEST, refused=refused, opened=probe)
 
     def answer(self, request: Observed, probe: Probe) -> Observed:
         """Answer a packet that has arrived somewhere, and see what becomes of the answer.
@@ -352,11 +352,13 @@ class KernelLab:
         while self._caught(0):
             pass
 
-    def _observe(self, turn: Turn, *, refused: bool, served: bool = False) -> Observed:
+    def _observe(self, turn: Turn, *, refused: bool, opened: Probe | None = None) -> Observed:
         """Return what becomes of a packet; an error counts where the packet itself is not seen.
 
-        `served`: an answer may be seen before the packet that it answers.
+        `opened`: the first packet of a connection, where it is one. An error has to be about it, and an answer
+        may be seen before it.
         """
+        served = opened is not None and opened.flags == frames.SYN
         rejected: Observed | None = None
         deadline = time.monotonic() + (_BRIEFLY if refused else _PATIENCE)
         caught, self._early = self._early, []
@@ -364,12 +366,12 @@ class KernelLab:
             for where, seen in caught:
                 if seen.conversation != self._conversation or seen.turn < turn:
                     continue
-                if served and seen.turn == Turn.REPLY and not seen.refusal:
+                if served and seen.turn == Turn.REPLY and not seen.about:
                     self._early.append((where, seen))
-                elif seen.refusal:
+                elif seen.about and (opened is None or _is_about(seen.about, opened)):
                     rejected = Observed(Kind.REJECTED)
                     deadline = min(deadline, time.monotonic() + _BRIEFLY)
-                else:
+                elif not seen.about:
                     return _observed(where, seen)
             left = deadline - time.monotonic()
             if left <= 0:
@@ -415,6 +417,14 @@ def answer_to(request: Observed, probe: Probe) -> Probe:
         probe.protocol,
         request.port,
     )
+
+
+def _is_about(refused: Ends, opened: Probe) -> bool:
+    """Tell whether a client would take a refusal for one of the connection that it opened."""
+    sent = Ends(opened.source, opened.source_port, opened.destination, opened.port)
+    if opened.protocol == "icmp":
+        return (refused.source, refused.destination) == (sent.source, sent.destination)
+    return refused == sent
 
 
 def _observed(where: str, seen: Seen) -> Observed:

@@ -12,12 +12,13 @@ from analyzer.model.ruleset import Rule
 from analyzer.model.source import SourceRef
 from analyzer.simulate.host import Host
 from analyzer.simulate.machine import Machine
-from analyzer.simulate.packet import UNSURE, Packet, Ports, TcpFlags
+from analyzer.simulate.packet import UNSURE, Listed, Packet, Ports, TcpFlags
 from analyzer.simulate.rule import CompiledRule, compile_rule
 from tests.simulate.lab import host, packet, rules
 
 _HERE = SourceRef("x", 1)
 _PACKET = packet("10.0.0.5", "10.1.0.9", 80)
+_ON_LIST = Listed("node", "A", _PACKET.flow.source)
 
 
 def _compiled(match: str, where: Host | None = None) -> CompiledRule:
@@ -76,8 +77,8 @@ def test_a_match_says(match: str, answer: bool | None) -> None:
         ("-m physdev ! --physdev-is-in", {"physical_in": UNSURE}, None),
         ("-m owner --uid-owner 0", {"local": True}, None),
         ("-m owner --uid-owner 0", {"local": False}, False),
-        ("-m recent --rcheck --name A", {"recent": frozenset({"A"})}, True),
-        ("-m recent ! --rcheck --name A", {"recent": frozenset({"A"})}, False),
+        ("-m recent --rcheck --name A", {"recent": frozenset({_ON_LIST})}, True),
+        ("-m recent ! --rcheck --name A", {"recent": frozenset({_ON_LIST})}, False),
         ("-m tcp --tcp-flags SYN,ACK SYN,ACK", {"flags": TcpFlags.SYN | TcpFlags.ACK}, True),
         ("-p icmp -m icmp --icmp-type 8", {"protocol": "icmp", "icmp": (8, 0)}, True),
         ("-p icmp -m icmp --icmp-type 3/4", {"protocol": "icmp", "icmp": (3, 3)}, False),

@@ -95,7 +95,7 @@ def alteration_of(item: Any, machine: Machine) -> Alteration | None:  # noqa: AN
 
 
 def _untracked(packet: Packet) -> Packet:
-    if packet.state is not None:
+    if not packet.trackable:
         return packet
     return msgspec.structs.replace(packet, state=State.UNTRACKED)
 

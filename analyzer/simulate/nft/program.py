@@ -108,6 +108,7 @@ class NftTable:
                 self,
                 name,
                 self.path,
+                reroutes=i.content.get("type") == "route",
             )
             for name, i in self._declared.items()
             if str(i.content.get("hook", "")).upper() == hook.value
