@@ -20,9 +20,9 @@ def shown(cluster: ClusterView, service: ServiceKey | None, node: str | None) ->
     if node is not None and node not in cluster.nodes:
         raise UsageError(
             _(
-                "the bundle has no node {node}; it has {value}",
+                "the bundle has no node {node}; it has {known}",
                 node=node,
-                value=", ".join(cluster.nodes) or "none",
+                known=", ".join(cluster.nodes) or "none",
             )
         )
     if service is not None and service not in cluster.services:

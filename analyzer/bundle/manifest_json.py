@@ -62,7 +62,7 @@ def read_manifest(content: bytes, source: str, limits: Limits) -> ManifestReadin
     problems = list(dict.fromkeys(_problem(source, error) for error in errors[:_REPORTED]))
     if len(errors) > _REPORTED:
         problems.append(
-            _note(source, _("{value:,} more errors of this kind", value=len(errors) - _REPORTED))
+            _note(source, _("{count:,} more errors of this kind", count=len(errors) - _REPORTED))
         )
     return ManifestReading(_manifest(_without(document, errors)), tuple(problems))
 

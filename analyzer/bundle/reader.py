@@ -158,7 +158,7 @@ def _nothing_found(path: Path, tree: Tree) -> str:
         )
     archives = sorted(name for name in tree.files if name.endswith((".tgz", ".tar.gz", ".tar")))
     hint = (
-        _(" (or did you mean {value}?)", value=path / archives[0])
+        _(" (or did you mean {count}?)", count=path / archives[0])
         if archives and path.is_dir()
         else ""
     )
@@ -200,10 +200,10 @@ def _other_cluster(part: _Part, parts: Sequence[_Part]) -> Iterator[BundleProble
     first = next((it for it in parts if it.cluster), part)
     if part.cluster and part.cluster != first.cluster:
         message = _(
-            "it is of cluster {shown}, {source} of {shown2}; both are read as one cluster",
-            shown=shown(part.cluster),
+            "it is of cluster {cluster}, {source} of {other}; both are read as one cluster",
+            cluster=shown(part.cluster),
             source=first.source,
-            shown2=shown(first.cluster),
+            other=shown(first.cluster),
         )
         yield BundleProblem(ProblemKind.ALTERED, part.source, MANIFEST, message)
 
@@ -232,6 +232,6 @@ def _capped(source: str, problems: Iterable[BundleProblem]) -> Iterator[BundlePr
     for kind, count in counts.items():
         if count > _PROBLEMS:
             message = _(
-                "{value:,} more members are {kind}", value=count - _PROBLEMS, kind=kind.value
+                "{count:,} more members are {kind}", count=count - _PROBLEMS, kind=kind.value
             )
             yield BundleProblem(kind, source, "", message)

@@ -37,8 +37,8 @@ def rooted(tree: Tree) -> Tree | None:
     for other in roots[1:]:
         if not (other.startswith(prefix) or prefix.startswith(other)):
             message = _(
-                "another bundle beside {value}; give it as an input of its own",
-                value=prefix or "this one",
+                "another bundle beside {prefix}; give it as an input of its own",
+                prefix=prefix or "this one",
             )
             problems.append(_unreadable(tree, other, message))
     followed, refused = _followed(tree, prefix)

@@ -52,8 +52,8 @@ class FileStore:
             pieces = list(self._pieces(offset, size))
         except OSError as error:
             message = _(
-                "{_source}: reading on failed: {strerror}",
-                _source=self._source,
+                "{source}: reading on failed: {strerror}",
+                source=self._source,
                 strerror=error.strerror,
             )
             raise BundleUnreadableError(message) from error
@@ -110,9 +110,9 @@ class Spool:
     def _not_kept(self, error: OSError) -> BundleUnreadableError:
         return BundleUnreadableError(
             _(
-                "{_source}: its unpacked bytes cannot be kept in a temporary file, after "
+                "{source}: its unpacked bytes cannot be kept in a temporary file, after "
                 "{size:,} bytes: {strerror} (TMPDIR names the folder for temporary files)",
-                _source=self._source,
+                source=self._source,
                 size=self.size,
                 strerror=error.strerror,
             )

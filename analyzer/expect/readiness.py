@@ -126,9 +126,9 @@ def _container_reasons(pod: Pod) -> Iterator[_Explanation]:
                 reason = state.waiting.reason or ""
                 yield _Explanation(
                     _(
-                        "container {status} is in {value}{history}",
+                        "container {status} is in {state}{history}",
                         status=status.name,
-                        value=reason or "state waiting",
+                        state=reason or "state waiting",
                         history=_history(status),
                     ),
                     ref.at("state", "waiting", "reason"),
@@ -228,8 +228,8 @@ def _unknown_reason(pod: Pod) -> _Explanation:
     return _Explanation(
         told
         or _(
-            "its phase is {value}, without a condition Ready that is True",
-            value=pod.status.phase or "not told",
+            "its phase is {state}, without a condition Ready that is True",
+            state=pod.status.phase or "not told",
         ),
         condition_ref(pod, "Ready"),
     )

@@ -55,7 +55,7 @@ def _bounds(ruleset: Ruleset) -> Iterator[_Bound]:
             continue
         lower = pattern.earliest is not None
         minor = Minor(1, pattern.earliest if pattern.earliest is not None else pattern.latest or 0)
-        claim = _("{minor} or {value}", minor=minor, value="later" if lower else "earlier")
+        claim = _("{minor} or {side}", minor=minor, side="later" if lower else "earlier")
         yield _Bound(minor, lower, Sign(claim, pattern.reason, ruleset.ref(rule)))
 
 

@@ -95,9 +95,7 @@ class RulesetBuilder:
     def finish(self, number: int, text: str, *, cut: bool) -> tuple[Ruleset, ...]:
         """Return all dumps, oldest first; `cut` says that `text`, the last line, was not read."""
         if self.unfinished:
-            where = (
-                _("table {_table}", _table=self._table.name) if self._table.name else _("a dump")
-            )
+            where = _("table {table}", table=self._table.name) if self._table.name else _("a dump")
             message = _("the file ends within {where}", where=where) + (
                 _(", within this line") if cut else ""
             )

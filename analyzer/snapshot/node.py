@@ -73,14 +73,14 @@ class NodeView(NodeFacts):
         match self.kube_proxy.mode:
             case ProxyMode.NFTABLES | ProxyMode.IPVS as mode:
                 return _(
-                    "kube-proxy on {self} runs in {mode} mode, whose rules are not read yet",
-                    self=self.name,
+                    "kube-proxy on {node} runs in {mode} mode, whose rules are not read yet",
+                    node=self.name,
                     mode=mode.value,
                 )
             case ProxyMode.REPLACED:
                 return _(
-                    "another program serves Services on {self} in kube-proxy's place",
-                    self=self.name,
+                    "another program serves Services on {node} in kube-proxy's place",
+                    node=self.name,
                 )
             case _:
                 return ""
@@ -251,8 +251,8 @@ class NodeView(NodeFacts):
             case ProxyMode.NFTABLES if nft is None:
                 return (
                     _(
-                        "kube-proxy's nftables rules (no {NFT_RULESET})",
-                        NFT_RULESET=Input.NFT_RULESET.value.name,
+                        "kube-proxy's nftables rules (no {file})",
+                        file=Input.NFT_RULESET.value.name,
                     ),
                 )
             case _:

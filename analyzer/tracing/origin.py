@@ -50,9 +50,9 @@ def from_host(cluster: ClusterView, name: str) -> FromHost:
         known = ", ".join(sorted(hosts)[:_SHOWN])
         raise UsageError(
             _(
-                "no node {name!r} in the bundle (there are: {value})",
+                "no node {name!r} in the bundle (there are: {known})",
                 name=name,
-                value=known or "none",
+                known=known or "none",
             )
         )
     return FromHost(name)

@@ -115,10 +115,10 @@ def _port_of(service: Service, text: str, protocol: str) -> ServicePort:
     asked = text or protocol or _("at all")
     raise UsageError(
         _(
-            "Service {service} has no port {asked} (it has: {value})",
+            "Service {service} has no port {asked} (it has: {known})",
             service=service.full_name,
             asked=asked,
-            value=known or "none",
+            known=known or "none",
         )
     )
 

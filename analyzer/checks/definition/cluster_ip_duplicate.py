@@ -74,9 +74,9 @@ def _problem(cluster: ClusterView, address: str, claims: Sequence[AddressClaim])
     names = [c.service.full_name for c in by_age]
     return Problem(
         message=_(
-            "cluster IP {address} belongs to {Services}: {names}",
+            "cluster IP {address} belongs to {services}: {names}",
             address=address,
-            Services=plural("{count:,} Service", "{count:,} Services", len(names)),
+            services=plural("{count:,} Service", "{count:,} Services", len(names)),
             names=listed(names),
         ),
         evidence=tuple(evidence[:6]),

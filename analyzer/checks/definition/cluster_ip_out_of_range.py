@@ -124,10 +124,8 @@ def _problem(cluster: ClusterView, strays: Sequence[_Stray]) -> Problem:
     sure = first.event is not None or (minor is not None and minor < _SEVERAL_RANGES)
     more = (
         _(
-            " (and that of {Services})",
-            Services=plural(
-                "{count:,} other Service", "{count:,} other Services", len(services) - 1
-            ),
+            " (and that of {others})",
+            others=plural("{count:,} other Service", "{count:,} other Services", len(services) - 1),
         )
         if services[1:]
         else ""

@@ -44,11 +44,11 @@ def not_ready_addresses_published(view: ServiceView) -> Iterator[Problem]:
     path = pointer("spec", "publishNotReadyAddresses")
     yield Problem(
         message=_(
-            "{service} also sends to {pods} that {value} not ready ({names}): "
+            "{service} also sends to {pods} that {are} not ready ({names}): "
             "publishNotReadyAddresses is set",
             service=service.full_name,
             pods=plural("{count:,} pod", "{count:,} pods", len(unready)),
-            value=plural("is", "are", len(unready)),
+            are=plural("is", "are", len(unready)),
             names=listed([p.name for p in unready]),
         ),
         evidence=(

@@ -66,8 +66,8 @@ def _by_name(target: TargetPort) -> Iterator[Problem]:
     yield _problem(
         target,
         _(
-            "in {value} the container port {effective_target_port} is {name}",
-            value=pods if all_wrong else _("{count} of {pods}", count=len(wrong), pods=pods),
+            "in {where} the container port {effective_target_port} is {name}",
+            where=pods if all_wrong else _("{count} of {pods}", count=len(wrong), pods=pods),
             effective_target_port=port.effective_target_port,
             name=_name(wrong[0]),
         ),

@@ -80,7 +80,7 @@ def _proven(cluster: ClusterView, target: TargetPort, number: int) -> Iterator[P
     yield Problem(
         message=_(
             "targetPort {number}/{protocol} of {names}: {what} on {nodes}, whose network "
-            "{count} of {pods} {value}",
+            "{count} of {pods} {use}",
             number=number,
             protocol=port.protocol,
             names=target.names,
@@ -88,7 +88,7 @@ def _proven(cluster: ClusterView, target: TargetPort, number: int) -> Iterator[P
             nodes=listed(nodes),
             count=len(closed),
             pods=plural("{count:,} pod", "{count:,} pods", len(pods)),
-            value=plural("uses", "use", len(closed)),
+            use=plural("uses", "use", len(closed)),
         ),
         evidence=(
             Evidence(_target_ref(target), _("where the Service sends to")),

@@ -91,11 +91,11 @@ def _not_ready(service: Service, down: list[Pod], count: int) -> Problem:
     log = ["kubectl", "-n", first.namespace, "logs", first.name]
     return Problem(
         message=_(
-            "{count} of {count2} DNS pods of {service} {value} not ready: {names}{why}",
+            "{count} of {total} DNS pods of {service} {are} not ready: {names}{why}",
             count=len(down),
-            count2=count,
+            total=count,
             service=service.full_name,
-            value=plural("is", "are", len(down)),
+            are=plural("is", "are", len(down)),
             names=listed([p.name for p in down]),
             why=_why(first),
         ),

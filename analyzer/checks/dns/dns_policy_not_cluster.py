@@ -57,19 +57,19 @@ def _advice(origin: DNSOrigin, pods: list[Pod]) -> Problem:
     one = len(names) == 1
     why = (
         _(
-            "{value} in the host's network with dnsPolicy ClusterFirst, which means the "
+            "{verb} in the host's network with dnsPolicy ClusterFirst, which means the "
             "node's resolvers there",
-            value=plural("is", "are", len(names)),
+            verb=plural("is", "are", len(names)),
         )
         if host
         else _(
-            "{value} dnsPolicy Default, the node's resolvers",
-            value=plural("has", "have", len(names)),
+            "{verb} dnsPolicy Default, the node's resolvers",
+            verb=plural("has", "have", len(names)),
         )
     )
     return Problem(
         message=_("{names} {why}: names of Services do not resolve", names=listed(names), why=why),
-        evidence=tuple(Evidence(p.ref.at(*field), _("pod {p}", p=p.name)) for p in pods[:3]),
+        evidence=tuple(Evidence(p.ref.at(*field), _("pod {pod}", pod=p.name)) for p in pods[:3]),
         remedy=_("If these pods use Services by name, let their template say dnsPolicy ")
         + ("ClusterFirstWithHostNet." if host else "ClusterFirst."),
         severity=Severity.INFO,

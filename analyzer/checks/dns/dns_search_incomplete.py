@@ -95,10 +95,10 @@ def _problem(
     names = [read.full_name for read, _ in lacking]
     return Problem(
         message=_(
-            "the search list of {names} lacks {names2}: short names of Services do not "
+            "the search list of {names} lacks {missing}: short names of Services do not "
             "resolve there",
             names=listed(names),
-            names2=", ".join(missing),
+            missing=", ".join(missing),
         ),
         evidence=tuple(_evidence(r) for r, _ in lacking[:3]),
         remedy=_remedy(cluster, first, domains[first.full_name][0]),

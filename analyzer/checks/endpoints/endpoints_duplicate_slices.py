@@ -52,13 +52,13 @@ def endpoints_duplicate_slices(view: ServiceView) -> Iterator[Outcome]:
     has = _("has a selector now") if view.service.spec.selector else _("has no selector any more")
     yield Problem(
         message=_(
-            "{view} {has}, but EndpointSlice {names} of {orphaned_by} still {value} {names2}",
+            "{view} {has}, but EndpointSlice {names} of {orphaned_by} still {add} {addresses}",
             view=view.key,
             has=has,
             names=listed([s.name for s in left]),
             orphaned_by=orphaned_by,
-            value=plural("adds", "add", len(left)),
-            names2=listed(_addresses(left)),
+            add=plural("adds", "add", len(left)),
+            addresses=listed(_addresses(left)),
         ),
         evidence=(
             *(

@@ -126,8 +126,8 @@ def _names(views: Sequence[ServiceView]) -> str:
 def _told(idle: Sequence[Workload]) -> str:
     return (
         _(
-            "; nor were ReplicaSets made for {Deployments}",
-            Deployments=plural("{count:,} Deployment", "{count:,} Deployments", len(idle)),
+            "; nor were ReplicaSets made for {deployments}",
+            deployments=plural("{count:,} Deployment", "{count:,} Deployments", len(idle)),
         )
         if idle
         else ""

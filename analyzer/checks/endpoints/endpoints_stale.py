@@ -212,10 +212,10 @@ def _difference(view: ServiceView, difference: Difference) -> str:
             view=view.key,
         )
     return _(
-        "{address} is published, but pod {pod} has {value}",
+        "{address} is published, but pod {pod} has {addresses}",
         address=address,
         pod=pod.full_name,
-        value=listed(own) or _("no address"),
+        addresses=listed(own) or _("no address"),
     )
 
 

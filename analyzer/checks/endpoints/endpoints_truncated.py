@@ -46,10 +46,10 @@ def endpoints_truncated(view: ServiceView) -> Iterator[Problem]:
     more = _(" of {count:,}", count=len(all_of_them)) if len(all_of_them) > held else ""
     yield Problem(
         message=_(
-            "Endpoints {view} {value}: it holds {addresss}{more}",
+            "Endpoints {view} {state}: it holds {addresses}{more}",
             view=view.key,
-            value=_("is cut off") if state == "truncated" else _("is over its capacity"),
-            addresss=plural("{count:,} address", "{count:,} addresses", held),
+            state=_("is cut off") if state == "truncated" else _("is over its capacity"),
+            addresses=plural("{count:,} address", "{count:,} addresses", held),
             more=more,
         ),
         evidence=(

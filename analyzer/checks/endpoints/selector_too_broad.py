@@ -70,9 +70,9 @@ def _problem(group: ServiceGroup, clash: _Clash, workloads: _Workloads) -> Probl
     meant, foreign = workloads[clash.meant], workloads[clash.foreign]
     return Problem(
         message=_(
-            "{names} {value} pods of {meant} and of {foreign}: {reason}",
+            "{names} {select} pods of {meant} and of {foreign}: {reason}",
             names=group.names,
-            value=plural("selects", "select", len(group.views)),
+            select=plural("selects", "select", len(group.views)),
             meant=clash.meant,
             foreign=clash.foreign,
             reason=clash.reason,
@@ -81,11 +81,11 @@ def _problem(group: ServiceGroup, clash: _Clash, workloads: _Workloads) -> Probl
             Evidence(view.service.ref.at("spec", "selector"), _("matches both")),
             Evidence(
                 _image(foreign[0]),
-                _("pod {foreign} of {foreign2}", foreign=foreign[0].name, foreign2=clash.foreign),
+                _("pod {foreign} of {workload}", foreign=foreign[0].name, workload=clash.foreign),
             ),
             Evidence(
                 _image(meant[0]),
-                _("pod {meant} of {meant2}", meant=meant[0].name, meant2=clash.meant),
+                _("pod {meant} of {workload}", meant=meant[0].name, workload=clash.meant),
             ),
         ),
         remedy=_remedy(view, meant, foreign),
@@ -121,7 +121,7 @@ def _workload_of(cluster: ClusterView, pod: Pod) -> str:
                     if made_by
                     else _("ReplicaSet {owner}", owner=owner.name)
                 )
-        return _("Deployment {value}", value=owner.name.rpartition("-")[0] or owner.name)
+        return _("Deployment {select}", select=owner.name.rpartition("-")[0] or owner.name)
     return f"{owner.kind} {owner.name}"
 
 

@@ -53,10 +53,10 @@ def service_for_another_proxy(view: ServiceView) -> Iterator[Outcome]:
         evidence.append(Evidence(pod.ref.at("metadata", "name"), _("a pod of that proxy")))
     yield Problem(
         message=_(
-            "{service} carries the label {label}={label2}: kube-proxy does not serve it",
+            "{service} carries the label {label}={value}: kube-proxy does not serve it",
             service=service.full_name,
             label=label,
-            label2=service.labels[label],
+            value=service.labels[label],
         )
         + (_(", {proxy} may", proxy=proxy) if pod else ""),
         evidence=tuple(evidence),

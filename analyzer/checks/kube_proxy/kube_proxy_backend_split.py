@@ -103,9 +103,9 @@ def _problem(node: NodeView, holders: Sequence[_Holder]) -> Problem:
     told = _("; those in {backend} are out of date", backend=other.backend.value) if stale else ""
     which = (
         _(
-            "Keep {backend}, which holds the current endpoints, and empty {backend2}",
+            "Keep {backend}, which holds the current endpoints, and empty {other}",
             backend=best.backend.value,
-            backend2=other.backend.value,
+            other=other.backend.value,
         )
         if stale
         else _(

@@ -91,10 +91,10 @@ def _version_gone(node: NodeView, gone: Occurrences) -> Problem:
     return Problem(
         message=_(
             "kube-proxy on {node} asks for {kind}, which the API server does not "
-            "serve{value}{effect}",
+            "serve{versions}{effect}",
             node=node.name,
             kind=kind,
-            value=versions if known else "",
+            versions=versions if known else "",
             effect=_effect(node),
         ),
         evidence=_evidence(node, gone),

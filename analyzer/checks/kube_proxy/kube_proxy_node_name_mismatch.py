@@ -63,10 +63,10 @@ def _from_log(node: NodeView, found: Occurrences) -> Problem:
         )
     return Problem(
         message=_(
-            "kube-proxy on {node} takes {value} for its node's name, which no node of "
+            "kube-proxy on {node} takes {name} for its node's name, which no node of "
             "the cluster has",
             node=node.name,
-            value=used or _("another name"),
+            name=used or _("another name"),
         ),
         evidence=tuple(evidence),
         remedy=_remedy(node),

@@ -68,17 +68,17 @@ def node_not_ready(node: NodeView) -> Iterator[Outcome]:
     )
     stopped = (
         _(
-            ", which {Services} cannot use",
-            Services=plural("{count:,} Service", "{count:,} Services", len(services)),
+            ", which {services} cannot use",
+            services=plural("{count:,} Service", "{count:,} Services", len(services)),
         )
         if services
         else ""
     )
     yield Problem(
         message=_(
-            "node {node} is not ready (Ready is {value}{since}){told}; {pods} on it{stopped}",
+            "node {node} is not ready (Ready is {status}{since}){told}; {pods} on it{stopped}",
             node=node.name,
-            value=condition.status or _("not set"),
+            status=condition.status or _("not set"),
             since=since,
             told=told,
             pods=plural("{count:,} pod", "{count:,} pods", len(pods)),

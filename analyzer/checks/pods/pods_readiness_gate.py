@@ -48,11 +48,11 @@ def _problem(group: ServiceGroup, held: Sequence[UnreadyPod]) -> Problem:
     gate = next(index for index, g in gates if g.condition_type in held[0].reason)
     return Problem(
         message=_(
-            "{count} of {pods} of {names} {value} not ready although the containers are: {reason}",
+            "{count} of {pods} of {names} {are} not ready although the containers are: {reason}",
             count=len(held),
             pods=plural("{count:,} pod", "{count:,} pods", len(view.current_pods)),
             names=group.names,
-            value=plural("is", "are", len(held)),
+            are=plural("is", "are", len(held)),
             reason=held[0].reason,
         ),
         evidence=(

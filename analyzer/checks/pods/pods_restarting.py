@@ -79,10 +79,10 @@ def _problem(group: ServiceGroup, found: Sequence[_Restarting]) -> Problem:
     ref = first.pod.ref.at("status", "containerStatuses", first.index)
     return Problem(
         message=_(
-            "{containers} of {names} {value} restarting: {told}",
+            "{containers} of {names} {keep} restarting: {told}",
             containers=plural("{count:,} container", "{count:,} containers", len(found)),
             names=group.names,
-            value=plural("keeps", "keep", len(found)),
+            keep=plural("keeps", "keep", len(found)),
             told=listed(told),
         ),
         evidence=(

@@ -58,10 +58,10 @@ def pods_terminating(cluster: ClusterView) -> Iterator[Outcome]:
                 group,
                 stuck,
                 _(
-                    "the deletion of {pods} of {names} does not come to an end: {names2}",
+                    "the deletion of {pods} of {names} does not come to an end: {stuck}",
                     pods=plural("{count:,} pod", "{count:,} pods", len(stuck)),
                     names=group.names,
-                    names2=listed([p.name for p in stuck]),
+                    stuck=listed([p.name for p in stuck]),
                 ),
                 Severity.WARNING,
             )
@@ -81,7 +81,7 @@ def _untold(group: ServiceGroup) -> Iterator[Undecided]:
 def _only_leaving(group: ServiceGroup, leaving: Sequence[Pod]) -> Problem:
     serving = sum(p.ready for p in leaving)
     still = (
-        _("{serving} still {value}", serving=serving, value=plural("serves", "serve", serving))
+        _("{serving} still {serve}", serving=serving, serve=plural("serves", "serve", serving))
         if serving
         else _("none serves")
     )

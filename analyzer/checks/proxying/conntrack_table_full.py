@@ -51,11 +51,11 @@ def conntrack_table_full(node: NodeView) -> Iterator[Problem]:
                 Evidence(most.source, _("room for")),
             ),
             remedy=_(
-                "On {node}: sysctl -w {max}={value}\nFor good: raise conntrack.maxPerCore in "
+                "On {node}: sysctl -w {max}={size}\nFor good: raise conntrack.maxPerCore in "
                 "kube-proxy's configuration and restart it.",
                 node=node.name,
                 max=_MAX,
-                value=2 * room,
+                size=2 * room,
             ),
             partial=True,
         )

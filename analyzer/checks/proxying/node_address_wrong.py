@@ -99,9 +99,9 @@ def _shared(names: tuple[str, ...], holders: list[_Holder]) -> Problem:
     addresses = dict.fromkeys(h.address for h in holders)
     return Problem(
         message=_(
-            "{names} all have InternalIP {names2}",
+            "{names} all have InternalIP {addresses}",
             names=listed(names, 5),
-            names2=" and ".join(addresses),
+            addresses=" and ".join(addresses),
         ),
         evidence=tuple(
             Evidence(h.source, _("InternalIP of {node}", node=h.node.name)) for h in holders[:5]

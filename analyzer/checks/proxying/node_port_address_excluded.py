@@ -164,10 +164,10 @@ def _problem(
     address, place = first.addresses[0]
     return Problem(
         message=_(
-            "node ports do not answer on the InternalIP of {names} ({names2}): they are "
+            "node ports do not answer on the InternalIP of {names} ({addresses}): they are "
             "served on {ranges} only",
             names=listed([e.node.name for e in nodes], 5),
-            names2=listed([ip for e in nodes for ip, _ in e.addresses], 4),
+            addresses=listed([ip for e in nodes for ip, _ in e.addresses], 4),
             ranges=listed(ranges, 4),
         ),
         evidence=(

@@ -52,9 +52,9 @@ def node_port_localhost(cluster: ClusterView) -> Iterator[Problem]:
     shown = {reason: ref for _, ref, reason in reversed(silent)}
     yield Problem(
         message=_(
-            "node ports do not answer on 127.0.0.1 of {names} ({names2})",
+            "node ports do not answer on 127.0.0.1 of {names} ({reasons})",
             names=listed(names, 5),
-            names2=", ".join(told),
+            reasons=", ".join(told),
         ),
         evidence=(
             *(Evidence(shown[reason], reason) for reason in told),

@@ -74,10 +74,10 @@ def rules_chain_empty(node: NodeView) -> Iterator[Outcome]:
             yield replace(
                 gathered(
                     _(
-                        "{node} has {chains} in use that {value} nothing on",
+                        "{node} has {chains} in use that {send} nothing on",
                         node=node.name,
                         chains=plural("{count:,} chain", "{count:,} chains", len(empty)),
-                        value=plural("sends", "send", len(empty)),
+                        send=plural("sends", "send", len(empty)),
                     ),
                     [_part(c, owners.get(c.name)) for c in empty],
                     remedy=_("Restart kube-proxy on {node}: ", node=node.name)

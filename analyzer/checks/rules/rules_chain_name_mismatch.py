@@ -124,10 +124,10 @@ def _renamed(node: NodeView) -> Iterator[Part]:
                 yield Part(
                     service=wanted.service,
                     text=_(
-                        "{frontend} is served as {spelled}, the Service names the port {spelled2}",
+                        "{frontend} is served as {spelled}, the Service names the port {named}",
                         frontend=pair.expected.frontend,
                         spelled=_spelled(found.port),
-                        spelled2=_spelled(wanted.port),
+                        named=_spelled(wanted.port),
                     ),
                     evidence=(
                         Evidence(pair.observed.source, _("served as {found}", found=found)),

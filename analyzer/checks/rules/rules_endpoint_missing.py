@@ -137,8 +137,8 @@ def _lacking(ruleset: Ruleset, pair: Pair, endpoint: Endpoint) -> Evidence:
     return Evidence(
         entry.chain_source or entry.source,
         _(
-            "{value} gives nothing to {endpoint}",
-            value=entry.chain or _("this rule"),
+            "{chain} gives nothing to {endpoint}",
+            chain=entry.chain or _("this rule"),
             endpoint=endpoint,
         ),
     )

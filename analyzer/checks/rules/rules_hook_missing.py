@@ -192,10 +192,10 @@ def _problem(node: NodeView, lost: list[_Lost]) -> Problem:
     effects = tuple(dict.fromkeys(item.effect for item in lost))
     return Problem(
         message=_(
-            "{node} lacks the jump from {names}: {names2}",
+            "{node} lacks the jump from {jumps}: {effects}",
             node=node.name,
-            names=listed(tuple(map(str, lost)), 6),
-            names2="; ".join(effects),
+            jumps=listed(tuple(map(str, lost)), 6),
+            effects="; ".join(effects),
         ),
         evidence=tuple(e for item in lost for e in _shown(item)),
         remedy=_(
@@ -212,10 +212,10 @@ def _advice(node: NodeView, lost: list[_Lost]) -> Problem:
     clients = tuple(dict.fromkeys(_(item.hook.lost) for item in lost))
     return Problem(
         message=_(
-            "{node} lacks the jump from {names}: {clients} wait for a time-out where a "
+            "{node} lacks the jump from {jumps}: {clients} wait for a time-out where a "
             "Service has no endpoints, instead of being refused",
             node=node.name,
-            names=listed(tuple(map(str, lost)), 6),
+            jumps=listed(tuple(map(str, lost)), 6),
             clients=listed(clients),
         ),
         evidence=tuple(e for item in lost for e in _shown(item)),

@@ -132,11 +132,11 @@ def _of_entries(pairs: tuple[Pair, ...]) -> Iterator[Part]:
             yield Part(
                 service=name.service,
                 text=_(
-                    "{name} at {frontend}: {told} instead of {told2}",
+                    "{name} at {frontend}: {told} instead of {wanted}",
                     name=name,
                     frontend=pair.expected.frontend,
                     told=_told(found),
-                    told2=_told(wanted),
+                    wanted=_told(wanted),
                 ),
                 evidence=(
                     Evidence(_unmarking(pair), _("no rule of this way marks for masquerading")),

@@ -90,9 +90,9 @@ def _skewed(entry: Entry) -> Part | None:
 def _part(entry: Entry, target: Target, written: str, right: str) -> Part:
     name = entry.service_port
     told = _(
-        "{value} sends to {value2} with {written}",
-        value=name or entry.chain,
-        value2=target.endpoint or target.chain,
+        "{chain} sends to {endpoint} with {written}",
+        chain=name or entry.chain,
+        endpoint=target.endpoint or target.chain,
         written=written,
     )
     return Part(

@@ -89,8 +89,8 @@ def _unread(node: NodeView, family: Family) -> Iterator[Undecided]:
             _("rules for {service}", service=service)
             if service
             else _(
-                "rules of {Services}",
-                Services=plural("{count:,} Service", "{count:,} Services", len(services)),
+                "rules of {services}",
+                services=plural("{count:,} Service", "{count:,} Services", len(services)),
             )
         )
         yield Undecided(
@@ -158,9 +158,9 @@ def _without_rule(node: NodeView, ruleset: Ruleset, unserved: Iterable[Entry]) -
         if parts:
             yield gathered(
                 _(
-                    "{node} has no rule for {addresss} that it should serve",
+                    "{node} has no rule for {addresses} that it should serve",
                     node=node.name,
-                    addresss=plural("{count:,} address", "{count:,} addresses", len(parts)),
+                    addresses=plural("{count:,} address", "{count:,} addresses", len(parts)),
                 )
                 + ("" if settled else _(_JUST_CHANGED)),
                 parts,

@@ -55,9 +55,9 @@ def rules_service_stale(node: NodeView) -> Iterator[Problem]:
             if served:
                 yield gathered(
                     _(
-                        "{node} serves {addresss} that no Service has",
+                        "{node} serves {addresses} that no Service has",
                         node=node.name,
-                        addresss=plural("{count:,} address", "{count:,} addresses", len(served)),
+                        addresses=plural("{count:,} address", "{count:,} addresses", len(served)),
                     )
                     + ("" if settled else _(" (changed just before the dump)")),
                     served,
