@@ -26,6 +26,7 @@ from analyzer.language_option import language_option
 
 if TYPE_CHECKING:
     from analyzer.bundle.limits import Limits
+    from analyzer.difference.report import DiffReport
     from analyzer.examination import Defect
     from analyzer.findings import Report
     from analyzer.model.forwarding import ServiceKey
@@ -42,6 +43,8 @@ _SUFFIXES = {
     ".xml": "junit",
     ".md": "markdown",
 }
+_DIFF_FORMATS = ("text", "json", "html")
+_SIDES = 2
 _FORMATS = ("text", "json", "html", "sarif", "junit", "markdown")
 _BUNDLES = click.argument("bundles", nargs=-1, required=True, type=click.Path(path_type=Path))
 
@@ -164,6 +167,7 @@ def analyze(  # noqa: PLR0913, PLR0917 - one parameter an option
         nodes=nodes,
         select=_slugs(select),
         ignore=_slugs(ignore),
+        paths=form == "html",
     )
     progress = Progress(enabled=not quiet)
     with open_bundle(bundles, _limits(limits)) as bundle:
@@ -286,6 +290,80 @@ def trace(  # noqa: PLR0913, PLR0917 - one parameter an option
 
 
 @cli.command()
+@_BUNDLES
+@click.option(
+    "--nodes",
+    nargs=2,
+    metavar="A B",
+    help="Compare two nodes of one bundle instead of two bundles.",
+)
+@click.option(
+    "--service",
+    "services",
+    multiple=True,
+    metavar="NAMESPACE/NAME",
+    help="Only this Service (repeatable).",
+)
+@click.option(
+    "--format", "form", type=click.Choice(_DIFF_FORMATS), help="Form of the difference [text]."
+)
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write the difference here; the form follows the suffix (.txt .json .html).",
+)
+@click.option("-v", "--verbose", is_flag=True, help="Leave nothing out, show what is the same.")
+@click.option("-q", "--quiet", is_flag=True, help="No progress on standard error.")
+@click.option(
+    "--color", type=click.Choice(["auto", "always", "never"]), default="auto", show_default=True
+)
+@language_option
+@_limit_options
+def diff(  # noqa: PLR0913, PLR0917 - one parameter an option
+    bundles: tuple[Path, ...],
+    nodes: tuple[str, str] | None,
+    services: tuple[str, ...],
+    form: str | None,
+    output: Path | None,
+    verbose: bool,
+    quiet: bool,
+    color: str,
+    **limits: int | None,
+) -> int:
+    """Say what changed between two BUNDLES, OLD and NEW, or (--nodes A B) between two nodes of one.
+
+    Services, endpoints, forwarding and findings are compared, not text. Exit status: 0 no difference,
+    1 differences, or one side lacks what the other has; 2, 3 and 4 as for analyze.
+    """
+    from contextlib import ExitStack
+
+    from analyzer.bundle.reader import open_bundle
+    from analyzer.diffing import diff_bundles, diff_nodes
+    from analyzer.pipeline import Question
+
+    if nodes is None and len(bundles) != _SIDES:
+        raise UsageError("diff: give two bundles, OLD and NEW, or --nodes A B and one")
+    form = form or _form_of(output)
+    question = Question(services=tuple(_service_key(text) for text in services))
+    progress = Progress(enabled=not quiet)
+    with ExitStack() as stack:
+        inputs = [bundles] if nodes else [(path,) for path in bundles]
+        opened = [stack.enter_context(open_bundle(paths, _limits(limits))) for paths in inputs]
+        found = (
+            diff_nodes(opened[0], nodes, question, progress)
+            if nodes
+            else diff_bundles(opened[0], opened[1], question, progress)
+        )
+    progress.end()
+    _write(_render_diff(found.report, form, output, color, verbose), output)
+    if found.defects:
+        _confess_defects(found.defects)
+        return DEFECT
+    return FINDINGS if found.report.difference.different else OK
+
+
+@cli.command()
 @language_option
 def checks() -> int:
     """List every check."""
@@ -388,6 +466,27 @@ def _render_text(report: Report, output: Path | None, color: str, verbose: bool)
 
     coloured = _coloured(color, output)
     return render_text(report, width=_width(), color=coloured, verbose=verbose)
+
+
+def _render_diff(
+    report: DiffReport, form: str, output: Path | None, color: str, verbose: bool
+) -> str:
+    match form:
+        case "json":
+            from analyzer.report.diff_json import render_diff_json
+
+            return render_diff_json(report)
+        case "html":
+            from analyzer.report.diff_html import render_diff_html
+
+            return render_diff_html(report)
+        case "text":
+            from analyzer.report.diff_text import render_diff_text
+
+            coloured = _coloured(color, output)
+            return render_diff_text(report, width=_width(), color=coloured, verbose=verbose)
+        case _:
+            raise UsageError(f"{output}: a difference is written as {', '.join(_DIFF_FORMATS)}")
 
 
 def _coloured(color: str, output: Path | None) -> bool:

@@ -18,6 +18,7 @@ from analyzer.model.forwarding import ServiceKey
 from analyzer.node_reports import node_report
 from analyzer.quotation import quote
 from analyzer.service_paths import service_paths, worth_a_picture
+from analyzer.snapshot import ClusterView, NodeView
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,19 +54,15 @@ def analyse(bundle: Bundle, question: Question, notify: Callable[[str], None]) -
 
     Raises `UsageError` for a node that the bundle does not have.
     """
-    cluster = load(bundle)
+    return analyse_cluster(bundle, load(bundle), question, notify)
+
+
+def analyse_cluster(
+    bundle: Bundle, cluster: ClusterView, question: Question, notify: Callable[[str], None]
+) -> Analysis:
+    """Examine and diagnose a cluster that was loaded from a bundle, as `analyse` does."""
     cluster.asked_services = question.services
-    unknown = [name for name in question.nodes if name not in cluster.nodes]
-    if unknown:
-        known = ", ".join(cluster.nodes) or "none"
-        raise UsageError(
-            _(
-                "the bundle has no node {names}; it has {known}",
-                names=", ".join(unknown),
-                known=known,
-            )
-        )
-    nodes = [n for n in cluster.nodes.values() if not question.nodes or n.name in question.nodes]
+    nodes = nodes_named(cluster, question.nodes) if question.nodes else [*cluster.nodes.values()]
     examination = examine(cluster, _chosen(question), nodes, notify)
     diagnosis = diagnose(cluster, examination)
     evidence = (e.source for f in diagnosis.findings for e in f.problem.evidence)
@@ -84,6 +81,21 @@ def analyse(bundle: Bundle, question: Question, notify: Callable[[str], None]) -
         files=bundle_files(bundle),
     )
     return Analysis(report, examination.defects)
+
+
+def nodes_named(cluster: ClusterView, names: Sequence[str]) -> list[NodeView]:
+    """Return the nodes in the bundle's order. Raises `UsageError` for one that it does not have."""
+    unknown = [name for name in names if name not in cluster.nodes]
+    if unknown:
+        known = ", ".join(cluster.nodes) or "none"
+        raise UsageError(
+            _(
+                "the bundle has no node {names}; it has {known}",
+                names=", ".join(unknown),
+                known=known,
+            )
+        )
+    return [node for name, node in cluster.nodes.items() if name in names]
 
 
 def _chosen(question: Question) -> Sequence[Check]:

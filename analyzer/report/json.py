@@ -51,7 +51,7 @@ def _bundle(report: Report) -> dict[str, Any]:
     return {
         "path": identity.path,
         "cluster": identity.cluster,
-        "createdAt": _time(identity.created_at) if identity.created_at else None,
+        "createdAt": rfc3339(identity.created_at) if identity.created_at else None,
         "kubernetes": report.kubernetes,
         "nodes": len(report.nodes),
         "services": len(report.services),
@@ -60,7 +60,7 @@ def _bundle(report: Report) -> dict[str, Any]:
     }
 
 
-def _time(moment: datetime) -> str:
+def rfc3339(moment: datetime) -> str:
     """RFC 3339 in UTC; a moment without zone is taken as UTC."""
     aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     return aware.astimezone(UTC).isoformat().replace("+00:00", "Z")

@@ -81,7 +81,7 @@ def view_of(report: Report) -> ReportView:
     return ReportView(
         headline=headline(report),
         explanation=explanation(problems),
-        origin=_origin(report),
+        origin=origin_of(report),
         worst=_worst(verdicts, problems),
         facts=facts_of(report),
         verdicts=tuple(VerdictCount(verdict, verdicts[verdict]) for verdict in VERDICT_ORDER),
@@ -112,7 +112,8 @@ def _others(problems: tuple[Cause, ...], leading: tuple[Cause, ...]) -> tuple[Ca
     return tuple(cause for cause in problems if cause.shown.id not in ids)
 
 
-def _origin(report: Report) -> str:
+def origin_of(report: Report) -> str:
+    """Return whose state a report tells, and when it was collected."""
     parts = (
         _("cluster {cluster}", cluster=report.identity.cluster) if report.identity.cluster else "",
         _("Kubernetes {kubernetes}", kubernetes=report.kubernetes) if report.kubernetes else "",

@@ -11,7 +11,7 @@ from jsonschema import Draft7Validator
 
 from analyzer.findings import Quote
 from analyzer.model.forwarding import ServiceKey
-from analyzer.report.finding_identity import identities
+from analyzer.difference.identity import identities
 from analyzer.report.sarif import render_sarif
 from analyzer.report.visible import HIDDEN
 from tests.report import factories as make
