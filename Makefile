@@ -3,9 +3,11 @@ PYTHON ?= $(shell for python in python3 python3.11 python3.12 python3.13 python3
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
 VENV := .venv
 BIN := $(VENV)/bin
+PACKETS ?= 100000
+SEED ?= 20000
 SAMPLE ?= samples/selector-no-match/bundle.tgz
 
-.PHONY: demo test bench messages setup clean
+.PHONY: demo test bench kernel-soak messages setup clean
 
 demo: $(VENV)/.installed
 	@mkdir -p demo
@@ -24,6 +26,11 @@ test: $(VENV)/.installed-dev
 
 bench: $(VENV)/.installed
 	@$(BIN)/python -m bench.run
+
+# Random packets against the kernel, in network namespaces of this machine (root): how often both agree.
+kernel-soak: $(VENV)/.installed
+	@sh tests/system_packages.sh
+	@$(BIN)/python -m tests.kernel.soak $(PACKETS) $(SEED)
 
 messages: $(VENV)/.installed-dev
 	@$(BIN)/python -m tests.language.catalogues

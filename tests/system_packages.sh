@@ -5,6 +5,8 @@ set -eu
 missing=""
 command -v iptables-save >/dev/null 2>&1 || missing="$missing iptables"
 command -v ip >/dev/null 2>&1 || missing="$missing iproute2"
+command -v ipset >/dev/null 2>&1 || missing="$missing ipset"
+command -v nft >/dev/null 2>&1 || missing="$missing nftables"
 [ -z "$missing" ] && exit 0
 
 if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
