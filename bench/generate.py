@@ -36,7 +36,7 @@ _PROCESSES = """\
   PID STAT COMMAND
  2437 Ssl  /usr/local/bin/kube-proxy --config=/var/lib/kube-proxy/config.conf --v=2
 """
-_DUMPS: dict[str, Callable[[Plan], Iterator[objects.Json]]] = {
+DUMPS: dict[str, Callable[[Plan], Iterator[objects.Json]]] = {
     "nodes": objects.nodes,
     "namespaces": objects.namespaces,
     "services": objects.services,
@@ -44,13 +44,14 @@ _DUMPS: dict[str, Callable[[Plan], Iterator[objects.Json]]] = {
     "endpointslices": objects.slices,
     "pods": objects.pods,
 }
+"""What lists the objects of each resource."""
 
 
 def write_bundle(plan: Plan, directory: Path) -> None:
     """Write the cluster as the directory of a bundle, which must not have files of another one."""
     cluster = directory / "cluster"
     cluster.mkdir(parents=True, exist_ok=True)
-    for name, items in _DUMPS.items():
+    for name, items in DUMPS.items():
         _write(cluster / f"{name}.json", _list(items(plan)))
     version = {"major": "1", "minor": "30", "gitVersion": objects.VERSION}
     _write(cluster / "version.json", [_pretty(version)])

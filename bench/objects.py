@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from bench.plan import PORT, TARGET_PORT, Plan, PlannedPod, PlannedService
+from bench.plan import PORT, TARGET_PORT, Plan, PlannedNode, PlannedPod, PlannedService
 
 VERSION = "v1.30.5"
 Json = dict[str, Any]
@@ -190,6 +190,39 @@ def _pod(service: PlannedService, pod: PlannedPod) -> Json:
             "podIPs": [{"ip": pod.ip}],
             "qosClass": "Burstable",
             "startTime": _MADE,
+        },
+    }
+
+
+def kube_proxy(node: PlannedNode) -> Json:
+    """Return the pod of kube-proxy on a node."""
+    image = f"registry.k8s.io/kube-proxy:{VERSION}"
+    config = "--config=/var/lib/kube-proxy/config.conf"
+    running = {"running": {"startedAt": _READY}}
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": _metadata(f"kube-proxy-{node.name}", "kube-system", {"k8s-app": "kube-proxy"}),
+        "spec": {
+            "containers": [
+                {
+                    "command": ["/usr/local/bin/kube-proxy", config],
+                    "image": image,
+                    "name": "kube-proxy",
+                }
+            ],
+            "hostNetwork": True,
+            "nodeName": node.name,
+        },
+        "status": {
+            "conditions": [_condition("Ready")],
+            "containerStatuses": [
+                {"image": image, "name": "kube-proxy", "ready": True, "state": running}
+            ],
+            "hostIP": node.ip,
+            "phase": "Running",
+            "podIP": node.ip,
+            "podIPs": [{"ip": node.ip}],
         },
     }
 

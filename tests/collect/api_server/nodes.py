@@ -94,6 +94,12 @@ class Nodes:
         files = {"/etc/resolv.conf": self._capture.node(node, "resolv.conf") or b""}
         if config:
             files[config[1]] = self._capture.node(node, "kube-proxy-config.yaml") or b""
+        root = f"root/{node}/"
+        files |= {
+            f"/{path.removeprefix(root)}": content
+            for path, content in self._capture.files.items()
+            if path.startswith(root)
+        }
         saved = self._capture.text(f"nodes/{node}/iptables-save.txt") or ""
         legacy = "iptables-save v" in saved[:80] and "nf_tables" not in saved[:80]
         return machine, Container(machine, command, files, legacy)
