@@ -17,9 +17,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import click
+import msgspec
 
 from bench.measure import Command, Cost, measure
 from bench.plan import Plan
+from bench.traces import Rates
 
 _ANCHOR = ("unshare", "--map-root-user", "--net", "iptables-nft-restore", "--test")
 _PARSE = (
@@ -44,8 +46,11 @@ class Case:
     "--nodes", default="1,4,16", show_default=True, help="Sizes, all with the same rules."
 )
 @click.option("--services-per-cluster", default=500, show_default=True, help="With --nodes.")
+@click.option(
+    "--traced", default="1000,3100,10000", show_default=True, help="Sizes for traces, one node."
+)
 @click.option("--repeat", default=3, show_default=True, help="Runs of each command.")
-def main(services: str, nodes: str, services_per_cluster: int, repeat: int) -> None:
+def main(services: str, nodes: str, services_per_cluster: int, traced: str, repeat: int) -> None:
     """Print what svcbundle costs on generated clusters."""
     anchored = _anchor_works()
     click.echo(_COLUMNS.format("case", "wall s", "CPU s", "MB", "x wall", "x CPU"))
@@ -54,6 +59,7 @@ def main(services: str, nodes: str, services_per_cluster: int, repeat: int) -> N
     by_nodes = [Plan(services=services_per_cluster, nodes=n) for n in _numbers(nodes)]
     _series([p.services for p in by_services], by_services, repeat, anchored=anchored)
     _series([p.nodes for p in by_nodes], by_nodes, repeat, anchored=anchored)
+    _traces([Plan(services=n, node_port_every=max(4, n // 2000)) for n in _numbers(traced)])
     if not anchored:
         click.echo(
             "No ratios: iptables-nft-restore, or a network namespace for it, is not to be had here."
@@ -100,9 +106,26 @@ def _series(sizes: Sequence[int], plans: Sequence[Plan], repeat: int, *, anchore
         click.echo(f"growth of analyze from {small:,} to {large:,}: exponent {exponent:.2f} (CPU)")
 
 
+def _traces(plans: Sequence[Plan]) -> None:
+    """Measure traces of loaded clusters: of connections that are new, and of further clients."""
+    click.echo(_COLUMNS.format("traces/s, CPU", "first", "further", "foremost", "last", "bytes"))
+    for plan in plans:
+        with TemporaryDirectory(prefix="svcbundle-bench-") as directory:
+            _generate(plan, directory)
+            save = Path(directory) / "nodes" / plan.node_list[0].name / "iptables-save.txt"
+            rules = sum(line.startswith("-A ") for line in save.open(encoding="ascii"))
+            command = (sys.executable, "-m", "bench.traces", directory)
+            done = subprocess.run(command, check=True, stdout=subprocess.PIPE)  # noqa: S603 - this program's own
+        found = msgspec.json.decode(done.stdout, type=Rates)
+        told = f"{plan.services:,} Services, {rules:,} rules"
+        numbers = (found.first, found.further, found.foremost, found.last, found.answer)
+        click.echo(_COLUMNS.format(told, *(f"{number:,.0f}" for number in numbers)))
+
+
 def _generate(plan: Plan, directory: str) -> None:
     """Write a bundle, in a process of its own: what is measured would begin with the memory of this one."""
     sizes = ("--services", str(plan.services), "--nodes", str(plan.nodes))
+    sizes += ("--node-port-every", str(plan.node_port_every))
     command = (sys.executable, "-m", "bench.generate", *sizes, directory)
     subprocess.run(command, check=True)  # noqa: S603 - this program's own
 

@@ -1,4 +1,4 @@
-"""How many traces a second: from the line of a query to the line of its answer, in a process that has loaded the bundle.
+"""How many traces a second, from the line of a query to the line of its answer, once the bundle is loaded.
 
 `python -m bench.traces DIRECTORY` prints one line; `make bench` puts several in a table.
 """
@@ -30,7 +30,7 @@ _STRANGERS = "198.51.100.{}"
 
 
 class Rates(msgspec.Struct, frozen=True):
-    """Traces a second."""
+    """Traces in a second of CPU time."""
 
     first: float
     """Of connections to a Service that nobody has asked for before from this node."""
@@ -59,21 +59,17 @@ def rates(directory: Path) -> Rates:
 
         def rate(lines: Sequence[str]) -> float:
             nonlocal written
-            written, begun = 0, time.perf_counter()
+            written, begun = 0, time.process_time()
             for answer in run_queries(cluster, lines):
                 all_delivered(answer)
                 written += len(renderer.render(answer).encode())
-            return len(lines) / (time.perf_counter() - begun)
+            return len(lines) / (time.process_time() - begun)
 
         rate(first[:1])
-        tenth = len(further) // 10
-        return Rates(
-            first=rate(first[1:]),
-            foremost=rate(further[:tenth]),
-            last=rate(further[-tenth:]),
-            further=rate(further),
-            answer=written / len(further),
-        )
+        new = rate(first[1:])
+        known, mean = rate(further), written / len(further)
+        tenth = max(1, len(further) // 10)
+        return Rates(new, known, rate(further[:tenth]), rate(further[-tenth:]), mean)
 
 
 def _queries(cluster: ClusterView) -> tuple[list[str], list[str]]:
