@@ -43,6 +43,11 @@ def plural(one: str, many: str, count: int, /, **values: object) -> str:
     return text.format_map({"count": count, **values})
 
 
+def spoken() -> str:
+    """Return the tag of the language that is spoken, as HTML's `lang` takes it: `en`, `zh`."""
+    return _current.get().info().get("language", ENGLISH).replace("_", "-")
+
+
 def later(message: str, /) -> str:
     """Mark a message of a table or an enum for translation; who shows it says `_(message)`."""
     return message

@@ -19,8 +19,8 @@ Table = TypeVar("Table", ForwardingTable, ForwardingTable | None)
 _ALL = 60
 """Up to so many Services, each of them gets a picture."""
 
-_MOST = 60
-"""Beyond, those that are not healthy do, and no more than this."""
+_MOST = 10
+"""Beyond, those that do not work do, and no more than this: the page of a large cluster is large enough."""
 
 _PER_CAUSE = 3
 """And of Services with one cause no more than this: their pictures tell the same."""

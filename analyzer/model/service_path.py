@@ -65,6 +65,11 @@ class NodePath:
         """All entries that are there."""
         return tuple(e for s in self.sides if s.observed for e in s.observed.entries)
 
+    @property
+    def treatment(self) -> tuple[Entry, ...]:
+        """What is there, as far as it was read, else what should be."""
+        return tuple(e for s in self.sides for e in (s.observed or s.expected).entries)
+
 
 @dataclass(frozen=True, slots=True)
 class ServicePath:

@@ -37,8 +37,10 @@ _LARGEST_DENOMINATOR = 100
 
 def share_text(share: float) -> str:
     """`1/3 (33.3 %)`; the fraction is left out where the share is none of small terms."""
+    if share <= 0:
+        return "0 %"
     percent = f"{share * 100:.1f} %"
-    equal = round(1 / share) if share > 0 else 1
+    equal = round(1 / share)
     fraction = Fraction(share).limit_denominator(max(equal, _LARGEST_DENOMINATOR))
     if abs(fraction - share) > _FRACTION_TOLERANCE:
         return percent

@@ -5,18 +5,23 @@ Whoever writes no HTML does not import this module, and so does not wait for jin
 
 from __future__ import annotations
 
-import base64
-import hashlib
+from itertools import groupby
 
-from jinja2 import Environment, FunctionLoader, StrictUndefined
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
-from analyzer.findings import Report, Status, Verdict
-from analyzer.phrases import counted, listed
+from analyzer.findings import Finding, Report, Status, Verdict
+from analyzer.language import spoken
+from analyzer.report.finding_anchors import anchors_of
+from analyzer.report.page import content_policy, page_environment
+from analyzer.report.path_parts import TONE_SIGNS, TONE_WORDS
+from analyzer.report.path_tall import tall
+from analyzer.report.path_wide import wide
 from analyzer.report.view import ReportView, view_of
+from analyzer.report.view_bundle import file_rows
+from analyzer.report.view_paths import path_views
+from analyzer.report.view_reasoning import reasoning
+from analyzer.report.view_service_nodes import nodes_table
 from analyzer.report.view_services import STATIONS, ServiceRow
-from analyzer.report.visible import HIDDEN, spell, visible
-from analyzer.report.wording import SEVERITY_MARKS, STATUS_MARKS, VERDICT_MARKS
 from analyzer.resources import resource_text
 
 _ROWS_SHOWN = 200
@@ -38,20 +43,44 @@ _STATUS_CLASS = {
 def render_html(report: Report) -> str:
     """Return the report as an HTML page; the same report gives the same bytes."""
     view = view_of(report)
+    paths = path_views(report)
+    drawn = {path.name for path in paths}
+    ill = [row for row in view.services if row.verdict in {Verdict.BROKEN, Verdict.DEGRADED}]
     style = resource_text("templates", "style.css")
     script = resource_text("templates", "script.js")
     shown, folded = _split(view)
+    tallies = {tally.check.slug: tally for tally in report.tallies}
+
+    def reasons(finding: Finding) -> tuple[str, ...]:
+        return reasoning(report, finding, tallies)
+
     return (
-        _environment()
+        page_environment()
         .get_template("report.html.j2")
         .render(
             view=view,
-            policy=_policy(style, script),
+            language=spoken(),
+            policy=content_policy(style, script),
             style=Markup(style),  # noqa: S704 - the project's own file
             script=Markup(script),  # noqa: S704 - the project's own file
+            anchors=anchors_of(report.findings),
+            namespaces=sorted({row.namespace for row in view.services}),
+            slugs=sorted({finding.check.slug for finding in report.findings}),
             shown=shown,
-            folded=folded,
+            folded=[(v, tuple(rows)) for v, rows in groupby(folded, key=lambda row: row.verdict)],
             full_findings=_FULL_FINDINGS,
+            stations=STATIONS,
+            status_class=_STATUS_CLASS,
+            by_node=nodes_table(report, view.services),
+            paths=paths,
+            drawn=drawn,
+            unpainted=sum(row.name not in drawn for row in ill) if paths else 0,
+            wide=wide,
+            tall=tall,
+            tone_signs=TONE_SIGNS,
+            tone_words=TONE_WORDS,
+            reasons=reasons,
+            files=file_rows(report.files),
         )
     )
 
@@ -63,52 +92,3 @@ def _split(view: ReportView) -> tuple[tuple[ServiceRow, ...], tuple[ServiceRow, 
     ill = tuple(row for row in view.services if row.verdict is not Verdict.HEALTHY)
     shown = ill[:_ROWS_SHOWN]
     return shown, view.services[len(shown) :]
-
-
-def _policy(style: str, script: str) -> str:
-    """Return the Content-Security-Policy: this style, this script, and nothing from anywhere."""
-    return (
-        f"default-src 'none'; style-src {_digest(style)}; script-src {_digest(script)}; "
-        "img-src data:; base-uri 'none'; form-action 'none'"
-    )
-
-
-def _digest(text: str) -> str:
-    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
-
-
-def _environment() -> Environment:
-    environment = Environment(
-        loader=FunctionLoader(lambda name: resource_text("templates", name)),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        finalize=_finalize,
-    )
-    environment.filters |= {"marked": _marked, "counted": counted, "listed": listed}
-    environment.globals |= {
-        "stations": STATIONS,
-        "status_class": _STATUS_CLASS,
-        "status_marks": STATUS_MARKS,
-        "verdict_marks": VERDICT_MARKS,
-        "severity_marks": SEVERITY_MARKS,
-    }
-    return environment
-
-
-def _finalize(value: object) -> object:
-    """Make every text that a template prints visible, before it is escaped; markup is left alone."""
-    return visible(value) if type(value) is str else value
-
-
-def _marked(text: str) -> Markup:
-    """Return a line of the bundle as markup in which hidden characters stand out as what they are."""
-    pieces: list[Markup] = []
-    position = 0
-    for found in HIDDEN.finditer(text):
-        pieces.append(escape(text[position : found.start()]))
-        pieces.append(Markup('<span class="hidden-char">{}</span>').format(spell(found[0])))
-        position = found.end()
-    pieces.append(escape(text[position:]))
-    return Markup("").join(pieces)

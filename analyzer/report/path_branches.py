@@ -144,7 +144,7 @@ class Branches:
         return Branch(Box(pod.title, notes, marked.tone, marks), idle=True)
 
     def _nothing(self) -> Branch:
-        box = Box(_("no endpoint"), (_("nothing answers for this Service"),), Tone.MISSING)
+        box = Box(_("no endpoint"), (_("nothing to send to"),), Tone.MISSING)
         return Branch(self._marked(box, Spot.ENDPOINTS), idle=True)
 
     def _marked(self, box: Box, spot: Spot) -> Box:

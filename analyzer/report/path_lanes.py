@@ -87,7 +87,9 @@ class NodeLanes:
             ports,
         ).drawn(pair.observed, pair.expected, unread=bool(self.path.unread))
         front = Front(
-            client=self._marked(Box(_(CLIENT_WORDS[pair.clients])), Spot.CLIENT, ports),
+            client=self._marked(
+                Box(_("Client"), (_(CLIENT_WORDS[pair.clients]),)), Spot.CLIENT, ports
+            ),
             address=self._marked(_address(frontend), Spot.ADDRESS, ports),
             dispatch=self._dispatch(pair, ports),
         )
@@ -120,9 +122,12 @@ class NodeLanes:
             tone = Tone.MISSING
         elif differences := tuple(_differences(pair)):
             notes, tone = (*notes, *differences), Tone.BAD
+        elif entry.action is not Action.FORWARD:
+            notes, tone = (*notes, _("as it should")), Tone.PLAIN
         refs = (entry.chain_source, entry.masquerade_source) if pair.observed else ()
         place = place_of(entry.chain_source) if entry.chain_source else ""
-        return self.marker.mark(Box(title, notes, tone, place=place), Spot.SERVICE, refs=refs)
+        spot = Spot.SERVICE if entry.action is Action.FORWARD else Spot.REFUSAL
+        return self.marker.mark(Box(title, notes, tone, place=place), spot, refs=refs)
 
     def _treatment(
         self, entry: Entry, owner: ServicePortName, frontend: Frontend

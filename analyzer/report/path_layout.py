@@ -112,11 +112,11 @@ def _within(text: str, room: int) -> str:
 
 def height_of(box: Box, width: int) -> int:
     """Return how high a box of that width is."""
-    return 2 * _PAD + _LINE * (1 + len(_notes(box, width))) - 3
+    return 2 * _PAD + _LINE * (1 + len(_notes(box, width))) - 3 & ~1
 
 
 def _placed(box: Box, x: int, y: int, width: int) -> Placed:
-    room = width - 2 * _PAD - (14 if box.tone is not Tone.PLAIN else 0)
+    room = width - 2 * _PAD - (12 if box.tone is not Tone.PLAIN else 0)
     title = fit(visible(box.title), room / _TITLE)
     return Placed(x, y, width, height_of(box, width), title, tuple(_notes(box, width)), box)
 

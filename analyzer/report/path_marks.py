@@ -22,6 +22,9 @@ class Spot(Enum):
     ADDRESS = "address"
     DISPATCH = "dispatch"
     SERVICE = "service"
+    REFUSAL = "refusal"
+    """A lane in which the connection is refused."""
+
     ENDPOINTS = "endpoints"
     DELIVERY = "delivery"
 
@@ -57,7 +60,10 @@ class Marker:
     """Those that quote a rule of the path."""
 
     placed: tuple[Numbered, ...]
-    """The others."""
+    """The others, without advice."""
+
+    refused: bool = False
+    """True where some node refuses connections to the Service: findings about the way are about that."""
 
     def mark(
         self,
@@ -73,31 +79,35 @@ class Marker:
         found = [
             n for n in self.quoted if any(e.source in rules for e in n.finding.problem.evidence)
         ]
-        found += [n for n in self.placed if _is_here(n.finding, spot, pod)]
+        found += [n for n in self.placed if self._is_here(n.finding, spot, pod)]
         here = [n for n in found if n.finding.problem.port in {None, *ports} or not ports]
         tone = max((box.tone, *(_TONES[n.finding.severity] for n in here)), key=_order)
         if box.tone is Tone.MISSING:
             tone = Tone.MISSING
         return Box(box.title, box.notes, tone, tuple(n.number for n in here), box.place)
 
+    def _is_here(self, finding: Finding, spot: Spot, pod: str) -> bool:
+        named, station = finding.problem.pod, finding.check.station
+        if named is not None and station is Station.PODS:
+            return named == pod
+        if station is Station.PROXYING and self.refused:
+            return spot is Spot.REFUSAL
+        return _SPOTS.get(station) is spot and not pod
 
-def marker(numbered: Sequence[Numbered], node: str, entries: Iterable[Entry]) -> Marker:
+
+def marker(
+    numbered: Sequence[Numbered], node: str, entries: Iterable[Entry], *, refused: bool = False
+) -> Marker:
     """Return the marker of a node with the entries that were observed there; `node` is empty for none."""
     about = [n for n in numbered if not node or node in (_nodes(n.finding) or {node})]
     rules = {ref for entry in entries for ref in _rules(entry)}
     quoted = tuple(n for n in about if any(e.source in rules for e in n.finding.problem.evidence))
-    return Marker(quoted, tuple(n for n in about if n not in quoted))
+    placed = (n for n in about if n.finding.severity is not Severity.INFO and n not in quoted)
+    return Marker(quoted, tuple(placed), refused)
 
 
 def _order(tone: Tone) -> int:
     return tone.order
-
-
-def _is_here(finding: Finding, spot: Spot, pod: str) -> bool:
-    named = finding.problem.pod
-    if named is not None and finding.check.station is Station.PODS:
-        return named == pod
-    return _SPOTS.get(finding.check.station) is spot and not pod
 
 
 def _nodes(finding: Finding) -> set[str]:

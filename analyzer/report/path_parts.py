@@ -112,6 +112,9 @@ class Group:
     tone: Tone
     """The gravest of its parts."""
 
+    unread: bool = False
+    """True where the rules of these nodes are not known: what is drawn is what they should do."""
+
 
 def parts_of(lane: Lane) -> tuple[Box, ...]:
     """Return all boxes of a lane, in the order in which a packet meets them."""

@@ -86,7 +86,7 @@ def _branch(drawing: Drawing, branch: Branch, source: Placed, top: int) -> int:
     chain = drawing.add(branch.chain, _BRANCH_X, top, width)
     drawing.edges.append(_elbow(source, chain, branch.chain.tone))
     share = branch.share.partition(" (")[0]
-    drawing.labels.append(Label(_BRANCH_X - 3, chain.middle - 5, share, "end"))
+    drawing.labels.append(Label(chain.right - 26, chain.y + 18, share, "end"))
     pod = drawing.add(branch.pod, _BRANCH_X + 28, chain.bottom + _GAP, width - 28)
     x = _BRANCH_X + 14
     path = f"M{x} {chain.bottom}V{pod.middle}H{pod.x}"

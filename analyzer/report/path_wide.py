@@ -19,12 +19,12 @@ class _Column:
     width: int
 
 
-_CLIENT = _Column(later("Client"), 1, 134)
-_ADDRESS = _Column(later("Address and port"), 161, 182)
-_DISPATCH = _Column(later("Which Service?"), 369, 150)
-_SERVICE = _Column(later("Which endpoint?"), 545, 212)
-_CHAIN = _Column(later("Endpoint"), 815, 212)
-_POD = _Column(later("Pod and its node"), 1053, 206)
+_CLIENT = _Column(later("Client"), 1, 120)
+_ADDRESS = _Column(later("Address and port"), 147, 182)
+_DISPATCH = _Column(later("Which Service?"), 355, 148)
+_SERVICE = _Column(later("Which endpoint?"), 529, 214)
+_CHAIN = _Column(later("Endpoint"), 801, 214)
+_POD = _Column(later("Pod and its node"), 1041, 222)
 _WIDTH = _POD.x + _POD.width + 1
 
 
@@ -53,11 +53,9 @@ def _lane(drawing: Drawing, lane: Lane, top: int) -> int:
     service = height_of(lane.service, _SERVICE.width) if lane.service else 0
     more = 20 if lane.more else 0
     height = max(fronts.height, rows.height + more, service)
-    ends = _fronts(drawing, lane, top + (height - fronts.height) // 2, fronts.offsets)
+    ends = _fronts(drawing, lane, top + (height - fronts.height) // 2, fronts)
     if lane.service:
-        placed = drawing.add(
-            lane.service, _SERVICE.x, top + (height - service) // 2, _SERVICE.width
-        )
+        placed = _centred(drawing, lane.service, _SERVICE, top + height // 2)
         drawing.edges.extend(_edge(end, placed, placed.box.tone) for end in ends)
         ends = [placed]
     start = top + (height - rows.height - more) // 2
@@ -98,34 +96,36 @@ def _branch_heights(branch: Branch) -> Iterator[int]:
         yield height_of(branch.chain, _CHAIN.width)
 
 
-def _fronts(drawing: Drawing, lane: Lane, top: int, offsets: Sequence[int]) -> list[Placed]:
+def _fronts(drawing: Drawing, lane: Lane, top: int, rows: _Stack) -> list[Placed]:
     """Draw client, address and dispatch of each front, what is the same as above once; return where lines go on."""
     client: Placed | None = None
     dispatch: Placed | None = None
     ends: list[Placed] = []
-    for front, offset in zip(lane.fronts, offsets, strict=True):
-        y = top + offset
+    for front, offset, size in zip(lane.fronts, rows.offsets, rows.sizes, strict=True):
+        middle = top + offset + size // 2
         if client is None or client.box != front.client:
-            client = drawing.add(front.client, _CLIENT.x, y, _CLIENT.width)
-        address = drawing.add(front.address, _ADDRESS.x, y, _ADDRESS.width)
+            client = _centred(drawing, front.client, _CLIENT, middle)
+        address = _centred(drawing, front.address, _ADDRESS, middle)
         drawing.edges.append(_edge(client, address, Tone.PLAIN))
         if front.dispatch is None:
             ends.append(address)
             continue
         if dispatch is None or dispatch.box != front.dispatch:
-            dispatch = drawing.add(front.dispatch, _DISPATCH.x, y, _DISPATCH.width)
+            dispatch = _centred(drawing, front.dispatch, _DISPATCH, middle)
             ends.append(dispatch)
         drawing.edges.append(_edge(address, dispatch, dispatch.box.tone))
     return ends
+
+
+def _centred(drawing: Drawing, box: Box, column: _Column, middle: int) -> Placed:
+    return drawing.add(box, column.x, middle - height_of(box, column.width) // 2, column.width)
 
 
 def _branch(
     drawing: Drawing, branch: Branch, sources: Sequence[Placed], top: int, size: int
 ) -> None:
     middle = top + size // 2
-    pod = drawing.add(
-        branch.pod, _POD.x, middle - height_of(branch.pod, _POD.width) // 2, _POD.width
-    )
+    pod = _centred(drawing, branch.pod, _POD, middle)
     if branch.idle:
         text = _("no rule leads here")
         drawing.labels.append(Label(_POD.x - 12, middle + 4, text, "end"))
@@ -133,8 +133,7 @@ def _branch(
     if branch.chain is None:
         drawing.edges.extend(_edge(source, pod, branch.delivery.tone) for source in sources)
         return
-    y = middle - height_of(branch.chain, _CHAIN.width) // 2
-    chain = drawing.add(branch.chain, _CHAIN.x, y, _CHAIN.width)
+    chain = _centred(drawing, branch.chain, _CHAIN, middle)
     drawing.edges.extend(_edge(source, chain, branch.chain.tone) for source in sources)
     share = branch.share.partition(" (")[0]
     drawing.labels.append(Label(chain.x - 8, chain.middle - 5, share, "end"))

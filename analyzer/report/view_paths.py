@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from analyzer.findings import Finding, Report, ServiceReport, Verdict
 from analyzer.language import _, plural
-from analyzer.model.service_path import EndpointSite, NodePath, ServicePath
+from analyzer.model.forwarding import Action
+from analyzer.model.service_path import EndpointSite, ServicePath
 from analyzer.phrases import listed
 from analyzer.report.path_branches import READINESS_WORDS
 from analyzer.report.path_lanes import NodeLanes
@@ -25,6 +26,9 @@ from analyzer.report.path_parts import (
 from analyzer.report.view_findings import Shown
 from analyzer.report.view_services import anchor_of
 
+_GROUPS = 4
+"""So many groups of nodes are drawn: with a Local policy, each node may be one of its own."""
+
 _MARKED = 9
 """So many findings get a number; the others are counted."""
 
@@ -38,15 +42,23 @@ class Marked:
 
 
 @dataclass(frozen=True, slots=True)
-class PathRow:
-    """One way of a packet, for those who read the picture as a table."""
+class End:
+    """One endpoint of a lane in words."""
+
+    endpoint: str
+    """With its share and its chain."""
+
+    pod: str
+
+
+@dataclass(frozen=True, slots=True)
+class LaneRow:
+    """One lane of the picture, for those who read it as a table."""
 
     nodes: str
     address: str
     rules: str
-    endpoint: str
-    pod: str
-    remark: str
+    ends: tuple[End, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +73,13 @@ class PathView:
     further: int
     """Findings about the Service that have no number."""
 
-    summary: str
-    """The picture in one sentence for each group of nodes."""
+    left_out: int
+    """Nodes that are not drawn."""
 
-    rows: tuple[PathRow, ...]
+    summaries: tuple[str, ...]
+    """Each group's picture in a sentence."""
+
+    table: tuple[LaneRow, ...]
 
 
 def path_views(report: Report) -> tuple[PathView, ...]:
@@ -88,11 +103,12 @@ def _view(
         name=service.service.full_name,
         anchor=f"path/{anchor_of(service.service.full_name)}",
         verdict=service.verdict,
-        groups=groups,
+        groups=groups[:_GROUPS],
         findings=tuple(Marked(n.number, Shown(n.finding, report)) for n in numbered),
         further=len(about) - len(numbered),
-        summary=" ".join(_told(group) for group in groups),
-        rows=tuple(row for group in groups for row in _rows(group)),
+        left_out=sum(len(group.nodes) for group in groups[_GROUPS:]),
+        summaries=tuple(_told(group) for group in groups[:_GROUPS]),
+        table=tuple(row for group in groups[:_GROUPS] for row in _rows(group)),
     )
 
 
@@ -107,17 +123,18 @@ def _about(service: ServiceReport, by_id: Mapping[str, Finding]) -> list[Finding
 def _groups(path: ServicePath, numbered: Sequence[Numbered]) -> tuple[Group, ...]:
     """Return the nodes by what they do, those with something wrong first."""
     alike: dict[tuple[Lane, ...], list[str]] = {}
+    treated = (entry for node in path.nodes for entry in node.treatment)
+    refused = any(entry.action is not Action.FORWARD for entry in treated)
     for node in path.nodes:
-        lanes = _lanes(node, path.sites, numbered)
+        marks = marker(numbered, node.node, node.observed, refused=refused)
+        lanes = NodeLanes(node, path.sites, marks).lanes()
         alike.setdefault(lanes, []).append(node.node)
-    groups = (Group(tuple(nodes), lanes, _gravest(lanes)) for lanes, nodes in alike.items())
+    unread = {node.node for node in path.nodes if node.unread}
+    groups = (
+        Group(tuple(nodes), lanes, _gravest(lanes), unread=nodes[0] in unread)
+        for lanes, nodes in alike.items()
+    )
     return tuple(sorted(groups, key=lambda g: -g.tone.order))
-
-
-def _lanes(
-    node: NodePath, sites: tuple[EndpointSite, ...], numbered: Sequence[Numbered]
-) -> tuple[Lane, ...]:
-    return NodeLanes(node, sites, marker(numbered, node.node, node.observed)).lanes()
 
 
 def _gravest(lanes: Sequence[Lane]) -> Tone:
@@ -135,7 +152,7 @@ def _direct(
     placing = marker(numbered, "", ())
     item = service.service
     host = f"{item.name}.{item.namespace}.svc"
-    client = placing.mark(Box(_("all clients")), Spot.CLIENT)
+    client = placing.mark(Box(_("Client"), (_("all clients"),)), Spot.CLIENT)
     branches = tuple(_by_name(site, placing) for site in sites)
     if item.spec.type == "ExternalName":
         kind = _("DNS alias")
@@ -173,31 +190,34 @@ def _told(group: Group) -> str:
         for box in parts_of(lane)
         if box.tone in {Tone.BAD, Tone.MISSING}
     ]
+    count = ", ".join(filter(None, (count, *(lane.more for lane in group.lanes))))
     state = listed(tuple(dict.fromkeys(wrong)), 4) if wrong else _("all is as expected")
     if not wrong and group.tone is Tone.UNKNOWN:
         state = _("what the rules do is not known")
     return f"{where}: {count}; {state}."
 
 
-def _rows(group: Group) -> Iterator[PathRow]:
+def _rows(group: Group) -> Iterator[LaneRow]:
     nodes = listed(group.nodes, 6)
     for lane in group.lanes:
         address = "; ".join(
-            f"{f.address.title} ({', '.join((*f.address.notes, f.client.title))})"
+            f"{f.address.title} ({', '.join((*f.address.notes, *f.client.notes))})"
             for f in lane.fronts
         )
         heads = (*(f.dispatch for f in lane.fronts), lane.service)
         rules = " → ".join(dict.fromkeys(_said(box) for box in heads if box))
-        for branch in lane.branches:
-            chain = _said(branch.chain) if branch.chain else ""
-            endpoint = ", ".join(filter(None, (branch.share, chain)))
-            remark = "" if not branch.idle else _("gets nothing")
-            yield PathRow(nodes, address, rules, endpoint, _said(branch.pod), remark)
-        if lane.more:
-            yield PathRow(nodes, address, rules, lane.more, "", "")
+        ends = [_end(branch) for branch in lane.branches]
+        ends += [End(lane.more, "")] if lane.more else []
+        yield LaneRow(nodes, address, rules, tuple(ends))
+
+
+def _end(branch: Branch) -> End:
+    chain = _said(branch.chain) if branch.chain else ""
+    rule = _("no rule leads here") if branch.idle else ""
+    return End(", ".join(filter(None, (branch.share, chain, rule))), _said(branch.pod))
 
 
 def _said(box: Box) -> str:
     state = _(TONE_WORDS[box.tone]) if box.tone not in {Tone.PLAIN, Tone.GOOD} else ""
-    notes = ", ".join(filter(None, (*box.notes, state)))
+    notes = ", ".join(filter(None, (*box.notes, state, box.place)))
     return f"{box.title} ({notes})" if notes else box.title

@@ -13,7 +13,7 @@ from analyzer.report.wording import VERDICT_ORDER
 STATIONS = tuple(station for station in Station if station is not Station.BUNDLE)
 """Columns of the table."""
 
-_UNSAFE = re.compile(r"[^\w./-]", re.ASCII)
+_UNSAFE = re.compile(r"[^\w./+-]", re.ASCII)
 _PORTS_SHOWN = 3
 
 

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from msgspec import structs
 
 from analyzer.findings import Quote, Report, Station, StationResult, Status, Verdict
-from analyzer.model.bundle import BundleIdentity
+from analyzer.model.bundle import BundleFile, BundleIdentity, Standing
 from analyzer.model.forwarding import ServiceKey
 from analyzer.model.inputs import Input
 from analyzer.model.kubernetes import ServicePort
+from analyzer.model.service_path import EndpointSite, Readiness, ServicePath
 from tests.report import factories as make
+from tests.report import paths
 
 HOSTNAMES = ServiceKey("default", "hostnames")
+MADE = datetime(2026, 11, 23, 2, 51, 33, tzinfo=UTC)
 
 
 def healthy() -> Report:
@@ -55,7 +62,7 @@ def one_broken() -> Report:
         "default/db publishes pods that are not ready",
         service=ServiceKey("default", "db"),
     )
-    return make.report(
+    report = make.report(
         found,
         services=(
             make.diagnosed(make.service("default", "db", address="None"), Verdict.HEALTHY),
@@ -83,6 +90,22 @@ def one_broken() -> Report:
             make.gap(make.hairpin_disabled, "node-b", Input.HAIRPIN),
             make.gap(make.rules_hook_missing, "node-b", Input.RULESET),
             make.gap(make.rules_service_missing, "node-b", Input.RULESET),
+        ),
+    )
+    return replace(
+        report,
+        paths=(
+            paths.path(
+                paths.node_path("node-a", (paths.wanted(),), (paths.found(),)),
+                paths.node_path("node-b", (paths.wanted(),), None),
+                sites=(),
+            ),
+        ),
+        files=(
+            BundleFile("cluster/services.json", 9_812, MADE, Standing.VERIFIED),
+            BundleFile("nodes/node-a/iptables-save.txt", 40_120, MADE, Standing.VERIFIED),
+            BundleFile("nodes/node-a/sysctl.txt", 12, MADE, Standing.ALTERED, "it was changed"),
+            BundleFile("nodes/node-b/iptables-save.txt", None, None, Standing.MISSING, "timeout"),
         ),
     )
 
@@ -196,7 +219,7 @@ def hostile() -> Report:
                 rules=StationResult(Station.RULES, Status.NOT_EVALUATED, reason=name),
             )
         )
-    return make.report(
+    report = make.report(
         found,
         services=tuple(services),
         nodes=tuple(make.node(name, exact=name) for name in HOSTILE),
@@ -207,6 +230,25 @@ def hostile() -> Report:
             path=HOSTILE[0], cluster=HOSTILE[2], created_at=None, redacted=False, verified=False
         ),
     )
+    return replace(
+        report,
+        paths=tuple(_hostile_path(name) for name in HOSTILE),
+        files=tuple(
+            BundleFile(f"nodes/{name}/{name}", 1, None, Standing.REFUSED, name) for name in HOSTILE
+        ),
+    )
+
+
+def _hostile_path(name: str) -> ServicePath:
+    """Everything that a picture shows is the name."""
+    entry = paths.found(paths.A)
+    target = structs.replace(entry.targets[0], chain=name)
+    served = replace(
+        entry, chain=name, targets=(target,), frontend=replace(paths.CLUSTER_IP, address=name)
+    )
+    site = EndpointSite(paths.A, "http", f"{name}/{name}", name, Readiness.READY)
+    node = paths.node_path(name, (paths.wanted(paths.A, paths.B),), (entry, served))
+    return ServicePath(ServiceKey(name, name), (node,), (site,))
 
 
 CASES: dict[str, Callable[[], Report]] = {

@@ -5,15 +5,19 @@ import hashlib
 import re
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
 
 from analyzer.findings import Report, Station, StationResult, Status, Verdict
+from analyzer.model.forwarding import Endpoint, ServiceKey
+from analyzer.model.service_path import ServicePath
 from analyzer.report.html import render_html
 from analyzer.report.visible import HIDDEN
 from analyzer.resources import resource_text
 from tests.report import factories as make
+from tests.report import paths
 from tests.report.cases import CASES, HOSTILE, hostile, node_without_hook, one_broken
 
 VOID = {"meta", "link", "br", "input"}
@@ -63,7 +67,7 @@ def page(request: pytest.FixtureRequest) -> Page:
 
 @pytest.mark.parametrize("case", CASES)
 def test_every_page_reads_as_it_did(case: str, golden: Callable[[str, str], None]) -> None:
-    body = render_html(CASES[case]()).split("<body>")[1].split("<script>")[0]
+    body = render_html(CASES[case]()).split("<body>")[1].split("<script")[0]
     golden(f"{case}.html", body)
 
 
@@ -89,7 +93,9 @@ def test_only_our_own_style_and_script_may_run(page: Page) -> None:
 def test_no_attribute_runs_styles_or_loads_anything(page: Page) -> None:
     names = {name for _, name, _ in page.attributes}
     assert not {n for n in names if n.startswith("on") or n in {"style", "src", "srcset", "action"}}
-    assert page.tags.keys().isdisjoint({"img", "iframe", "object", "embed", "base", "svg", "video"})
+    assert page.tags.keys().isdisjoint(
+        {"img", "iframe", "object", "embed", "base", "image", "use", "foreignobject", "video"}
+    )
     assert [v for t, n, v in page.attributes if t == "link" and n == "href"] == ["data:,"]
 
 
@@ -128,8 +134,8 @@ def test_each_service_has_its_stations_in_order() -> None:
 def test_a_cell_leads_to_its_finding() -> None:
     source = render_html(node_without_hook())
     assert source.count('<td class=f title=""') == 0
-    assert '<td class=f><a href="#f1">fail</a>' in source
-    assert '<td class=w><a href="#f6">warn</a>' in source
+    assert '<td class=f><a href="#rules-hook-missing/node-b">fail</a>' in source
+    assert '<td class=w><a href="#hairpin-disabled/node-a">warn</a>' in source
 
 
 def test_evidence_is_shown_with_its_lines() -> None:
@@ -146,7 +152,7 @@ def test_evidence_is_shown_with_its_lines() -> None:
 def test_commands_can_be_told_from_prose() -> None:
     source = render_html(one_broken())
     assert "<p>Correct the selector:</p>" in source
-    assert re.search(r'<pre class="command" tabindex="0"><code>kubectl -n default patch', source)
+    assert re.search(r'<pre class="command"[^>]*><code>kubectl -n default patch', source)
 
 
 def test_everything_that_was_not_evaluated_is_listed_with_its_command() -> None:
@@ -170,13 +176,38 @@ def many(services: int, ill: int) -> Report:
     return make.report(found, tuple(diagnosed))
 
 
+def drawn(services: int) -> tuple[ServicePath, ...]:
+    ends = tuple(Endpoint(f"10.244.{n // 250}.{n % 250 + 1}", 8080) for n in range(300))
+    sites = tuple(
+        paths.site(e, f"some-deployment-{n:05}-abcde", "node-a") for n, e in enumerate(ends)
+    )
+    groups = (ends, ends[1:], ends[:-1])
+    nodes = (
+        paths.node_path(f"node-{n}", (paths.wanted(*ends),), (paths.found(*g),))
+        for n, g in enumerate(groups)
+    )
+    keys = (ServiceKey("some-namespace", f"some-service-{n:05}") for n in range(services))
+    every = tuple(nodes)
+    return tuple(ServicePath(key, every, sites) for key in keys)
+
+
 def test_ten_thousand_services_stay_small_and_all_there() -> None:
-    source = render_html(many(10_000, 200))
+    source = render_html(replace(many(10_000, 200), paths=drawn(10)))
     assert len(source.encode()) < 3_000_000
     assert source.count('id="s/some-namespace/') == 10_000
+    assert source.count('<svg class="wide"') == 30
     shown, folded = source.split('<details class="folded">')
     assert shown.count('id="s/some-namespace/') == 200
     assert "9,800 more Services, all healthy" in folded
+
+
+def test_links_to_findings_are_those_of_the_next_bundle() -> None:
+    before, after = (Page(render_html(many(4, ill))).values("href") for ill in (2, 3))
+    links = {link for link in before if link.startswith("#selector-matches-no-pods/")}
+    assert links == {
+        f"#selector-matches-no-pods/some-namespace/some-service-{n:05}" for n in (0, 1)
+    }
+    assert links < set(after)
 
 
 def test_few_services_are_not_folded() -> None:
@@ -185,19 +216,20 @@ def test_few_services_are_not_folded() -> None:
 
 def test_many_ill_services_are_folded_too() -> None:
     source = render_html(many(600, 500))
-    assert "<summary>400 more Services</summary>" in source
-    assert all(f'id="f{number}"' in source for number in range(1, 501))
+    summaries = re.findall("<summary>([^<]*more Services[^<]*)", source)
+    assert summaries == ["300 more Services, all broken", "100 more Services, all healthy"]
+    ids = Page(source).values("id")
+    assert sum(i.startswith("selector-matches-no-pods/some-namespace/") for i in ids) == 500
 
 
 # --- colours ---
 
 
 def palettes() -> list[dict[str, str]]:
-    light, dark = re.findall(
-        r":root \{(.*?)\}", resource_text("templates", "style.css"), re.DOTALL
-    )[:2]
-    of_light = dict(re.findall(r"--([\w-]+): (#\w{6})", light))
-    return [of_light, of_light | dict(re.findall(r"--([\w-]+): (#\w{6})", dark))]
+    found = re.findall(
+        r"--([\w-]+): light-dark\((#\w{6}), (#\w{6})\)", resource_text("templates", "style.css")
+    )
+    return [{name: light for name, light, _ in found}, {name: dark for name, _, dark in found}]
 
 
 def luminance(colour: str) -> float:
@@ -218,6 +250,9 @@ def luminance(colour: str) -> float:
         ("mark-text", "mark"),
         ("bad", "raised"),
         ("muted", "note-ground"),
+        *(("muted", f"{name}-ground") for name in ("bad", "warn")),
+        *((name, "raised") for name in ("warn", "note", "good")),
+        ("ground", "text"),
     ],
 )
 def test_text_stands_out_from_its_ground(palette: dict[str, str], text: str, ground: str) -> None:
