@@ -375,11 +375,11 @@ print_hairpin() {
 # --- addresses, links, routes, sockets ---
 
 send_network() {
+	byte_order=little
+	[ ! -r /sys/kernel/cpu_byteorder ] || read -r byte_order </sys/kernel/cpu_byteorder
+	! grep -q '^vendor_id *: IBM/S390' /proc/cpuinfo || byte_order=big
 	if ! have ip; then
-		lack unavailable ip-addr.json 'ip -j addr' 'no ip here'
-		lack unavailable ip-link.json 'ip -j -d link' 'no ip here'
-		lack unavailable ip-route.json 'ip -j route show table all' 'no ip here'
-		lack unavailable ip-rule.txt 'ip rule' 'no ip here'
+		send_network_by_proc
 	elif (limited ip -j link show dev lo >/dev/null 2>&1 3>&-); then
 		send ip-addr.json ip -j addr
 		send ip-link.json ip -j -d link
@@ -403,11 +403,175 @@ send_network() {
 	fi
 }
 
+# What of it /proc and /sys tell, in the form that ip prints.
+send_network_by_proc() {
+	show 'cat /proc/net/route /proc/net/fib_trie /proc/net/if_inet6' ip-addr.txt print_addresses
+	if own_sysfs; then
+		show 'cat /sys/class/net/*/uevent' ip-link.txt print_links
+	else
+		lack unavailable ip-link.json 'ip -j -d link' 'no ip here, and /sys shows another network namespace'
+	fi
+	show 'cat /proc/net/route /proc/net/fib_trie /proc/net/ipv6_route' ip-route.txt print_routes
+	lack unavailable ip-rule.txt 'ip rule' 'no ip here'
+}
+
+# Print addresses as `ip -o addr` does. Of an IPv4 address the kernel tells here that it is the host's, but not the
+# interface: that is the one whose subnet it lies in, and the address is left out where there is none. Hence
+# always status 75: this is not all.
+print_addresses() {
+	subnets=$(grep '	00000000	0001	' /proc/net/route)
+	local_addresses | while read -r address length; do
+		case $address/$length in
+		127.*/32) echo "1: lo    inet $address/8 scope host lo" ;;
+		127.*) ;;
+		*/32) print_address "$address" ;;
+		esac
+	done
+	[ ! -r /proc/net/if_inet6 ] || while read -r address index length _ _ device; do
+		v6_text "$address"
+		printf '%s: %s    inet6 %s/%s\n' "$((0x$index))" "$device" "$text" "$((0x$length))"
+	done </proc/net/if_inet6
+	return 75
+}
+
+# print_address ADDRESS: with the interface that has the longest prefix around it.
+print_address() {
+	split_dotted "$1"
+	number=$(((a << 24) + (b << 16) + (c << 8) + d))
+	printf '%s\n' "$subnets" | {
+		best=0
+		owner=
+		while read -r device destination _ _ _ _ _ mask _; do
+			[ -n "$mask" ] || continue
+			hex_number "$mask"
+			mask=$hex
+			hex_number "$destination"
+			if [ "$((number & mask))" -eq "$hex" ] && [ "$mask" -gt "$best" ] && [ "$mask" -lt 4294967295 ]; then
+				best=$mask
+				owner=$device
+			fi
+		done
+		mask_length "$best"
+		[ -z "$owner" ] || printf '1: %s    inet %s/%s\n' "$owner" "$1" "$bits"
+	}
+}
+
+# Print what the table `local` holds as the host's own: address and prefix length.
+local_addresses() {
+	table=
+	while read -r first second third _; do
+		case $first in
+		*:) table=$first ;;
+		'|--') address=$second ;;
+		/*) [ "$table$third" != Local:LOCAL ] || echo "$address ${first#/}" ;;
+		esac
+	done </proc/net/fib_trie
+}
+
+# Print interfaces as `ip -d link` does. What ip calls kind is known of those that say it in their uevent.
+print_links() {
+	for device in /sys/class/net/*/ifindex; do
+		device=${device%/ifindex}
+		name=${device##*/}
+		read -r index <"$device/ifindex"
+		read -r flags <"$device/flags"
+		read -r mtu <"$device/mtu"
+		read -r state <"$device/operstate"
+		read -r address <"$device/address"
+		kind=$(grep -s '^DEVTYPE=' "$device/uevent")
+		master=$(grep -s '^INTERFACE=' "$device/master/uevent")
+		printf '%s: %s: <' "$index" "$name"
+		print_flags
+		printf '> mtu %s%s state %s\n' "$mtu" "${master:+ master ${master#*=}}" "$state"
+		printf '    link/ether %s promiscuity %s\n' "$address" "$((flags >> 8 & 1))"
+		[ -z "$kind" ] || printf '    %s\n' "${kind#*=}"
+		hairpin=
+		[ ! -r "$device/brport/hairpin_mode" ] || read -r hairpin <"$device/brport/hairpin_mode"
+		case $hairpin in
+		0) echo '    bridge_slave hairpin off' ;;
+		1) echo '    bridge_slave hairpin on' ;;
+		esac
+	done
+}
+
+# The kernel marks each port of a bridge as promiscuous here; ip says it only of what was set so.
+print_flags() {
+	separator=
+	[ -z "$master" ] || flags=$((flags & ~0x100))
+	for flag in 0x1:UP 0x2:BROADCAST 0x8:LOOPBACK 0x10:POINTOPOINT 0x80:NOARP 0x100:PROMISC 0x1000:MULTICAST; do
+		if [ "$((flags & ${flag%:*}))" -ne 0 ]; then
+			printf '%s%s' "$separator" "${flag#*:}"
+			separator=,
+		fi
+	done
+	[ "$state" != up ] || printf '%sLOWER_UP' "$separator"
+}
+
+# Print routes as `ip route show table all` does. /proc/net/route has the table main, fib_trie the names of
+# others, which are then not all here (status 75).
+print_routes() {
+	while read -r device destination gateway flags _ _ metric mask _; do
+		[ "$device" != Iface ] || continue
+		if [ "$((0x$flags & 0x200))" -ne 0 ]; then
+			printf 'unreachable ' # RTF_REJECT
+		elif [ "$device" = \* ]; then
+			printf 'blackhole '
+		fi
+		hex_number "$mask"
+		mask_length "$hex"
+		v4_text "$destination"
+		print_destination "$text" "$bits"
+		v4_text "$gateway"
+		[ "$text" = 0.0.0.0 ] || printf ' via %s' "$text"
+		[ "$device" = \* ] || printf ' dev %s' "$device"
+		[ "$metric" = 0 ] || printf ' metric %s' "$metric"
+		echo
+	done </proc/net/route
+	local_addresses | while read -r address length; do
+		printf 'local '
+		print_destination "$address" "$length"
+		echo ' table local'
+	done
+	[ ! -r /proc/net/ipv6_route ] || while read -r destination length _ _ gateway metric _ _ flags device; do
+		print_v6_route
+	done </proc/net/ipv6_route
+	! grep -q '^Id ' /proc/net/fib_trie || return 75
+}
+
+print_v6_route() {
+	flags=$((0x$flags))
+	table=' table local'
+	# RTF_CACHE is only remembered; a metric of all ones stands at the end of a table.
+	if [ "$((flags & 0x1000000))" -ne 0 ] || [ "$metric" = ffffffff ]; then
+		return
+	elif [ "$((flags & 0x80000000))" -ne 0 ]; then
+		printf 'local '
+	elif [ "$((flags & 0x100000))" -ne 0 ]; then
+		printf 'anycast '
+	elif [ "$destination/$length" = ff000000000000000000000000000000/08 ]; then
+		printf 'multicast '
+	else
+		table=
+		[ "$((flags & 0x200))" -eq 0 ] || printf 'unreachable '
+	fi
+	v6_text "$destination"
+	print_destination "$text" "$((0x$length))"
+	v6_text "$gateway"
+	[ "$text" = :: ] || printf ' via %s' "$text"
+	printf ' dev %s%s metric %s pref medium\n' "$device" "$table" "$((0x$metric))"
+}
+
+# print_destination ADDRESS LENGTH
+print_destination() {
+	case $1/$2 in
+	*/0) printf 'default' ;;
+	*.*/32 | *:*/128) printf '%s' "$1" ;;
+	*) printf '%s/%s' "$1" "$2" ;;
+	esac
+}
+
 # Print what listens as `netstat -lntu` does.
 print_sockets() {
-	byte_order=little
-	[ ! -r /sys/kernel/cpu_byteorder ] || read -r byte_order </sys/kernel/cpu_byteorder
-	grep -q '^vendor_id *: IBM/S390' /proc/cpuinfo && byte_order=big
 	echo 'Proto Recv-Q Send-Q Local Address           Foreign Address         State'
 	print_listeners tcp 0A '0.0.0.0:*' LISTEN
 	print_listeners tcp6 0A ':::*' LISTEN
@@ -420,22 +584,20 @@ print_listeners() {
 	[ -r "/proc/net/$1" ] || return 0
 	grep -i "^ *[0-9]*: [0-9A-F]*:[0-9A-F]* 0*:0000 $2 " "/proc/net/$1" |
 		while read -r _ address _; do
-			printf '%s 0 0 ' "$1"
 			case $1 in
-			*6) print_v6 "${address%:*}" ;;
-			*) print_v4 "${address%:*}" ;;
+			*6)
+				in_network_order "${address%:*}"
+				v6_text "$digits"
+				;;
+			*) v4_text "${address%:*}" ;;
 			esac
-			printf ':%s %s %s\n' "$((0x${address#*:}))" "$3" "$4"
+			printf '%s 0 0 %s:%s %s %s\n' "$1" "$text" "$((0x${address#*:}))" "$3" "$4"
 		done
 }
 
-# print_v4 WORD: an address that the kernel printed as one number, in its own byte order.
-print_v4() {
-	split "$1"
-	printf '%s.%s.%s.%s' "$((0x$a))" "$((0x$b))" "$((0x$c))" "$((0x$d))"
-}
+# --- addresses as the kernel writes them ---
 
-# split WORD: set a, b, c and d to its bytes in the order of the network.
+# split WORD: set a, b, c and d to the bytes of eight digits, in the order of the network.
 split() {
 	a=${1%??????}
 	d=${1#??????}
@@ -443,28 +605,88 @@ split() {
 	b=${b%????}
 	c=${1#????}
 	c=${c%??}
-	[ "$byte_order" = big ] || set -- "$d" "$c" "$b" "$a"
-	[ "$byte_order" = big ] || a=$1 b=$2 c=$3 d=$4
+	if [ "$byte_order" != big ]; then
+		set -- "$d" "$c" "$b" "$a"
+		a=$1 b=$2 c=$3 d=$4
+	fi
 }
 
-# print_v6 WORDS: four such numbers.
-print_v6() {
+# split_dotted ADDRESS: the same of 10.0.0.1.
+split_dotted() {
+	a=${1%%.*}
+	d=${1##*.}
+	c=${1%.*}
+	c=${c##*.}
+	b=${1#*.}
+	b=${b%%.*}
+}
+
+# hex_number WORD: set `hex` to the number that an address is.
+hex_number() {
+	split "$1"
+	hex=$((0x$a$b$c$d))
+}
+
+# mask_length NUMBER: set `bits` to how many of its first bits are set.
+mask_length() {
+	bits=0
+	rest=$(($1 & 4294967295))
+	while [ "$rest" -ne 0 ]; do
+		bits=$((bits + 1))
+		rest=$((rest << 1 & 4294967295))
+	done
+}
+
+# v4_text WORD: set `text` to the address.
+v4_text() {
+	split "$1"
+	text=$((0x$a)).$((0x$b)).$((0x$c)).$((0x$d))
+}
+
+# in_network_order WORDS: set `digits` to the 32 digits of four numbers.
+in_network_order() {
 	rest=$1
-	text=
+	digits=
 	while [ -n "$rest" ]; do
 		split "${rest%"${rest#????????}"}"
 		rest=${rest#????????}
-		text=$text$a$b:$c$d:
+		digits=$digits$a$b$c$d
 	done
-	case $text in
-	0000:0000:0000:0000:0000:0000:0000:0000:) printf '::' ;;
-	0000:0000:0000:0000:0000:0000:0000:0001:) printf '::1' ;;
-	0000:0000:0000:0000:0000:FFFF:*)
-		printf '::ffff:'
-		print_v4 "${1#????????????????????????}"
+}
+
+# v6_text DIGITS: set `text` to the address of 32 digits in the order of the network.
+v6_text() {
+	rest=$1
+	text=:
+	while [ -n "$rest" ]; do
+		part=${rest%"${rest#????}"}
+		rest=${rest#????}
+		part=${part#0}
+		part=${part#0}
+		text=$text${part#0}:
+	done
+	for zeros in :0:0:0:0:0:0:0:0: :0:0:0:0:0:0:0: :0:0:0:0:0:0: :0:0:0:0:0: :0:0:0:0: :0:0:0: :0:0:; do
+		case $text in *"$zeros"*)
+			text=${text%%"$zeros"*}::${text#*"$zeros"}
+			break
+			;;
+		esac
+	done
+	case $text in ::*) ;; *) text=${text#:} ;; esac
+	case $text in *::) ;; *) text=${text%:} ;; esac
+	case $text in ::[Ff][Ff][Ff][Ff]:*:*)
+		rest=${1#????????????????????????}
+		[ "$byte_order" = big ] || reverse "$rest"
+		v4_text "$rest"
+		text=::ffff:$text
 		;;
-	*) printf '%s' "${text%:}" ;;
 	esac
+}
+
+# reverse WORD: set `rest` to its bytes the other way round.
+reverse() {
+	split "$1"
+	rest=$a$b$c$d
 }
 
 # --- kube-proxy and kubelet ---
