@@ -137,6 +137,17 @@ def _limit_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option(
     "--color", type=click.Choice(["auto", "always", "never"]), default="auto", show_default=True
 )
+@click.option(
+    "--jobs",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Processes that examine nodes [one for each processor, for large bundles].",
+)
+@click.option(
+    "--executor",
+    metavar="dask://HOST:PORT",
+    help="Let the workers of this Dask scheduler examine the nodes.",
+)
 @language_option
 @_limit_options
 def analyze(  # noqa: PLR0913, PLR0917 - one parameter an option
@@ -151,6 +162,8 @@ def analyze(  # noqa: PLR0913, PLR0917 - one parameter an option
     verbose: bool,
     quiet: bool,
     color: str,
+    jobs: int | None,
+    executor: str | None,
     **limits: int | None,
 ) -> int:
     """Say which Services do not work, why, and which line proves it.
@@ -159,6 +172,7 @@ def analyze(  # noqa: PLR0913, PLR0917 - one parameter an option
     1 findings, 2 wrong usage, 3 a bundle cannot be read, 4 a defect of svcbundle, 130 interrupted.
     """
     from analyzer.bundle.reader import open_bundle
+    from analyzer.executors import executor_for
     from analyzer.pipeline import Question, analyse
 
     form = form or _form_of(output)
@@ -170,8 +184,11 @@ def analyze(  # noqa: PLR0913, PLR0917 - one parameter an option
         paths=form == "html",
     )
     progress = Progress(enabled=not quiet)
-    with open_bundle(bundles, _limits(limits)) as bundle:
-        analysis = analyse(bundle, question, progress)
+    with (
+        open_bundle(bundles, _limits(limits)) as bundle,
+        executor_for(bundle, jobs, executor) as workers,
+    ):
+        analysis = analyse(bundle, question, progress, workers)
     progress.end()
     report = analysis.report
     _write(_render(report, form, output, color, verbose), output)

@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Any
 
 from analyzer.findings import Check, CheckTally, NotEvaluated, Problem, Station, Undecided
 from analyzer.language import _
 from analyzer.model.inputs import Input, Scope
-from analyzer.snapshot import Availability, ClusterView, FileState, NodeView, ServiceView
+from analyzer.snapshot import (
+    Availability,
+    ClusterView,
+    ElsewhereError,
+    FileState,
+    NodeView,
+    ServiceView,
+)
 
 _ALWAYS_CUT = frozenset({Input.PROXY_LOG, Input.KUBELET_LOG, Input.EVENTS, Input.CONNTRACK})
 """Inputs that are windows into something longer: that one is cut off takes nothing from what it shows."""
@@ -26,12 +35,25 @@ class Defect:
 
 
 @dataclass(frozen=True, slots=True)
+class Result:
+    """What one check said of one subject, or of all Services."""
+
+    passed: int = 0
+    outcomes: tuple[Problem | NotEvaluated, ...] = ()
+    """Problems with service and node filled in from the subject."""
+
+    defects: tuple[Defect, ...] = ()
+
+
+Results = Mapping[tuple[str, str], Result]
+"""Results by the slug of the check and the name of the node; that is empty for checks of Services and the cluster."""
+
+
+@dataclass(frozen=True, slots=True)
 class Examination:
     """Everything the checks said."""
 
     problems: tuple[tuple[Check, Problem], ...]
-    """Problems with service and node filled in from the subject."""
-
     not_evaluated: tuple[NotEvaluated, ...]
     tallies: tuple[CheckTally, ...]
     defects: tuple[Defect, ...]
@@ -42,22 +64,13 @@ def examine(
     checks: Sequence[Check],
     nodes: Iterable[NodeView],
     notify: Callable[[str], None],
+    known: Results = MappingProxyType({}),
 ) -> Examination:
     """Run the checks on the cluster, on each of the nodes and on each Service.
 
-    `notify` is told of every check before it runs.
+    `notify` is told of every check before it runs; `known` is not worked out again.
     """
-    node_subjects = [n for n in nodes if not n.windows]
-    services = [
-        view
-        for key, view in cluster.service_views.items()
-        if not cluster.asked_services or key in cluster.asked_services
-    ]
-    subjects: dict[str, list[Any]] = {
-        "ClusterView": [cluster],
-        "NodeView": node_subjects,
-        "ServiceView": services,
-    }
+    linux = [n for n in nodes if not n.windows]
     problems: list[tuple[Check, Problem]] = []
     not_evaluated: list[NotEvaluated] = []
     tallies: list[CheckTally] = []
@@ -71,27 +84,67 @@ def examine(
                 check=check.slug,
             )
         )
-        passed = found = open_ = 0
+        results = [
+            known.get((check.slug, name)) or _judge(check, subjects)
+            for name, subjects in _subjects(check, cluster, linux)
+        ]
         unknown = _unknown_subjects(check, cluster)
-        not_evaluated.extend(unknown)
-        open_ += len(unknown)
-        for subject in subjects[check.subject]:
-            try:
-                outcomes = list(_run(check, subject))
-            except Exception:  # noqa: BLE001 - one failing probe must not cost the other findings
-                trace = traceback.format_exc()
-                defects.append(Defect(check, _name(subject), trace))
-                told = trace.strip().rpartition("\n")[2]
-                outcomes = [_open(check, subject, _("svcbundle failed here: {told}", told=told))]
-            own = [o for o in outcomes if isinstance(o, Problem)]
-            problems.extend((check, problem) for problem in own)
-            missing = [o for o in outcomes if isinstance(o, NotEvaluated)]
-            not_evaluated.extend(missing)
-            passed += not outcomes
-            found += len(own)
-            open_ += len(missing)
-        tallies.append(CheckTally(check, passed, found, open_))
+        outcomes = [o for result in results for o in result.outcomes]
+        own = [(check, o) for o in outcomes if isinstance(o, Problem)]
+        open_ = [*unknown, *(o for o in outcomes if isinstance(o, NotEvaluated))]
+        problems.extend(own)
+        not_evaluated.extend(open_)
+        defects.extend(d for result in results for d in result.defects)
+        tallies.append(CheckTally(check, sum(r.passed for r in results), len(own), len(open_)))
     return Examination(tuple(problems), tuple(not_evaluated), tuple(tallies), tuple(defects))
+
+
+def examine_in_part(
+    cluster: ClusterView, checks: Sequence[Check], nodes: Sequence[NodeView]
+) -> Results:
+    """Run the checks of the nodes, or without any those of the cluster and of Services.
+
+    A check that asks for what another process knows is left out.
+    """
+    results: dict[tuple[str, str], Result] = {}
+    for check in checks:
+        if (check.subject == "NodeView") is bool(nodes):
+            for name, subjects in _subjects(check, cluster, nodes):
+                with suppress(ElsewhereError):
+                    results[check.slug, name] = _judge(check, subjects)
+    return results
+
+
+def _subjects(
+    check: Check, cluster: ClusterView, nodes: Sequence[NodeView]
+) -> list[tuple[str, Sequence[Any]]]:
+    """Return what a check runs on: each node for itself, with its name, or all Services together."""
+    match check.subject:
+        case "NodeView":
+            return [(node.name, (node,)) for node in nodes]
+        case "ServiceView":
+            return [("", cluster.asked_views)]
+        case _:
+            return [("", (cluster,))]
+
+
+def _judge(check: Check, subjects: Iterable[Any]) -> Result:
+    outcomes: list[Problem | NotEvaluated] = []
+    defects: list[Defect] = []
+    passed = 0
+    for subject in subjects:
+        try:
+            found = list(_run(check, subject))
+        except ElsewhereError:
+            raise
+        except Exception:  # noqa: BLE001 - one failing probe must not cost the other findings
+            trace = traceback.format_exc()
+            defects.append(Defect(check, _name(subject), trace))
+            told = trace.strip().rpartition("\n")[2]
+            found = [_open(check, subject, _("svcbundle failed here: {told}", told=told))]
+        passed += not found
+        outcomes += found
+    return Result(passed, tuple(outcomes), tuple(defects))
 
 
 def _unknown_subjects(check: Check, cluster: ClusterView) -> list[NotEvaluated]:

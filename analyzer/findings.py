@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -185,6 +186,16 @@ class Check:
     """The whole docstring, dedented: what `svcbundle explain` prints."""
 
     probe: Probe
+
+    def __reduce__(self) -> tuple[Callable[..., Any], tuple[str, str]]:
+        """Go to another process as the name that the file gives it."""
+        return _defined, (self.probe.__module__, self.probe.__name__)
+
+
+def _defined(module: str, name: str) -> Check:
+    found = getattr(importlib.import_module(module), name)
+    assert isinstance(found, Check)
+    return found
 
 
 def check(  # noqa: PLR0913 - each is one column of the catalogue

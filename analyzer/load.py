@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime, timedelta
 from functools import cached_property, partial
 from typing import Any, TypeVar, cast
@@ -59,7 +59,14 @@ from analyzer.parse.parsed import Parsed
 from analyzer.parse.resolv_conf import parse_resolv_conf
 from analyzer.parse.sockets import parse_sockets
 from analyzer.parse.sysctl import parse_sysctls
-from analyzer.snapshot import Availability, ClusterView, FileState, PodResolvConf
+from analyzer.snapshot import (
+    Availability,
+    ClusterView,
+    ElsewhereError,
+    FileState,
+    NodeRecord,
+    PodResolvConf,
+)
 
 R = TypeVar("R", bound=Resource)
 T = TypeVar("T")
@@ -103,6 +110,8 @@ class BundleFiles:
         self._objects: dict[Input, tuple[Resource, ...]] = {}
         self._problems: dict[str, tuple[ParseProblem, ...]] = {}
         self._states: dict[tuple[Input, str], FileState] = {}
+        self._adopted: set[str] = set()
+        self._readable: Collection[str] | None = None
 
     @cached_property
     def identity(self) -> BundleIdentity:
@@ -158,7 +167,8 @@ class BundleFiles:
     def entry_problems(self) -> tuple[EntryProblem, ...]:
         """Return what is wrong with entries of the bundle, after parsing all of them."""
         for source, node in self._placed:
-            self._was_read(source, node)
+            if node not in self._adopted:
+                self._was_read(source, node)
         self.pod_resolv_confs()
         refused = (
             EntryProblem(
@@ -214,6 +224,35 @@ class BundleFiles:
                     _("{path} was cut off when it was collected", path=path),
                 )
         return FileState(Availability.PRESENT, paths[0])
+
+    # --- nodes that another process reads ---
+
+    def limit_to(self, nodes: Collection[str] | None) -> None:
+        """Raise `ElsewhereError` from now on where rules of other nodes are asked for; None lifts that."""
+        self._readable = nodes
+
+    def demand(self, node: str) -> None:
+        """Raise `ElsewhereError` where the rules of a node are for another process to read."""
+        if self._readable is not None and node not in self._readable:
+            raise ElsewhereError(node)
+
+    def record(self, node: str) -> NodeRecord:
+        """Read all files of a node and return what came of it."""
+        states = {i: self.availability(i, node) for i in Input if i.value.scope is Scope.NODE}
+        paths = [
+            p for (source, name) in self._placed for p in self.paths(source, name) if name == node
+        ]
+        return NodeRecord(states, {p: self._problems[p] for p in paths if p in self._problems})
+
+    def adopt(self, node: str, record: NodeRecord) -> None:
+        """Take what another process made of the files of a node for known."""
+        self._states.update({(source, node): state for source, state in record.states.items()})
+        self._problems.update(record.problems)
+        self._adopted.add(node)
+
+    def forget(self, node: str) -> None:
+        """Give back what was read of a node's files; it is read again where it is asked for."""
+        self._nodes.pop(node, None)
 
     def _was_read(self, source: Input, node: str) -> bool:
         """Parse the input, so that its problems are known, and tell whether anything came of it."""
@@ -360,6 +399,7 @@ class NodeFiles:
 
     def rulesets(self, source: Input) -> tuple[Ruleset, ...]:
         """Return the dumps in an iptables-save file, oldest first."""
+        self._files.demand(self._node)
         family = Family.IPV6 if source in _V6_RULESETS else Family.IPV4
         return self._once(source, lambda path: self._files.ruleset(path, family), ())
 
@@ -370,6 +410,8 @@ class NodeFiles:
 
     def document(self, source: Input) -> Document | None:
         """Return a JSON or YAML document."""
+        if source is Input.NFT_RULESET:
+            self._files.demand(self._node)
         decode = decode_nft_ruleset if source is Input.NFT_RULESET else decode_document
         return self._once(
             source, lambda path: self._files.parsed(path, partial(decode, path), None), None

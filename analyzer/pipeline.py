@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass
 
 from analyzer.bundle.reader import Bundle
@@ -19,6 +20,7 @@ from analyzer.node_reports import node_report
 from analyzer.quotation import quote
 from analyzer.service_paths import service_paths, worth_a_picture
 from analyzer.snapshot import ClusterView, NodeView
+from analyzer.survey import Surveys, survey_nodes
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,27 +51,39 @@ class Analysis:
     defects: tuple[Defect, ...]
 
 
-def analyse(bundle: Bundle, question: Question, notify: Callable[[str], None]) -> Analysis:
+def analyse(
+    bundle: Bundle,
+    question: Question,
+    notify: Callable[[str], None],
+    executor: Executor | None = None,
+) -> Analysis:
     """Examine a bundle and diagnose its Services; `notify` is told what is being done.
 
-    Raises `UsageError` for a node that the bundle does not have.
+    With an `executor`, the nodes are examined by its workers, and their rules not kept. Raises `UsageError` for a
+    node that the bundle does not have.
     """
-    return analyse_cluster(bundle, load(bundle), question, notify)
+    return analyse_cluster(bundle, load(bundle), question, notify, executor)
 
 
 def analyse_cluster(
-    bundle: Bundle, cluster: ClusterView, question: Question, notify: Callable[[str], None]
+    bundle: Bundle,
+    cluster: ClusterView,
+    question: Question,
+    notify: Callable[[str], None],
+    executor: Executor | None = None,
 ) -> Analysis:
     """Examine and diagnose a cluster that was loaded from a bundle, as `analyse` does."""
     cluster.asked_services = question.services
     nodes = nodes_named(cluster, question.nodes) if question.nodes else [*cluster.nodes.values()]
-    examination = examine(cluster, _chosen(question), nodes, notify)
+    checks = _chosen(question)
+    surveys = survey_nodes(bundle, cluster, nodes, checks, executor) if executor else Surveys()
+    examination = examine(cluster, checks, nodes, notify, surveys.results)
     diagnosis = diagnose(cluster, examination)
     evidence = (e.source for f in diagnosis.findings for e in f.problem.evidence)
     report = Report(
         identity=cluster.identity,
         kubernetes=cluster.kubernetes,
-        nodes=tuple(node_report(node) for node in nodes),
+        nodes=tuple(surveys.reports.get(node.name) or node_report(node) for node in nodes),
         services=diagnosis.services,
         findings=diagnosis.findings,
         not_evaluated=examination.not_evaluated,

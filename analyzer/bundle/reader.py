@@ -34,15 +34,28 @@ _PROBLEMS = 1000
 """Problems of one kind and input that are told one by one."""
 
 
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a bundle was read from."""
+
+    paths: tuple[Path, ...]
+    """Absolute."""
+
+    limits: Limits
+
+
 class Bundle:
     """The files of one cluster's bundles, and what is wrong with the bundles as such."""
 
-    def __init__(self, parts: Sequence[_Part], resources: ExitStack) -> None:
+    def __init__(self, parts: Sequence[_Part], resources: ExitStack, origin: Origin) -> None:
         self._resources = resources
         self._files: dict[str, Content] = {}
         for part in parts:
             self._files = {**part.files, **self._files}
         manifests = [part.manifest for part in parts if part.manifest is not None]
+
+        self.origin = origin
+        """What to open for the same bundle, in another process."""
 
         self.name = ", ".join(part.source for part in parts)
         """The inputs as the user named them."""
@@ -116,7 +129,8 @@ def open_bundle(paths: Sequence[Path], limits: Limits = Limits()) -> Bundle:  # 
         raise UsageError(_("no bundle was named"))
     with ExitStack() as resources:
         parts = [_part(path, limits, resources) for path in paths]
-        return Bundle(parts, resources.pop_all())
+        origin = Origin(tuple(path.resolve() for path in paths), limits)
+        return Bundle(parts, resources.pop_all(), origin)
 
 
 def _part(path: Path, limits: Limits, resources: ExitStack) -> _Part:

@@ -6,11 +6,14 @@ Views are read-only and lazy: nothing is parsed before a check asks for it. They
 
 from analyzer.snapshot.cluster import ClusterView
 from analyzer.snapshot.node import NodeView
+from analyzer.snapshot.node_summary import NodeSummary
 from analyzer.snapshot.service import ServiceView
 from analyzer.snapshot.sources import (
     Availability,
     ClusterSource,
+    ElsewhereError,
     FileState,
+    NodeRecord,
     NodeSource,
     PodResolvConf,
 )
@@ -19,8 +22,11 @@ __all__ = [
     "Availability",
     "ClusterSource",
     "ClusterView",
+    "ElsewhereError",
     "FileState",
+    "NodeRecord",
     "NodeSource",
+    "NodeSummary",
     "NodeView",
     "PodResolvConf",
     "ServiceView",

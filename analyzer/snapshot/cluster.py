@@ -130,10 +130,22 @@ class ClusterView(ClusterObjects):
         names = sorted({*api, *self.source.node_names})
         return {name: NodeView(self, name, api.get(name)) for name in names}
 
+    def read_objects(self) -> None:
+        """Read what the rules of every node are held against, so that processes forked from now on share it."""
+        for found in (
+            self.pods_by_node,
+            self.pods_by_label,
+            self.pod_by_ip,
+            self.backends,
+            self.chain_owners,
+            self.service_views,
+        ):
+            del found
+
     @cached_property
     def reachability(self) -> Reachability:
         """Where connections to Services end, from every node whose rules were read."""
-        nodes = [n for n in self.nodes.values() if n.ruleset() and not n.rules_unread]
+        nodes = [n for n in self.nodes.values() if n.has_rules and not n.rules_unread]
         if all(n.untouched for n in nodes):
             return Reachability({}, {}, 0)
         return follow(self.simulator, [n.site for n in nodes])

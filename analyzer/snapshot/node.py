@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields, replace
 from functools import cached_property
 
 from analyzer.comparison import Comparison, compare
@@ -28,6 +29,9 @@ from analyzer.model.ruleset import Family, Ruleset
 from analyzer.model.source import SourceRef
 from analyzer.observe.iptables import observe_iptables
 from analyzer.observe.kube_proxy import ProxyEvidence, identify_kube_proxy
+from analyzer.observe.node_ports import NodePortScope, node_port_scopes
+from analyzer.observe.proxy_options import options_of
+from analyzer.observe.refused_clients import RefusedClients, refused_clients
 from analyzer.observe.residue import other_mode_state
 from analyzer.observe.userspace import observe_userspace
 from analyzer.reachability import Loss, Site
@@ -39,6 +43,7 @@ from analyzer.simulate.inventory import (
     unexecuted_tables,
 )
 from analyzer.snapshot.node_facts import NodeFacts
+from analyzer.snapshot.node_summary import NodeSummary
 from analyzer.snapshot.sources import (
     Availability,
 )
@@ -51,20 +56,34 @@ class NodeView(NodeFacts):
     def kube_proxy(self) -> KubeProxy:
         """Mode, version and options of the node's kube-proxy."""
         return identify_kube_proxy(
-            ProxyEvidence(
-                node=self.api_object,
+            replace(
+                self._proxy_evidence,
                 rulesets=self._all_rulesets,
-                mode_file=self._source.text(Input.PROXY_MODE),
-                mode_file_ref=SourceRef(Input.PROXY_MODE.path(self.name), 1),
-                log=self.proxy_log,
-                configz=self.document(Input.PROXY_CONFIGZ),
-                config_file=self.document(Input.PROXY_CONFIG),
-                config_map=self.cluster.config_document("kube-proxy", "config.conf"),
-                other_config_maps=tuple(self.cluster.config_maps.values()),
-                processes=self.processes,
-                pods=self.cluster.pods_by_node.get(self.name, ()),
                 nft_ruleset=self.document(Input.NFT_RULESET),
             )
+        )
+
+    @cached_property
+    def configured_cluster_cidrs(self) -> tuple[str, ...]:
+        """The ranges of pods in kube-proxy's configuration, which tells them without a look at rules."""
+        return options_of(self._proxy_evidence, ProxyMode.UNKNOWN).cluster_cidrs
+
+    @property
+    def _proxy_evidence(self) -> ProxyEvidence:
+        """Everything that tells of kube-proxy but the rules."""
+        return ProxyEvidence(
+            node=self.api_object,
+            rulesets=(),
+            mode_file=self._source.text(Input.PROXY_MODE),
+            mode_file_ref=SourceRef(Input.PROXY_MODE.path(self.name), 1),
+            log=self.proxy_log,
+            configz=self.document(Input.PROXY_CONFIGZ),
+            config_file=self.document(Input.PROXY_CONFIG),
+            config_map=self.cluster.config_document("kube-proxy", "config.conf"),
+            other_config_maps=tuple(self.cluster.config_maps.values()),
+            processes=self.processes,
+            pods=self.cluster.pods_by_node.get(self.name, ()),
+            nft_ruleset=None,
         )
 
     @property
@@ -142,6 +161,47 @@ class NodeView(NodeFacts):
                 else compare(self.expected(family), observed, self._knows_endpoints)
             )
         return self._comparisons[family]
+
+    @cached_property
+    def has_rules(self) -> bool:
+        """True where a ruleset of IPv4 was read."""
+        return self.ruleset() is not None
+
+    @cached_property
+    def missing_node_ports(self) -> tuple[Entry, ...] | None:
+        """Expected entries of IPv4 for node ports that have no rule; None where no rules were compared."""
+        comparison = self.comparison()
+        if comparison is None:
+            return None
+        kind = FrontendKind.NODE_PORT
+        return tuple(e for e in comparison.missing if e.frontend.kind is kind)
+
+    @cached_property
+    def node_port_scopes(self) -> tuple[NodePortScope, ...]:
+        """For which addresses the rules of IPv4 serve node ports; empty where they serve none."""
+        ruleset = self.ruleset()
+        return node_port_scopes(ruleset) if ruleset is not None else ()
+
+    @cached_property
+    def refused_clients(self) -> tuple[RefusedClients, ...]:
+        """Where the rules dropped clients outside of a Service's source ranges, by the counters."""
+        read = [r for r in map(self.ruleset, Family) if r is not None]
+        return tuple(found for ruleset in read for found in refused_clients(ruleset))
+
+    def summary(self) -> NodeSummary:
+        """Return what others ask of the node's rules."""
+        return NodeSummary(**{name: getattr(self, name) for name in NodeSummary.__slots__})
+
+    def adopt(self, summary: NodeSummary) -> None:
+        """Take for known what another process found in the rules."""
+        for name in NodeSummary.__slots__:
+            self.__dict__[name] = getattr(summary, name)
+
+    def forget(self) -> None:
+        """Give up all that was read and worked out; it is read again where it is asked for."""
+        kept = {field.name for field in fields(self)}
+        for name in vars(self).keys() - kept:
+            delattr(self, name)
 
     @property
     def incomparable(self) -> str:

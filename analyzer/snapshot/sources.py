@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol, TypeVar
@@ -28,7 +29,7 @@ from analyzer.model.node import (
     Sysctl,
 )
 from analyzer.model.ruleset import Ruleset
-from analyzer.model.source import ObjectRef
+from analyzer.model.source import ObjectRef, ParseProblem
 
 R = TypeVar("R", bound=Resource)
 
@@ -114,6 +115,18 @@ class ClusterSource(Protocol):
     def entry_problems(self) -> tuple[EntryProblem, ...]:
         """Return what is wrong with entries of the bundle, after parsing all of them."""
 
+    def limit_to(self, nodes: Collection[str] | None) -> None:
+        """Raise `ElsewhereError` from now on where rules of other nodes are asked for; None lifts that."""
+
+    def record(self, node: str) -> NodeRecord:
+        """Read all files of a node and return what came of it."""
+
+    def adopt(self, node: str, record: NodeRecord) -> None:
+        """Take what another process made of the files of a node for known."""
+
+    def forget(self, node: str) -> None:
+        """Give back what was read of a node's files; it is read again where it is asked for."""
+
 
 class Availability(Enum):
     """Whether an input can be relied on."""
@@ -136,6 +149,21 @@ class FileState:
 
     namespaces: frozenset[str] = frozenset()
     """Where nothing but objects of certain namespaces is lost, these namespaces."""
+
+
+class ElsewhereError(Exception):
+    """The rules of a node are asked for that another process examines."""
+
+
+@dataclass(frozen=True, slots=True)
+class NodeRecord:
+    """What came of reading the files of one node, for a process that does not read them itself."""
+
+    states: Mapping[Input, FileState]
+    """Of every input of a node."""
+
+    problems: Mapping[str, tuple[ParseProblem, ...]]
+    """By path, of the files that were read."""
 
 
 @dataclass(frozen=True, slots=True)

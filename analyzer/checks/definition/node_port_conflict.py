@@ -9,7 +9,7 @@ from analyzer.commands import edit, shell
 from analyzer.expect.claims import NodePortClaim
 from analyzer.findings import Evidence, Outcome, Problem, Severity, Station, Undecided, check
 from analyzer.language import _, plural
-from analyzer.model.forwarding import Entry, FrontendKind, Protocol
+from analyzer.model.forwarding import Entry, Protocol
 from analyzer.model.inputs import Input
 from analyzer.model.kube_proxy import Minor, ProxyMode
 from analyzer.model.log import LogEntry
@@ -164,16 +164,12 @@ def _with_program(node: NodeView, port: str, claim: NodePortClaim, socket: Socke
 
 def _given_up(node: NodeView) -> Iterator[Outcome]:
     """Node ports for which an old kube-proxy wrote no rules, because it could not listen there."""
-    comparison = node.comparison()
-    if comparison is None:
+    entries = node.missing_node_ports
+    if entries is None:
         if any(_gives_up(log) for log in node.proxy_log):
             yield _undecided(node, Input.RULESET, _("whether kube-proxy gave a node port up"))
         return
-    missing = {
-        (e.frontend.protocol, e.frontend.port): e
-        for e in comparison.missing
-        if e.frontend.kind is FrontendKind.NODE_PORT
-    }
+    missing = {(e.frontend.protocol, e.frontend.port): e for e in entries}
     opens_none = node.kube_proxy.version.at_least(_OPENS_NO_SOCKETS)
     if missing and not opens_none and not node.proxy_log:
         yield _undecided(node, Input.PROXY_LOG, _("whether kube-proxy gave a node port up"))

@@ -42,10 +42,10 @@ def forward_policy_drop(node: NodeView) -> Iterator[Outcome]:
     if losses:
         yield _problem(node, losses)
         return
-    for family in Family:
+    for family in Family if node.unreachability else ():
         ruleset = node.ruleset(family)
         chain = ruleset.chain("filter", "FORWARD") if ruleset else None
-        if chain is not None and chain.policy == "DROP" and node.unreachability:
+        if chain is not None and chain.policy == "DROP":
             yield Undecided(
                 reason=_(
                     "the policy of FORWARD on {node} is DROP; whether a rule accepts pods' "

@@ -42,13 +42,13 @@ def local_policy_no_endpoint(view: ServiceView) -> Iterator[Problem]:
     only advice.
     """
     ready = [b for b in view.backends if b.ready]
-    if not view.proxied or not ready:
+    policies = list(_policies(view))
+    if not policies or not view.proxied or not ready:
         return
     served = {b.node for b in view.backends if b.ready or (b.serving and b.terminating)} - {""}
     without = [n.name for n in view.cluster.nodes.values() if _counts(n) and n.name not in served]
-    if without:
-        for policy in _policies(view):
-            yield _problem(view, policy, sorted(served), without)
+    for policy in policies if without else ():
+        yield _problem(view, policy, sorted(served), without)
 
 
 @dataclass(frozen=True, slots=True)

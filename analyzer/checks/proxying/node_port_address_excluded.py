@@ -104,19 +104,11 @@ def _accepted(node: NodeView) -> _Accepted | None:
         source = options.source
         below = source.at("nodePortAddresses") if isinstance(source, ObjectRef) else source
         return _Accepted(options.node_port_addresses, below)
-    ruleset = node.ruleset()
-    jumps = [
-        rule
-        for rule in (ruleset.rules("nat", "KUBE-SERVICES") if ruleset else ())
-        if rule.target == "KUBE-NODEPORTS"
-    ]
-    if ruleset is None or not jumps:
+    scopes = node.node_port_scopes
+    if not scopes:
         return None
-    addresses = tuple(rule.value("-d") or "" for rule in jumps)
-    everywhere = any(
-        not a or rule.value("--dst-type") for a, rule in zip(addresses, jumps, strict=True)
-    )
-    return _Accepted(() if everywhere else addresses, ruleset.ref(jumps[0]))
+    ranges = tuple(scope.cidr for scope in scopes)
+    return _Accepted(ranges if all(ranges) else (), scopes[0].source)
 
 
 def _excluded(node: NodeView, accepted: _Accepted) -> _Excluded | None:

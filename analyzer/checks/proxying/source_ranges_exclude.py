@@ -8,12 +8,11 @@ from itertools import islice
 from analyzer.commands import edit
 from analyzer.findings import Evidence, Problem, Severity, Station, check
 from analyzer.language import _
-from analyzer.model.address import canonical_ip, network_of
+from analyzer.model.address import network_of
 from analyzer.model.chain_names import service_suffix
 from analyzer.model.forwarding import Protocol, ServicePortName
 from analyzer.model.inputs import Input
 from analyzer.model.kubernetes import Service
-from analyzer.model.ruleset import Family, Rule, Ruleset
 from analyzer.snapshot import ClusterView, NodeView, ServiceView
 
 _SAMPLED = 1_000
@@ -74,28 +73,19 @@ def source_ranges_exclude(view: ServiceView) -> Iterator[Problem]:
 
 def _dropped(node: NodeView, service: Service) -> Iterator[Evidence]:
     """Yield the rules of a node that dropped packets to the Service, by their counters."""
-    for family in Family:
-        ruleset = node.ruleset(family)
-        for rule in _refusals(ruleset, service) if ruleset else ():
-            if ruleset and rule.counters and rule.counters[0]:
-                text = _(
-                    "{counter} packets dropped on {node}", counter=rule.counters[0], node=node.name
-                )
-                yield Evidence(ruleset.ref(rule), text)
+    by_address = [r for r in node.refused_clients if r.address in service.ingress_ips]
+    by_chain = [r for s in _suffixes(service) for r in node.refused_clients if r.suffix == s]
+    for found in (*by_address, *by_chain):
+        text = _("{counter} packets dropped on {node}", counter=found.packets, node=node.name)
+        yield Evidence(found.source, text)
 
 
-def _refusals(ruleset: Ruleset, service: Service) -> Iterator[Rule]:
-    """Yield the rules that drop the others: of KUBE-PROXY-FIREWALL (1.25), or the marks of KUBE-FW-… before."""
-    for rule in ruleset.rules("filter", "KUBE-PROXY-FIREWALL"):
-        if canonical_ip((rule.value("-d") or "").partition("/")[0]) in service.ingress_ips:
-            yield rule
+def _suffixes(service: Service) -> Iterator[str]:
+    """Yield the 16 characters of its chains."""
     for port in service.ports:
         name, protocol = ServicePortName(service.key, port.name), Protocol.parse(port.protocol)
-        for colon in (True, False) if protocol else ():
-            suffix = service_suffix(name, protocol, colon=colon) if protocol else ""
-            for rule in ruleset.rules("nat", f"KUBE-FW-{suffix}"):
-                if rule.target == "KUBE-MARK-DROP":
-                    yield rule
+        if protocol is not None:
+            yield from (service_suffix(name, protocol, colon=colon) for colon in (True, False))
 
 
 def _holds_cluster(cluster: ClusterView, ranges: tuple[str, ...]) -> bool:

@@ -65,7 +65,7 @@ def rules_differ_between_nodes(node: NodeView) -> Iterator[Outcome]:
         yield Undecided(reason=node.incomparable)
         return
     common = node.cluster.common_endpoints
-    unread = [n.name for n in node.cluster.nodes.values() if n.ruleset() is None and not n.windows]
+    unread = [n.name for n in node.cluster.nodes.values() if not n.has_rules and not n.windows]
     if unread and any(f not in common for f in node.cluster_ip_endpoints):
         yield Undecided(
             reason=_(
@@ -84,20 +84,18 @@ def rules_differ_between_nodes(node: NodeView) -> Iterator[Outcome]:
             missing=(Input.SERVICES.path(), Input.ENDPOINT_SLICES.path()),
             command=Input.SERVICES.command(),
         )
-    parts: list[Part] = []
-    for family in Family:
-        table = node.observed(family)
-        if table is None:
-            continue
-        for frontend, endpoints in node.cluster_ip_endpoints.items():
-            usual = common.get(frontend, endpoints)
-            if (
-                usual != endpoints
-                and frontend in table.by_frontend
-                and not _right(node, family, frontend)
-                and _settled(node, table.by_frontend[frontend][0])
-            ):
-                parts.append(_part(node, table, frontend, endpoints, usual))
+    own = node.cluster_ip_endpoints
+    differing = [f for f, endpoints in own.items() if common.get(f, endpoints) != endpoints]
+    parts = [
+        _part(node, table, frontend, own[frontend], common[frontend])
+        for family in (Family if differing else ())
+        for table in [node.observed(family)]
+        if table is not None
+        for frontend in differing
+        if frontend in table.by_frontend
+        and not _right(node, family, frontend)
+        and _settled(node, table.by_frontend[frontend][0])
+    ]
     if parts:
         yield gathered(
             _("{node} forwards otherwise than most nodes", node=node.name),

@@ -211,7 +211,7 @@ def _speaks_for_configuration(node: NodeView) -> bool:
 def _alike(node: NodeView) -> list[str]:
     cidrs = node.kube_proxy.options.cluster_cidrs
     nodes = node.cluster.nodes.values()
-    return [n.name for n in nodes if n.kube_proxy.options.cluster_cidrs == cidrs]
+    return [n.name for n in nodes if n.configured_cluster_cidrs == cidrs]
 
 
 def _too_narrow(node: NodeView) -> Problem | None:

@@ -1,0 +1,124 @@
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import closing, contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import analyzer.survey
+from analyzer.bundle.reader import open_bundle
+from analyzer.checks import catalogue
+from analyzer.errors import UsageError
+from analyzer.examination import examine
+from analyzer.executors import executor_for
+from analyzer.load import load
+from analyzer.pipeline import Question, analyse
+from analyzer.report.json import render_json
+from analyzer.survey import Run, Survey, survey_nodes
+from bench.generate import write_bundle
+from bench.plan import Plan
+
+SAMPLES = Path(__file__).parent.parent / "samples"
+PLAN = Plan(services=12, endpoints=4, nodes=3, node_port_every=3, local_every=2, stale=2)
+FOREIGN = "-A FORWARD -d 10.128.0.2/32 -j DROP"
+
+
+@pytest.fixture(scope="module")
+def bundle_paths(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    top = tmp_path_factory.mktemp("survey")
+    for name in ("stale", "foreign", "damaged"):
+        write_bundle(PLAN, top / name)
+    write_bundle(replace(PLAN, stale=0), top / "plain")
+    saved = top / "foreign/nodes/node-001/iptables-save.txt"
+    saved.write_text(saved.read_text().replace("-A FORWARD", f"{FOREIGN}\n-A FORWARD", 1))
+    cut = top / "damaged/nodes/node-002/iptables-save.txt"
+    cut.write_text(cut.read_text()[:9000])
+    (top / "damaged/nodes/node-000/sysctl.txt").write_text("what is this\n")
+    return {p.name: p for p in top.iterdir()} | {
+        p.parent.name: p for p in SAMPLES.glob("*/bundle.tgz")
+    }
+
+
+NAMES = [
+    "stale",
+    "foreign",
+    "damaged",
+    *sorted(p.parent.name for p in SAMPLES.glob("*/bundle.tgz")),
+]
+
+
+def report_of(path: Path, jobs: int | None = None, address: str | None = None) -> str:
+    with open_bundle([path]) as bundle, executor_for(bundle, jobs, address) as executor:
+        return render_json(analyse(bundle, Question(), lambda _: None, executor).report)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_the_report_is_the_same_whoever_examines_the_nodes(
+    bundle_paths: dict[str, Path], name: str, jobs: int
+) -> None:
+    path = bundle_paths[name]
+    assert report_of(path, jobs) == report_of(path)
+
+
+@pytest.mark.parametrize("name", ["stale", "foreign"])
+def test_workers_of_dask_give_the_same_report(bundle_paths: dict[str, Path], name: str) -> None:
+    with dask_scheduler() as address:
+        path = bundle_paths[name]
+        assert report_of(path, address=address) == report_of(path)
+
+
+@contextmanager
+def dask_scheduler() -> Iterator[str]:
+    """A scheduler with two worker processes on the loopback."""
+    distributed: Any = pytest.importorskip("distributed", reason="distributed is not installed")
+    cluster = distributed.LocalCluster(
+        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None
+    )
+    with closing(cluster):
+        yield cluster.scheduler_address.replace("tcp://", "dask://")
+
+
+def test_without_foreign_rules_no_rule_is_read_twice(bundle_paths: dict[str, Path]) -> None:
+    with (
+        open_bundle([bundle_paths["plain"]]) as bundle,
+        executor_for(bundle, 1, None) as executor,
+    ):
+        cluster = load(bundle)
+        nodes, checks = tuple(cluster.nodes.values()), catalogue()
+        assert executor is not None
+        surveys = survey_nodes(bundle, cluster, nodes, checks, executor)
+        cluster.source.limit_to(())  # whoever asks for rules now raises ElsewhereError
+        examination = examine(cluster, checks, nodes, lambda _: None, surveys.results)
+    assert examination.defects == ()
+    assert examination.problems == ()
+    assert {n.name for n in nodes} == set(surveys.reports)
+
+
+def test_a_node_whose_worker_died_is_examined_all_the_same(
+    bundle_paths: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = bundle_paths["stale"]
+    expected = report_of(path)
+    monkeypatch.setattr(analyzer.survey, "survey_node", die)
+    with open_bundle([path]) as bundle, ProcessPoolExecutor(2) as executor:
+        report = analyse(bundle, Question(), lambda _: None, executor).report
+    assert render_json(report) == expected
+
+
+def die(_run: Run, _name: str) -> Survey:
+    os._exit(9)
+
+
+@pytest.mark.parametrize("address", ["tcp://127.0.0.1:1", "dask://127.0.0.1:1"])
+def test_an_executor_that_is_not_there_is_wrong_usage(
+    bundle_paths: dict[str, Path], address: str
+) -> None:
+    pytest.importorskip("distributed", reason="distributed is not installed")
+    with pytest.raises(UsageError, match="--executor"):
+        report_of(bundle_paths["stale"], address=address)
