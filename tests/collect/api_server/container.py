@@ -1,6 +1,6 @@
 """A kube-proxy container on a machine: own mounts and processes, and of programs only what its image has.
 
-Contents of the image: kubernetes/release images/build/distroless-iptables (bookworm, 2026).
+Contents: kubernetes/release images/build/distroless-iptables (bookworm, 2026), and debian-iptables before 1.25.
 """
 
 from __future__ import annotations
@@ -13,12 +13,19 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from tests.collect.api_server.machine import Machine
 
 _SEARCH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _PROGRAMS = ("cat", "chmod", "dash", "grep", "ipset", "kmod", "ln", "nft", "rm", "sleep", "wc")
+_OF_DEBIAN = (
+    "awk", "bash", "conntrack", "cp", "cut", "date", "env", "head", "id", "ls", "mkdir", "readlink", "sed", "sort",
+    "stat", "tail", "tar", "timeout", "tr", "uname",
+)  # fmt: skip
+"""What the older image, a small Debian, has beyond."""
+
 _TABLES = tuple(
     f"{family}{flavour}{act}"
     for family in ("iptables", "ip6tables")
@@ -46,18 +53,33 @@ exec chroot . "$@"
 """
 
 
+@dataclass(frozen=True, slots=True)
+class Image:
+    """What a container is made of."""
+
+    command: tuple[str, ...]
+    """Its first process."""
+
+    files: Mapping[str, bytes]
+    """What is laid into its root, by path."""
+
+    legacy: bool
+    """Whether `iptables` is the legacy one, as the image's wrapper finds out."""
+
+    debian: bool
+    """Whether it is the older image."""
+
+
 class Container:
     """A running kube-proxy, and commands beside it."""
 
-    def __init__(
-        self, machine: Machine, command: tuple[str, ...], files: Mapping[str, bytes], legacy: bool
-    ) -> None:
-        """Start it; `files` are laid into its root, by path."""
+    def __init__(self, machine: Machine, image: Image) -> None:
+        command = image.command
         self._directory = Path(tempfile.mkdtemp(prefix="svcbundle-container-"))
         staged = self._directory / "files"
-        _stage_programs(staged, legacy)
+        _stage_programs(staged, image)
         shutil.copy(str(shutil.which("echo")), _made(staged / command[0].lstrip("/")))
-        for path, content in files.items():
+        for path, content in image.files.items():
             _made(staged / path.lstrip("/")).write_bytes(content)
         self._process = self._run(machine, staged, command)
         self.pid = self._first_process(command[0])
@@ -142,8 +164,8 @@ def command_of(processes: str) -> tuple[str, ...]:
     return ("/usr/local/bin/kube-proxy", "--config=/var/lib/kube-proxy/config.conf")
 
 
-def _stage_programs(staged: Path, legacy: bool) -> None:
-    for name in _PROGRAMS:
+def _stage_programs(staged: Path, image: Image) -> None:
+    for name in (*_PROGRAMS, *(_OF_DEBIAN if image.debian else ())):
         found = shutil.which(name)
         if found:
             place = staged / ("usr/sbin" if "sbin" in found else "usr/bin") / name
@@ -154,7 +176,7 @@ def _stage_programs(staged: Path, legacy: bool) -> None:
     for flavour in ("legacy", "nft"):
         shutil.copy(f"/usr/sbin/xtables-{flavour}-multi", sbin)
     for name in _TABLES:
-        flavour = "legacy" if "-legacy" in name or ("-nft" not in name and legacy) else "nft"
+        flavour = "legacy" if "-legacy" in name or ("-nft" not in name and image.legacy) else "nft"
         (sbin / name).symlink_to(f"xtables-{flavour}-multi")
     (sbin / "lsmod").symlink_to("kmod")
     (sbin / "modprobe").write_text(_MODPROBE)

@@ -28,9 +28,10 @@ class Machine:
         self._outside = Namespace(f"{label}o")
         self._capture = capture
         self._node = node
-        self._batch(self._links())
-        self._batch(self._addresses())
-        self._batch(self._routes())
+        _batch(self.namespace, self._links())
+        _batch(self._outside, self._carriers())
+        _batch(self.namespace, self._addresses())
+        _batch(self.namespace, self._routes())
         self._set_sysctls()
         self._load_rules()
 
@@ -50,11 +51,6 @@ class Machine:
         found = json.loads(self._text(name) or "[]")
         return found if isinstance(found, list) else []
 
-    def _batch(self, lines: Iterator[str]) -> None:
-        """Do what can be done: a capture names devices and gateways that a namespace cannot have."""
-        text = "".join(f"{line}\n" for line in lines)
-        self.namespace.run("sh", "-c", "ip -force -batch - 2>/dev/null; true", text=text)
-
     # --- devices ---
 
     def _links(self) -> Iterator[str]:
@@ -72,6 +68,13 @@ class Machine:
             yield f"link set {port} type bridge_slave hairpin {'on' if hairpin == '1' else 'off'}"
         for name in (*bridges, *names, *(port for _, port, _ in ports)):
             yield f"link set {name} up"
+
+    def _carriers(self) -> Iterator[str]:
+        """Bring up the other ends, without which a link has no carrier."""
+        for line in self._links():
+            words = line.split()
+            if words[:2] == ["link", "add"] and "peer" in words:
+                yield f"link set {words[2]} up"
 
     def _addresses(self) -> Iterator[str]:
         for link in self._json("ip-addr.json"):
@@ -136,3 +139,9 @@ class Machine:
             value.pop("handle", None)
             return str(value.get("name" if kind == "table" else "table", ""))
         return ""
+
+
+def _batch(namespace: Namespace, lines: Iterator[str]) -> None:
+    """Do what can be done: a capture names devices and gateways that a namespace cannot have."""
+    text = "".join(f"{line}\n" for line in lines)
+    namespace.run("sh", "-c", "ip -force -batch - 2>/dev/null; true", text=text)

@@ -10,12 +10,14 @@ import tempfile
 from pathlib import Path
 
 from tests.collect.api_server.capture import Capture
-from tests.collect.api_server.container import Container, command_of
+from tests.collect.api_server.container import Container, Image, command_of
 from tests.collect.api_server.exec import CannotStartError, Command
 from tests.collect.api_server.machine import Machine
 from tests.kernel import namespaces
 
-_READ_BY_HAND = re.compile(r"--config[= ](\S+)")
+_CONFIG = re.compile(r"--config[= ](\S+)")
+_MINOR = re.compile(r":v1\.(\d+)\.")
+_FIRST_DISTROLESS = 25
 
 
 def why_impossible() -> str:
@@ -76,33 +78,40 @@ class Nodes:
         shutil.rmtree(self._directory)
 
     async def _on_node(self, command: Command) -> tuple[list[str], dict[str, str]]:
-        node = command.pod["spec"]["nodeName"]
+        spec = command.pod["spec"]
+        node, image = spec["nodeName"], spec["containers"][0].get("image", "")
         async with self._locks.setdefault(node, asyncio.Lock()):
             if node not in self._containers:
-                self._containers[node] = await asyncio.to_thread(self._started, node)
+                self._containers[node] = await asyncio.to_thread(self._started, node, image)
         container = self.container(node)
         words = command.words or _own_command(command)
         if not container.has(words[0]):
             raise CannotStartError(words[0])
         return container.entering(words)
 
-    def _started(self, node: str) -> tuple[Machine, Container]:
+    def _started(self, node: str, image: str) -> tuple[Machine, Container]:
         machine = Machine(self._capture, node, f"n{len(self._locks)}{node[-4:]}")
-        processes = self._capture.text(f"nodes/{node}/processes.txt") or ""
-        command = command_of(processes)
-        config = _READ_BY_HAND.search(" ".join(command))
-        files = {"/etc/resolv.conf": self._capture.node(node, "resolv.conf") or b""}
-        if config:
-            files[config[1]] = self._capture.node(node, "kube-proxy-config.yaml") or b""
+        command = command_of(self._capture.text(f"nodes/{node}/processes.txt") or "")
+        saved = self._capture.text(f"nodes/{node}/iptables-save.txt") or ""
+        head = saved.partition("\n")[0]
+        legacy = "-save v" in head and "nf_tables" not in head
+        version = _MINOR.search(image)
+        debian = version is not None and int(version[1]) < _FIRST_DISTROLESS
+        files = self._files_of(node, command)
+        return machine, Container(machine, Image(command, files, legacy, debian))
+
+    def _files_of(self, node: str, command: tuple[str, ...]) -> dict[str, bytes]:
         root = f"root/{node}/"
-        files |= {
+        files = {
             f"/{path.removeprefix(root)}": content
             for path, content in self._capture.files.items()
             if path.startswith(root)
         }
-        saved = self._capture.text(f"nodes/{node}/iptables-save.txt") or ""
-        legacy = "iptables-save v" in saved[:80] and "nf_tables" not in saved[:80]
-        return machine, Container(machine, command, files, legacy)
+        files["/etc/resolv.conf"] = self._capture.node(node, "resolv.conf") or b""
+        config = _CONFIG.search(" ".join(command))
+        if config:
+            files[config[1]] = self._capture.node(node, "kube-proxy-config.yaml") or b""
+        return files
 
     def _in_pod(self, command: Command) -> list[str]:
         metadata = command.pod["metadata"]
