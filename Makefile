@@ -7,7 +7,7 @@ PACKETS ?= 100000
 SEED ?= 20000
 SAMPLE ?= samples/selector-no-match/bundle.tgz
 
-.PHONY: demo test bench kernel-soak messages setup clean
+.PHONY: demo test docs bench kernel-soak messages setup clean
 
 demo: $(VENV)/.installed
 	@mkdir -p demo
@@ -23,6 +23,9 @@ test: $(VENV)/.installed-dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/pytest -n auto -q
+
+docs: $(VENV)/.installed
+	@$(BIN)/python -m docs.generate
 
 bench: $(VENV)/.installed
 	@$(BIN)/python -m bench.run

@@ -21,7 +21,13 @@ from typing import IO, TYPE_CHECKING, Any
 import click
 
 from analyzer import __version__
-from analyzer.errors import BundleUnreadableError, SvcbundleError, UsageError
+from analyzer.completion import complete_node, complete_service, complete_slug, complete_slugs
+from analyzer.errors import (
+    BundleUnreadableError,
+    NothingCollectedError,
+    SvcbundleError,
+    UsageError,
+)
 from analyzer.language_option import language_option
 
 if TYPE_CHECKING:
@@ -46,6 +52,13 @@ _SUFFIXES = {
 _DIFF_FORMATS = ("text", "json", "html")
 _SIDES = 2
 _FORMATS = ("text", "json", "html", "sarif", "junit", "markdown")
+_COLOR = click.option(
+    "--color",
+    type=click.Choice(["auto", "always", "never"]),
+    default="auto",
+    show_default=True,
+    help="When to colour what is printed.",
+)
 _BUNDLES = click.argument("bundles", nargs=-1, required=True, type=click.Path(path_type=Path))
 
 
@@ -60,7 +73,7 @@ def main() -> None:
     except click.ClickException as error:
         error.show()
         status = USAGE
-    except BundleUnreadableError as error:
+    except (BundleUnreadableError, NothingCollectedError) as error:
         _complain(error)
         status = UNREADABLE
     except SvcbundleError as error:
@@ -79,6 +92,8 @@ def main() -> None:
 @click.version_option(__version__, prog_name="svcbundle")
 def cli() -> None:
     """Find out from a bundle why a Kubernetes Service does not answer."""
+
+
 
 
 def _limit_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -111,9 +126,17 @@ def _limit_options(command: Callable[..., Any]) -> Callable[..., Any]:
     "services",
     multiple=True,
     metavar="NAMESPACE/NAME",
+    shell_complete=complete_service,
     help="Only this Service (repeatable).",
 )
-@click.option("--node", "nodes", multiple=True, metavar="NAME", help="Only this node (repeatable).")
+@click.option(
+    "--node",
+    "nodes",
+    multiple=True,
+    metavar="NAME",
+    shell_complete=complete_node,
+    help="Only this node (repeatable).",
+)
 @click.option("--format", "form", type=click.Choice(_FORMATS), help="Form of the report [text].")
 @click.option(
     "-o",
@@ -121,8 +144,12 @@ def _limit_options(command: Callable[..., Any]) -> Callable[..., Any]:
     type=click.Path(path_type=Path, dir_okay=False),
     help="Write the report here; the form follows the suffix (.txt .json .html .sarif .xml .md).",
 )
-@click.option("--select", metavar="SLUG,...", help="Only these checks.")
-@click.option("--ignore", metavar="SLUG,...", help="Not these checks.")
+@click.option(
+    "--select", metavar="SLUG,...", shell_complete=complete_slugs, help="Only these checks."
+)
+@click.option(
+    "--ignore", metavar="SLUG,...", shell_complete=complete_slugs, help="Not these checks."
+)
 @click.option(
     "--fail-on",
     type=click.Choice(["error", "warning", "never"]),
@@ -134,9 +161,7 @@ def _limit_options(command: Callable[..., Any]) -> Callable[..., Any]:
     "-v", "--verbose", is_flag=True, help="Show consequences and everything not evaluated."
 )
 @click.option("-q", "--quiet", is_flag=True, help="No progress on standard error.")
-@click.option(
-    "--color", type=click.Choice(["auto", "always", "never"]), default="auto", show_default=True
-)
+@_COLOR
 @click.option(
     "--jobs",
     type=click.IntRange(min=1),
@@ -219,8 +244,13 @@ def validate(bundles: tuple[Path, ...], **limits: int | None) -> int:
 
 @cli.command()
 @_BUNDLES
-@click.option("--service", metavar="NAMESPACE/NAME", help="Only this Service.")
-@click.option("--node", metavar="NAME", help="Only this node.")
+@click.option(
+    "--service",
+    metavar="NAMESPACE/NAME",
+    shell_complete=complete_service,
+    help="Only this Service.",
+)
+@click.option("--node", metavar="NAME", shell_complete=complete_node, help="Only this node.")
 @language_option
 @_limit_options
 def show(
@@ -266,9 +296,7 @@ def show(
     show_default=True,
     help="Form of the answers; JSON is one object a line.",
 )
-@click.option(
-    "--color", type=click.Choice(["auto", "always", "never"]), default="auto", show_default=True
-)
+@_COLOR
 @language_option
 @_limit_options
 def trace(  # noqa: PLR0913, PLR0917 - one parameter an option
@@ -312,6 +340,7 @@ def trace(  # noqa: PLR0913, PLR0917 - one parameter an option
     "--nodes",
     nargs=2,
     metavar="A B",
+    shell_complete=complete_node,
     help="Compare two nodes of one bundle instead of two bundles.",
 )
 @click.option(
@@ -319,6 +348,7 @@ def trace(  # noqa: PLR0913, PLR0917 - one parameter an option
     "services",
     multiple=True,
     metavar="NAMESPACE/NAME",
+    shell_complete=complete_service,
     help="Only this Service (repeatable).",
 )
 @click.option(
@@ -332,9 +362,7 @@ def trace(  # noqa: PLR0913, PLR0917 - one parameter an option
 )
 @click.option("-v", "--verbose", is_flag=True, help="Leave nothing out, show what is the same.")
 @click.option("-q", "--quiet", is_flag=True, help="No progress on standard error.")
-@click.option(
-    "--color", type=click.Choice(["auto", "always", "never"]), default="auto", show_default=True
-)
+@_COLOR
 @language_option
 @_limit_options
 def diff(  # noqa: PLR0913, PLR0917 - one parameter an option
@@ -392,7 +420,7 @@ def checks() -> int:
 
 
 @cli.command()
-@click.argument("slug")
+@click.argument("slug", shell_complete=complete_slug)
 @language_option
 def explain(slug: str) -> int:
     """Explain one check: what it means, what it needs, how to put it right."""
