@@ -21,6 +21,7 @@ from typing import IO, TYPE_CHECKING, Any
 import click
 
 from analyzer import __version__
+from analyzer.collect_cli import collect
 from analyzer.completion import complete_node, complete_service, complete_slug, complete_slugs
 from analyzer.errors import (
     BundleUnreadableError,
@@ -94,6 +95,7 @@ def cli() -> None:
     """Find out from a bundle why a Kubernetes Service does not answer."""
 
 
+cli.add_command(collect)
 
 
 def _limit_options(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -11,3 +11,7 @@ class BundleUnreadableError(SvcbundleError):
 
 class UsageError(SvcbundleError):
     """The command was asked for something that does not make sense (exit status 2)."""
+
+
+class NothingCollectedError(SvcbundleError):
+    """There is nothing that a bundle could be made of (exit status 3)."""

@@ -81,6 +81,10 @@ class Processes:
         """
         began, clock = datetime.now(UTC), time.monotonic()
         limit = max(0.0, min(timeout, self.deadline - clock))
+        if self.stopped or not limit:
+            late = None if self.stopped else limit
+            ended = Ended(command, began, 0, NOT_STARTED, "", late, self.stopped)
+            return ended, consume(io.BytesIO())
         try:
             child = _Child(command, stdin, clock + limit, self._stopped)
         except (OSError, ValueError) as error:  # ValueError: a NUL in an argument
@@ -93,9 +97,8 @@ class Processes:
             child.end()
         duration = int((time.monotonic() - clock) * 1000)
         late = limit if child.late else None
-        return Ended(
-            command, began, duration, child.exit_code, child.stderr, late, child.was_stopped
-        ), read
+        status, said = child.exit_code, child.stderr
+        return Ended(command, began, duration, status, said, late, child.was_stopped), read
 
     def stop(self) -> None:
         """End all programs that run, and start none any more."""
