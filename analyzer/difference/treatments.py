@@ -24,6 +24,9 @@ _UNEVEN = 0.01
 _SEEN = ("masquerade", "shares")
 """Terms that are compared only where both sides tell them."""
 
+EVEN = "even"
+"""What is said of shares that are the same."""
+
 GROUPS = (Clients.INTERNAL, Clients.EXTERNAL)
 
 
@@ -94,7 +97,7 @@ def _shares(entry: Entry) -> str:
     """Return the shares where they are uneven; the number of endpoints alone changes even ones."""
     shares = sorted((t.share for t in entry.targets), reverse=True)
     if shares[0] - shares[-1] < _UNEVEN:
-        return "even"
+        return EVEN
     return ", ".join(f"{share:.0%}" for share in shares)
 
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections import Counter
 
 from analyzer.findings import Report, Verdict
-from analyzer.language import _, plural
+from analyzer.language import _, later, plural
 from analyzer.report.view_causes import Cause
 from analyzer.report.wording import VERDICT_ORDER, sentence
 
 _STATES = {
-    Verdict.BROKEN: ("is broken", "are broken"),
-    Verdict.DEGRADED: ("is degraded", "are degraded"),
-    Verdict.UNKNOWN: ("could not be judged", "could not be judged"),
-    Verdict.HEALTHY: ("is healthy", "are healthy"),
+    Verdict.BROKEN: (later("is broken"), later("are broken")),
+    Verdict.DEGRADED: (later("is degraded"), later("are degraded")),
+    Verdict.UNKNOWN: (later("could not be judged"), later("could not be judged")),
+    Verdict.HEALTHY: (later("is healthy"), later("are healthy")),
 }
 
 
@@ -28,12 +28,12 @@ def headline(report: Report) -> str:
         return _(
             "Service {service} {state}.",
             service=report.services[0].service.full_name,
-            state=_STATES[found[0]][0],
+            state=_state(found[0], 1),
         )
     if found == [Verdict.UNKNOWN]:
         return _("None of the {total} could be judged.", total=total)
     if len(found) == 1:
-        return _("All {total} {state}.", total=total, state=_STATES[found[0]][1])
+        return _("All {total} {state}.", total=total, state=_state(found[0], len(report.services)))
     if Verdict.HEALTHY in found[1:]:
         # What is well goes without saying, unless all that can be said besides is what is not known.
         found = found[:-1] if found[0] is not Verdict.UNKNOWN else found[::-1]
@@ -47,7 +47,7 @@ def headline(report: Report) -> str:
         )
     ]
     parts += [f"{verdicts[other]:,} {_state(other, verdicts[other])}" for other in others]
-    return f"{', '.join(parts)}."
+    return f"{_(', ').join(parts)}."
 
 
 def explanation(problems: tuple[Cause, ...]) -> str:
@@ -65,5 +65,5 @@ def explanation(problems: tuple[Cause, ...]) -> str:
 
 
 def _state(verdict: Verdict, number: int) -> str:
-    singular, plural = _STATES[verdict]
-    return singular if number == 1 else plural
+    singular, many = _STATES[verdict]
+    return _(singular if number == 1 else many)

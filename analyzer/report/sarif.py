@@ -167,9 +167,9 @@ def _rule(check: Check) -> dict[str, Any]:
     return {
         "id": check.slug,
         "name": check.slug.title().replace("-", ""),
-        "shortDescription": _text(check.summary),
-        "fullDescription": _text(check.summary),
-        "help": {"text": check.documentation, "markdown": check.documentation},
+        "shortDescription": _text(_(check.summary)),
+        "fullDescription": _text(_(check.summary)),
+        "help": {"text": _(check.documentation), "markdown": _(check.documentation)},
         **({"helpUri": links[0]} if links else {}),
         "defaultConfiguration": {"level": _LEVELS[check.severity]},
         "properties": {"tags": ["kubernetes", "service", check.station.value]},

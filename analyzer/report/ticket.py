@@ -44,7 +44,7 @@ def _causes(view: ReportView) -> Iterator[str]:
 def _cause(number: int, cause: Cause) -> Iterator[str]:
     shown = cause.shown
     mark = SEVERITY_MARKS[shown.severity]
-    yield f"## {number}. {mark.sign} {mark.word}: {inline(shown.subject)}"
+    yield f"## {number}. {mark.sign} {_(mark.word)}: {inline(shown.subject)}"
     yield f"**{inline(sentence(shown.message))}** ({code(shown.slug)})"
     yield f"**{_('What to do')}**"
     yield from map(_block, shown.remedy)
@@ -100,7 +100,7 @@ def _services(view: ReportView) -> Iterator[str]:
     rows = [
         (
             code(row.name),
-            f"{VERDICT_MARKS[row.verdict].sign} {VERDICT_MARKS[row.verdict].word}",
+            f"{VERDICT_MARKS[row.verdict].sign} {_(VERDICT_MARKS[row.verdict].word)}",
             ", ".join(row.failing),
             code(row.cause_slug) if row.cause_slug else "",
         )

@@ -21,12 +21,16 @@ from analyzer.difference.change import (
     ServiceChange,
 )
 from analyzer.difference.report import DiffReport, DiffSide
+from analyzer.difference.treatments import EVEN
+from analyzer.findings import Verdict
 from analyzer.language import _, later, plural
+from analyzer.model.forwarding import Action, Masquerade
 from analyzer.model.source import Ref
 from analyzer.phrases import listed
-from analyzer.report.forwarding_words import CLIENT_WORDS, FRONTEND_WORDS
+from analyzer.report.forwarding_words import ACTION_WORDS, CLIENT_WORDS, FRONTEND_WORDS
 from analyzer.report.view import origin_of
 from analyzer.report.view_diff_findings import FindingItem, finding_items
+from analyzer.report.wording import VERDICT_MARKS
 
 
 class Sign(Enum):
@@ -43,6 +47,30 @@ _SIGNS = {
     Presence.ADDED: Sign.ADDED,
     Presence.REMOVED: Sign.REMOVED,
     Presence.CHANGED: Sign.CHANGED,
+}
+_FIELD_WORDS = {
+    "verdict": later("verdict"),
+    "action": later("action"),
+    "address": later("address"),
+    "masquerade": later("masquerading"),
+    "affinity": later("affinity"),
+    "source ranges": later("source ranges"),
+    "shares": later("shares"),
+    "proxyMode": later("proxy mode"),
+    "backend": later("iptables backend"),
+}
+"""Names of the comparison; a field of the API is called as the API calls it."""
+
+_MASQUERADE_WORDS = {
+    Masquerade.NEVER: later("never"),
+    Masquerade.OFF_CLUSTER: later("clients outside the pod network"),
+    Masquerade.ALWAYS: later("all clients"),
+}
+_STATE_WORDS = {
+    "ready": later("ready"),
+    "not ready": later("not ready"),
+    "terminating": later("terminating"),
+    "terminating, serving": later("terminating, serving"),
 }
 _PLACES = 3
 
@@ -202,8 +230,25 @@ def _field_lines(fields: Iterable[FieldChange]) -> tuple[DiffLine, ...]:
 
 
 def _field(change: FieldChange) -> str:
-    nothing = _("(none)")
-    return f"{change.field}: {change.old or nothing} → {change.new or nothing}"
+    old, new = (_value(change.field, value) for value in (change.old, change.new))
+    return f"{_(_FIELD_WORDS.get(change.field, change.field))}: {old} → {new}"
+
+
+def _value(field: str, value: str) -> str:
+    """Return a value in words; those of the API stay as the API spells them."""
+    if not value:
+        return _("(none)")
+    match field:
+        case "verdict":
+            return _(VERDICT_MARKS[Verdict(value)].word)
+        case "action":
+            return _(ACTION_WORDS[Action(value)])
+        case "masquerade":
+            return _(_MASQUERADE_WORDS[Masquerade(value)])
+        case "shares" if value == EVEN:
+            return _("even")
+        case _:
+            return value
 
 
 # --- endpoints ---
@@ -250,7 +295,7 @@ def _rollout(change: EndpointChange) -> str:
 def _published(item: Published) -> str:
     pod = _("pod {pod}", pod=item.pod) if item.pod else ""
     node = _("node {node}", node=item.node) if item.node else ""
-    about = ", ".join(filter(None, (", ".join(item.ports), item.state, pod, node)))
+    about = ", ".join(filter(None, (", ".join(item.ports), _(_STATE_WORDS[item.state]), pod, node)))
     return f"{item.address} ({about})"
 
 

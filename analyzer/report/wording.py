@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from analyzer.findings import Severity, Status, Verdict
+from analyzer.language import later
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,30 +14,31 @@ class Mark:
 
     sign: str
     word: str
+    """In English; who shows it says `_(mark.word)`."""
 
 
 STATUS_MARKS = {
-    Status.PASS: Mark("✓", "pass"),
-    Status.FAIL: Mark("✗", "fail"),
-    Status.WARN: Mark("!", "warn"),
-    Status.NOT_EVALUATED: Mark("?", "not evaluated"),
-    Status.NOT_APPLICABLE: Mark("–", "not applicable"),  # noqa: RUF001 - a dash
+    Status.PASS: Mark("✓", later("pass")),
+    Status.FAIL: Mark("✗", later("fail")),
+    Status.WARN: Mark("!", later("warn")),
+    Status.NOT_EVALUATED: Mark("?", later("not evaluated")),
+    Status.NOT_APPLICABLE: Mark("–", later("not applicable")),  # noqa: RUF001 - a dash
 }
 
 VERDICT_ORDER = (Verdict.BROKEN, Verdict.DEGRADED, Verdict.UNKNOWN, Verdict.HEALTHY)
 """Gravest first."""
 
 SEVERITY_MARKS = {
-    Severity.ERROR: Mark("✗", "Error"),
-    Severity.WARNING: Mark("!", "Warning"),
-    Severity.INFO: Mark("i", "Advice"),
+    Severity.ERROR: Mark("✗", later("Error")),
+    Severity.WARNING: Mark("!", later("Warning")),
+    Severity.INFO: Mark("i", later("Advice")),
 }
 
 VERDICT_MARKS = {
-    Verdict.BROKEN: Mark("✗", "broken"),
-    Verdict.DEGRADED: Mark("!", "degraded"),
-    Verdict.UNKNOWN: Mark("?", "unknown"),
-    Verdict.HEALTHY: Mark("✓", "healthy"),
+    Verdict.BROKEN: Mark("✗", later("broken")),
+    Verdict.DEGRADED: Mark("!", later("degraded")),
+    Verdict.UNKNOWN: Mark("?", later("unknown")),
+    Verdict.HEALTHY: Mark("✓", later("healthy")),
 }
 
 
