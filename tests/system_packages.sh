@@ -7,6 +7,7 @@ command -v iptables-save >/dev/null 2>&1 || missing="$missing iptables"
 command -v ip >/dev/null 2>&1 || missing="$missing iproute2"
 command -v ipset >/dev/null 2>&1 || missing="$missing ipset"
 command -v nft >/dev/null 2>&1 || missing="$missing nftables"
+command -v busybox >/dev/null 2>&1 || missing="$missing busybox"
 [ -z "$missing" ] && exit 0
 
 if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
@@ -15,4 +16,4 @@ if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
 		exit 0
 	fi
 fi
-echo "Not installed:$missing. Skipped for it: tests/kernel (rulesets run in the real kernel)."
+echo "Not installed:$missing. Skipped for it: tests/kernel (rulesets run in the real kernel), and tests/collect/test_node_script* (a node's script in other shells)."
