@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 
@@ -13,7 +14,24 @@ from analyzer.simulate.machine import Machine
 from analyzer.simulate.packet import Flow, Packet, Ports, State, TcpFlags
 from analyzer.simulate.routing import RouteKey
 
-_UNREACHABLE = {Family.IPV4: ("icmp", (3, 3)), Family.IPV6: ("icmpv6", (1, 4))}
+_ICMP = {Family.IPV4: "icmp", Family.IPV6: "icmpv6"}
+_UNREACHABLE = {Family.IPV4: 3, Family.IPV6: 1}
+"""Type of the error."""
+
+_CODES = {
+    Family.IPV4: {
+        "net-unreachable": 0, "no-route": 0, "host-unreachable": 1, "proto-unreachable": 2,
+        "prot-unreachable": 2, "net-prohibited": 9, "host-prohibited": 10, "admin-prohibited": 13,
+    },
+    Family.IPV6: {
+        "no-route": 0, "adm-prohibited": 1, "admin-prohibited": 1, "addr-unreachable": 3,
+        "host-unreachable": 3, "policy-fail": 5, "reject-route": 6,
+    },
+}  # fmt: skip
+"""Code by what a REJECT is told to say, in the words of iptables and nft; any other is the default."""
+
+_PORT_UNREACHABLE = {Family.IPV4: 3, Family.IPV6: 4}
+_KIND = re.compile(r"reject with (?:icmp(?:x|v6|6)?[ -])?(?P<kind>[a-z-]+)")
 _NO_PORTS = Ports(0, 0)
 
 replace = msgspec.structs.replace
@@ -37,7 +55,9 @@ def _checked(way: Way, machine: Machine, send: Callable[[Branch], Sequence[Way]]
     branch = way.branch
     if branch.leg is not Leg.REQUEST:
         return [way]
-    resets = "tcp-reset" in way.reason
+    found = _KIND.match(way.reason)
+    kind = found["kind"] if found else ""
+    resets = kind == "tcp-reset"
     packet = branch.packet
     known = packet.connection
     if resets and packet.physical_in:
@@ -45,7 +65,7 @@ def _checked(way: Way, machine: Machine, send: Callable[[Branch], Sequence[Way]]
             return [way]
         reason = f"{way.reason}; the reset of a bridged packet is not translated back"
         return [Ending(branch, Fate.DROPPED, Cause.RULE, reason)]
-    answer = _reset(packet) if resets else _error(packet, machine)
+    answer = _reset(packet) if resets else _error(packet, machine, kind)
     sent = send(replace(branch, packet=answer, chance=CERTAIN, suppositions=()))
     lost = [w for w in sent if isinstance(w, Ending)]
     return [_outcome(way, lost)] if len(lost) == len(sent) else _shared(way, lost)
@@ -76,8 +96,9 @@ def _reset(packet: Packet) -> Packet:
     return replace(_answer(packet, packet.flow.reversed), flags=TcpFlags.RST | TcpFlags.ACK)
 
 
-def _error(packet: Packet, machine: Machine) -> Packet:
-    protocol, kind = _UNREACHABLE[packet.family]
+def _error(packet: Packet, machine: Machine, kind: str) -> Packet:
+    family = packet.family
+    code = _CODES[family].get(kind, _PORT_UNREACHABLE[family])
     target = packet.flow.source
     source: int | None = packet.flow.destination
     if not machine.owns(packet.flow.destination):
@@ -86,7 +107,8 @@ def _error(packet: Packet, machine: Machine) -> Packet:
         source = machine.source_towards(packet.family, device, target)
     flow = Flow(source or 0, _NO_PORTS, target, _NO_PORTS)
     answer = _answer(packet, flow)
-    return replace(answer, protocol=protocol, icmp=kind, flags=TcpFlags.NONE)
+    said = (_UNREACHABLE[family], code)
+    return replace(answer, protocol=_ICMP[family], icmp=said, flags=TcpFlags.NONE)
 
 
 def _answer(packet: Packet, flow: Flow) -> Packet:

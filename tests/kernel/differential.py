@@ -10,6 +10,7 @@ from tests.kernel.cases import DATA
 from tests.kernel.frames import Turn
 from tests.kernel.generator import Generator
 from tests.kernel.lab import SERVED, KernelLab, Kind, Observed, Probe, answer_to
+from tests.kernel.nft_generator import NftGenerator
 from tests.kernel.predict import Predicted, Predictor
 
 PROBES = 16
@@ -49,12 +50,20 @@ class Comparison:
 
 
 def compare(lab: KernelLab, seed: int) -> Iterator[Comparison]:
-    """Yield a comparison for each packet of a seed, which has a ruleset and surroundings of its own."""
+    """Yield a comparison for each packet of a seed, which has a ruleset and surroundings of its own.
+
+    Of four seeds two have rules of iptables-nft, one of iptables-legacy, and one of nft itself.
+    """
     generator = Generator(seed)
-    flavour = "legacy" if seed % 3 == 0 else "nft"
-    ruleset, surroundings = generator.ruleset(), generator.surroundings()
+    flavour = "legacy" if seed % 4 == 1 else "nft"
     lab.reset()
-    lab.load(ruleset, flavour, sets=(DATA / "ipsets.txt").read_text())
+    if seed % 4:
+        ruleset = generator.ruleset()
+        lab.load(ruleset, flavour, sets=(DATA / "ipsets.txt").read_text())
+    else:
+        ruleset = NftGenerator(seed).ruleset()
+        lab.load_nft(ruleset)
+    surroundings = generator.surroundings()
     lab.set_sysctls(surroundings.sysctls)
     lab.hairpin(surroundings.hairpin)
     with lab.routing(surroundings.routing):

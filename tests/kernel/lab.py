@@ -200,6 +200,8 @@ class KernelLab:
             for version in ("ip", "ip6"):
                 self._host.run(f"{version}tables-{flavour}-restore", text=_CLEAN)
         self._host.run("ipset", "flush")
+        if self._native:
+            self.drop_nft()
 
     def set_sysctls(self, values: dict[str, str]) -> None:
         if values:

@@ -22,12 +22,15 @@ def test_says_what_the_kernel_does(lab: KernelLab, case: Case) -> None:
     lab.hairpin(False)
     lab.load_nft("\n".join(case.rules))
     try:
-        predictor = Predictor(lab.told())
-        found = [
-            comparison
-            for probe in case.probes
-            for comparison in converse(lab, predictor, replace(probe, source_port=lab.new_port()))
-        ]
+        with lab.routing(case.routing):
+            predictor = Predictor(lab.told())
+            found = [
+                comparison
+                for probe in case.probes
+                for comparison in converse(
+                    lab, predictor, replace(probe, source_port=lab.new_port())
+                )
+            ]
         expected = "inconclusive" if "unknown" in case.flags else "agree"
         assert [str(c) for c in found if c.verdict != expected] == []
     finally:

@@ -7,9 +7,9 @@ from typing import Any
 
 from analyzer.simulate.machine import Machine
 from analyzer.simulate.match.condition import Condition, either, unknown
-from analyzer.simulate.nft.constant import Constant, Span, constant, fits, protocol_name
-from analyzer.simulate.nft.expression import ABSENT, getter
-from analyzer.simulate.packet import Packet, State
+from analyzer.simulate.nft.constant import Constant, Span, constant, fits
+from analyzer.simulate.nft.expression import ABSENT, as_spelled, getter
+from analyzer.simulate.packet import Connection, Packet, State
 
 Elements = Mapping[str, Sequence[Any]]
 """Elements of each named set (or keys of each named map) of a table."""
@@ -32,11 +32,7 @@ def compile_match(item: Any, machine: Machine, sets: Elements) -> Condition:  # 
         case {"ct": {"key": "state"}}:
             return _signed(_state(right), negated=negated)
         case {"ct": {"key": "status"}}:
-            return _signed(_status(right), negated=negated)
-        case {"meta": {"key": "l4proto"}}:
-            return is_one_of(
-                left, [protocol_name(c) for c in _constants(right, sets)], machine, negated
-            )
+            return _status(right, negated=negated)
     comparison = _COMPARISONS.get(str(operator))
     if comparison is not None:
         return _compared(comparison, left, right, machine)
@@ -53,15 +49,17 @@ def is_one_of(
 ) -> Condition:
     """Return the condition that an expression comes to one of some constants; without the header it never does."""
     value_of = getter(left, machine)
+    wanted = [as_spelled(left, c) for c in wanted]
     exact = frozenset(c for c in wanted if isinstance(c, int | str) and not str(c).endswith("*"))
     others = [c for c in wanted if c not in exact]
+    named = any(isinstance(c, str) for c in exact)
 
     def among(packet: Packet) -> bool | None:
         value = value_of(packet)
         if value == ABSENT:
             return False
-        answer: bool | None = value in exact if isinstance(value, int | str) else None
-        if answer is None:
+        answer: bool | None = isinstance(value, int | str) and value in exact
+        if not answer and (not isinstance(value, int | str) or named):
             answer = _any_fits(value, tuple(exact))
         answer = either(answer, _any_fits(value, others))
         return answer if not negated or answer is None else not answer
@@ -108,25 +106,36 @@ def _state(right: Any) -> Condition:  # noqa: ANN401 - JSON
     return lambda packet: (packet.state or State.INVALID) in states
 
 
-def _status(right: Any) -> Condition:  # noqa: ANN401 - JSON
+def _status(right: Any, *, negated: bool) -> Condition:  # noqa: ANN401 - JSON
+    """Return whether a connection has one of some bits, or with `!=` other bits than just these.
+
+    Without a connection neither holds. The kernel also sets bits once it has looked for translations.
+    """
     names = _names(right)
     known = {"SNAT", "DNAT", "SEEN-REPLY", "ASSURED", "CONFIRMED", "EXPECTED", "DYING"}
     if names is None or not names <= known:
         return unknown
 
     def has_status(packet: Packet) -> bool | None:
-        found = packet.connection
-        return found is not None and any(
-            (
-                "SNAT" in names and found.snat,
-                "DNAT" in names and found.dnat,
-                "SEEN-REPLY" in names and found.seen_reply,
-                "ASSURED" in names and found.assured,
-                "CONFIRMED" in names and found.confirmed,
-            )
-        )
+        if packet.connection is None:
+            return False
+        bits = _bits(packet.connection)
+        if not negated:
+            return not bits.isdisjoint(names)
+        return None if bits == names else True
 
     return has_status
+
+
+def _bits(known: Connection) -> set[str]:
+    bits = {
+        "SNAT": known.snat,
+        "DNAT": known.dnat,
+        "SEEN-REPLY": known.seen_reply,
+        "ASSURED": known.assured,
+        "CONFIRMED": known.confirmed,
+    }
+    return {name for name, there in bits.items() if there}
 
 
 def _signed(condition: Condition, *, negated: bool) -> Condition:

@@ -80,7 +80,8 @@ def fits(value: Value | None, wanted: Constant | None) -> bool | None:
         case _ if isinstance(value, str) and wanted.endswith("*"):
             return value.startswith(wanted[:-1])
         case _:
-            return value == wanted
+            # A name that is not resolved may stand for any number.
+            return value == wanted if isinstance(value, str) else None
 
 
 def _between(value: Value, low: int, high: int) -> bool | None:

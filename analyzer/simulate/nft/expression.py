@@ -7,8 +7,8 @@ from typing import Any, Final
 
 from analyzer.model.ruleset import Family
 from analyzer.simulate.machine import Machine
-from analyzer.simulate.nft.constant import Value
-from analyzer.simulate.packet import Connection, Packet, Ports
+from analyzer.simulate.nft.constant import Constant, Value, protocol_name
+from analyzer.simulate.packet import Connection, Packet, Ports, State
 
 ABSENT: Final = "\0absent"
 """A header that the packet does not have: no match holds, negated or not."""
@@ -17,6 +17,32 @@ Getter = Callable[[Packet], Value | None]
 
 _TRANSPORTS = frozenset({"tcp", "udp", "sctp", "dccp", "udplite"})
 _OPERATORS = frozenset({"&", "|", "^", "<<", ">>"})
+_ICMP_TYPES = {
+    "icmp": {
+        0: "echo-reply", 3: "destination-unreachable", 4: "source-quench", 5: "redirect", 8: "echo-request",
+        9: "router-advertisement", 10: "router-solicitation", 11: "time-exceeded", 12: "parameter-problem",
+        13: "timestamp-request", 14: "timestamp-reply", 15: "info-request", 16: "info-reply",
+        17: "address-mask-request", 18: "address-mask-reply",
+    },
+    "icmpv6": {
+        1: "destination-unreachable", 2: "packet-too-big", 3: "time-exceeded", 4: "parameter-problem",
+        128: "echo-request", 129: "echo-reply", 130: "mld-listener-query", 131: "mld-listener-report",
+        132: "mld-listener-done", 133: "nd-router-solicit", 134: "nd-router-advert", 135: "nd-neighbor-solicit",
+        136: "nd-neighbor-advert", 137: "nd-redirect",
+    },
+}  # fmt: skip
+_ICMP_CODES = {
+    "icmp": {
+        0: "net-unreachable", 1: "host-unreachable", 2: "prot-unreachable", 3: "port-unreachable",
+        9: "net-prohibited", 10: "host-prohibited", 13: "admin-prohibited",
+    },
+    "icmpv6": {
+        0: "no-route", 1: "admin-prohibited", 3: "addr-unreachable", 4: "port-unreachable",
+        5: "policy-fail", 6: "reject-route",
+    },
+}  # fmt: skip
+"""By number, as nft prints them (nft(8), ICMP TYPE TYPE and ICMP CODE TYPE)."""
+
 _ADDRESS_FIELDS = {("ip", "saddr"), ("ip", "daddr"), ("ip6", "saddr"), ("ip6", "daddr")}
 
 
@@ -56,9 +82,20 @@ def _payload(protocol: str, field: str) -> Getter:
     if field in {"sport", "dport"} and (protocol == "th" or protocol in _TRANSPORTS):
         return _port(protocol, source=field == "sport")
     if protocol in {"icmp", "icmpv6"} and field in {"type", "code"}:
-        position = 0 if field == "type" else 1
-        return lambda p: p.icmp[position] if p.icmp and p.protocol == protocol else ABSENT
+        return _icmp(protocol, 0 if field == "type" else 1)
     return _unknown
+
+
+def _icmp(protocol: str, position: int) -> Getter:
+    names = _ICMP_TYPES.get(protocol, {}) if position == 0 else _ICMP_CODES.get(protocol, {})
+
+    def value(packet: Packet) -> Value | None:
+        if packet.icmp is None or packet.protocol != protocol:
+            return ABSENT
+        found = packet.icmp[position]
+        return names.get(found, found)
+
+    return value
 
 
 def _port(protocol: str, *, source: bool) -> Getter:
@@ -87,14 +124,22 @@ def _of_connection(key: str, direction: str) -> Getter:
     if key == "mark":
         return lambda p: ABSENT if p.connection is None else p.connection.mark
     if key == "direction":
-        return lambda packet: "reply" if packet.reply else "original"
-    if key in {"state", "status"}:
+        return _direction
+    if key == "state":
+        return lambda packet: (packet.state or State.INVALID).value.lower()
+    if key == "status":
         return _unknown
     found = _FIELDS.get(key.removeprefix("ip ").removeprefix("ip6 "))
     if found is None or direction not in {"original", "reply"}:
         return _unknown
     reply = direction == "reply"
     return lambda p: ABSENT if p.connection is None else found(p.connection, reply)
+
+
+def _direction(packet: Packet) -> Value | None:
+    if packet.connection is None:
+        return ABSENT
+    return "reply" if packet.reply else "original"
 
 
 def _flow_field(position: int) -> Callable[[Connection, bool], Value | None]:
@@ -160,6 +205,17 @@ def _computed(operator: str, operands: list[Getter]) -> Getter:
                 return first >> min(second, 64)
 
     return value
+
+
+def as_spelled(item: Any, wanted: Constant | None) -> Constant | None:  # noqa: ANN401 - JSON
+    """Return a constant as what an expression comes to is spelled: protocols by name, where nft knew only a number."""
+    match item:
+        case {"concat": list(parts)} if isinstance(wanted, tuple) and len(parts) == len(wanted):
+            return tuple(as_spelled(part, c) for part, c in zip(parts, wanted, strict=True))
+        case {"meta": {"key": "l4proto"}} | {"payload": {"field": "protocol" | "nexthdr"}}:
+            return protocol_name(wanted)
+        case _:
+            return wanted
 
 
 def changes_on_the_way(item: Any) -> bool:  # noqa: ANN401 - JSON

@@ -20,32 +20,32 @@ class Names:
 
     def named_by(self, statements: Any) -> Naming:  # noqa: ANN401 - JSON
         """Return the addresses that statements name."""
-        texts = list(_texts(statements))
+        texts = list(texts_in(statements))
         sets = (t[1:] for t in texts if t.startswith("@") and t[1:] in self._elements)
         found = united([named_in(texts), *map(self._named_by_set, sets)])
         return found._replace(computes=_computes(statements, inside=False))
 
     def _named_by_set(self, name: str) -> Naming:
         if name not in self._of_set:
-            self._of_set[name] = named_in(_texts(self._elements[name]))
+            self._of_set[name] = named_in(texts_in(self._elements[name]))
         return self._of_set[name]
 
 
-def _texts(item: Any) -> Iterator[str]:  # noqa: ANN401 - JSON
-    """Yield all strings; a prefix or range as one, as iptables would print it."""
+def texts_in(item: Any) -> Iterator[str]:  # noqa: ANN401 - JSON
+    """Yield all strings and numbers; a prefix or range as one, as iptables would print it."""
     match item:
-        case str():
-            yield item
+        case str() | int():
+            yield str(item)
         case {"prefix": {"addr": str(address), "len": int(length)}}:
             yield f"{address}/{length}"
-        case {"range": [str(first), str(last)]}:
-            yield f"{first}-{last}"
+        case {"range": [first, last]}:
+            yield f"{first}-{last}" if isinstance(first, str) else f"{first}:{last}"
         case dict():
             for value in item.values():
-                yield from _texts(value)
+                yield from texts_in(value)
         case list():
             for value in item:
-                yield from _texts(value)
+                yield from texts_in(value)
 
 
 def _computes(item: Any, *, inside: bool) -> bool:  # noqa: ANN401 - JSON

@@ -20,7 +20,7 @@ from analyzer.simulate.nft.action import (
 )
 from analyzer.simulate.nft.condition import Elements, compile_match, is_one_of
 from analyzer.simulate.nft.constant import Constant, Span, constant
-from analyzer.simulate.nft.expression import changes_on_the_way, getter
+from analyzer.simulate.nft.expression import as_spelled, changes_on_the_way, getter
 from analyzer.simulate.nft.text import rule_text, value_text
 from analyzer.simulate.packet import Packet
 from analyzer.simulate.rule import CompiledRule
@@ -182,7 +182,7 @@ class RuleCompiler:
             return _Fixed(_by_chance(draft, effects, _modulus(key)))
         elements: list[tuple[Constant | None, CompiledRule]] = []
         for wanted, value in pairs:
-            found = constant(wanted)
+            found = as_spelled(key, constant(wanted))
             effect = self._verdict(value, value_text(wanted))
             elements.append((found, draft.rule(effect, is_one_of(key, [found], self._machine))))
         return _VerdictMap(key, elements, self._machine)
