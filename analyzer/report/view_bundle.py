@@ -107,7 +107,7 @@ def _skew(report: Report) -> tuple[Fact, ...]:
 def _integrity(report: Report) -> str:
     if not report.identity.verified:
         return _("not verified: no manifest to check the files against")
-    amiss = sum(file.standing is not Standing.VERIFIED for file in report.files)
+    amiss = sum(file.standing not in {Standing.VERIFIED, Standing.MISSING} for file in report.files)
     if not amiss:
         return _("checked against the manifest")
     return plural(

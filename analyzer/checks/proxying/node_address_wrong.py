@@ -52,7 +52,7 @@ def node_address_wrong(cluster: ClusterView) -> Iterator[Outcome]:
             yield from _foreign(holder)
     for names, found in shared.items():
         yield _shared(names, found)
-    unread = [n for n in cluster.nodes.values() if n.api_object and not _is_read(n)]
+    unread = [n for n in cluster.nodes.values() if n.api_object and not _is_told(n)]
     if unread:
         yield Undecided(
             reason=_(
@@ -89,6 +89,13 @@ def _internal_ips(node: NodeView) -> Iterator[_Holder]:
 def _is_gone(node: NodeView) -> bool:
     condition = node.api_object.condition("Ready") if node.api_object else None
     return condition is not None and condition.status == "Unknown"
+
+
+def _is_told(node: NodeView) -> bool:
+    """Tell whether the interfaces that were read decide: all of them, or those that have the InternalIPs."""
+    own = {canonical_ip(a.address) for a in node.addresses}
+    wanted = [holder.address for holder in _internal_ips(node)]
+    return _is_read(node) or (bool(wanted) and own.issuperset(wanted))
 
 
 def _is_read(node: NodeView) -> bool:
