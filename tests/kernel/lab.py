@@ -53,6 +53,9 @@ _QUIET = (
 _PATIENCE = 0.012
 """Seconds without any sign of a packet after which it is taken for dropped; the way is all in one kernel."""
 
+_PATIENTLY = 0.5
+"""The same for a packet that was expected: a busy machine may be late."""
+
 _BRIEFLY = 0.003
 """Seconds to wait for the packet itself where an error has come back."""
 
@@ -113,6 +116,7 @@ class KernelLab:
         self._early: list[tuple[str, Seen]] = []
         self._port = 20000
         self._native = False
+        self._patience = _PATIENCE
         self._build()
         self._taps = {side: self._tap(side) for side in SIDES}
         self._local = [
@@ -286,6 +290,15 @@ class KernelLab:
             for listed in Path("/proc/thread-self/net/xt_recent").glob("*"):
                 listed.write_text("/")
 
+    @contextmanager
+    def patience(self) -> Iterator[None]:
+        """Wait longer for a while."""
+        self._patience = _PATIENTLY
+        try:
+            yield
+        finally:
+            self._patience = _PATIENCE
+
     def send(self, probe: Probe) -> Observed:
         """Send the first packet of a connection and see what becomes of it."""
         self._conversation += 1
@@ -362,7 +375,7 @@ class KernelLab:
         """
         served = opened is not None and opened.flags == frames.SYN
         rejected: Observed | None = None
-        deadline = time.monotonic() + (_BRIEFLY if refused else _PATIENCE)
+        deadline = time.monotonic() + (_BRIEFLY if refused else self._patience)
         caught, self._early = self._early, []
         while True:
             for where, seen in caught:
