@@ -387,7 +387,11 @@ send_network() {
 		send ip-rule.txt ip rule
 	else
 		send ip-addr.txt ip addr
-		send ip-link.txt ip link
+		if (limited ip -d link show dev lo >/dev/null 2>&1 3>&-); then
+			send ip-link.txt ip -d link
+		else
+			send ip-link.txt ip link
+		fi
 		send ip-route.txt ip route show table all
 		send ip-rule.txt ip rule
 	fi
@@ -396,10 +400,14 @@ send_network() {
 	else
 		show 'cat /proc/net/tcp /proc/net/tcp6 /proc/net/udp /proc/net/udp6' sockets.txt print_sockets
 	fi
-	if [ -r "$host/etc/resolv.conf" ]; then
-		send resolv.conf cat "$host/etc/resolv.conf"
-	else
+	if ! [ -r "$host/etc/resolv.conf" ]; then
 		lack unavailable resolv.conf "cat $host/etc/resolv.conf" 'it cannot be read'
+	elif [ -z "$host" ] && grep -q ' /etc/resolv.conf ' /proc/self/mountinfo &&
+		grep -q '^search.*[[:blank:]]svc\.' /etc/resolv.conf; then
+		lack unavailable resolv.conf 'cat /etc/resolv.conf' \
+			'here is that of a pod with dnsPolicy ClusterFirstWithHostNet, not that of the node'
+	else # a pod on the network of its host is given the node's
+		send resolv.conf cat "$host/etc/resolv.conf"
 	fi
 }
 

@@ -25,7 +25,7 @@ from analyzer.parse.resolv_conf import parse_resolv_conf
 from analyzer.parse.sockets import parse_sockets
 from analyzer.parse.sysctl import parse_sysctls
 from tests.collect.node_frames import Kept
-from tests.collect.node_runs import SHELLS, Run, programs, run, shell
+from tests.collect.node_runs import SHELLS, Run, program, programs, run, shell
 from tests.kernel.namespaces import Namespace, why_impossible
 
 _NFT = """*nat
@@ -258,6 +258,36 @@ def test_links_without_ip_have_the_same_masters_and_hairpin_modes(
     assert facts(derived) == facts(shown)
     assert {k.name for k in derived if k.kind == "bridge"} == {"cbr0", "eth0.100"}
     assert all(k.kind in {"", "bridge"} for k in derived)
+
+
+def test_an_ip_without_json_is_asked_for_text(
+    node: Namespace, words: tuple[str, ...], tmp_path: Path
+) -> None:
+    path = programs(tmp_path / "bin")
+    refusing = f'case "$*" in *-j*) exit 1 ;; esac; exec {shutil.which("ip")} "$@"'
+    program(path, "ip", refusing)
+    ran = _run(node, words, path)
+    for name in ("ip-addr.txt", "ip-link.txt", "ip-route.txt", "ip-rule.txt"):
+        assert _READERS[name](name, ran.contents[name]) == ()
+    links = parse_links("ip-link.txt", ran.text("ip-link.txt")).value
+    assert {k.name: k.hairpin for k in links if k.master} == {"veth0": True, "veth1": False}
+    assert ("lo", "10.96.0.1") in {
+        (a.interface, a.address) for a in parse_addresses("x", ran.text("ip-addr.txt")).value
+    }
+
+
+@pytest.mark.parametrize(
+    ("search", "comes"),
+    [("search example.org", True), ("search default.svc.cluster.local svc.cluster.local", False)],
+)
+def test_a_pods_own_resolv_conf_is_not_taken_for_the_nodes(
+    node: Namespace, tmp_path: Path, search: str, comes: bool
+) -> None:
+    (tmp_path / "resolv.conf").write_text(f"{search}\nnameserver 10.96.0.10\n")
+    mounted = f'mount --bind {tmp_path}/resolv.conf /etc/resolv.conf; exec "$@"'
+    around = (str(shutil.which("unshare")), "--mount", "/bin/sh", "-c", mounted, "sh")
+    ran = _run(node, shell("dash"), None, *around)
+    assert ("resolv.conf" in ran.contents) == comes
 
 
 def test_a_sysfs_of_another_namespace_is_not_believed(node: Namespace, path: Path | None) -> None:
