@@ -101,7 +101,7 @@ class Machine:
         IPv4 `inet_select_addr`: the first address whose subnet has the next hop, else the first one,
         else one of another interface. IPv6: the one that shares the longest prefix with the target.
         """
-        if device is None:
+        if device is None or not self.host.addresses:
             own = [v for t in self.host.internal_addresses if (v := number(t)) is not None]
             return next((v for v in own if (v >= 1 << 32) == (family is Family.IPV6)), None)
         listed = [a for a in self._addresses(family, device) if _usable(a, target)]
