@@ -54,12 +54,13 @@ def _host(
     sets: dict[str, IPSet] | None = None,
     routes: Iterable[tuple[str, str, str, str, str]] = (),
     selectors: Iterable[str] = (),
+    only: Iterable[tuple[str, str, str, str, str]] = _ROUTES,
     **settings: str,
 ) -> Host:
     """Return a node with pods behind the bridge br0, and two networks behind a0 and b0."""
     usual = {"net/ipv4/ip_forward": "1", "net/bridge/bridge-nf-call-iptables": "1"}
     names = {name.replace("/", "."): value for name, value in (usual | settings).items()}
-    listed = [Route(k, d, g, i, t, 0, _HERE) for k, d, g, i, t in (*routes, *_ROUTES)]
+    listed = [Route(k, d, g, i, t, 0, _HERE) for k, d, g, i, t in (*routes, *only)]
     chosen = [RoutePolicyRule(50, text, "100", _HERE) for text in selectors]
     standard = [
         RoutePolicyRule(32000 + n, "from all", t, _HERE) for n, t in enumerate(("local", "main"))
@@ -211,6 +212,7 @@ _APART = {
     "an address of the host": replace(
         _plain(), addresses=(*_plain().addresses, InterfaceAddress("lo", "10.3.0.8", 32, _HERE))
     ),
+    "an address of the Node object": replace(_plain(), internal_addresses=("10.3.0.8",)),
     "an element of nft": replace(_plain(), nft=_nft_rule("@s")),
     "a prefix of nft": replace(_plain(), nft=_nft_rule({"prefix": {"addr": "10.3.0.8", "len": 30}})),
     "a range of nft": replace(_plain(), nft=_nft_rule({"range": ["10.3.0.7", "10.3.0.9"]})),
@@ -267,6 +269,34 @@ def test_a_masqueraded_client_is_named_where_its_answer_is_translated_back() -> 
     assert _shared(traces) == len(_CLIENTS) - 1
     effects = [s.effect for s in traces[-1].outcomes[0].path]
     assert f"destination back to 10.3.0.{_CLIENTS[-1]}, a port of 32768-60999" in effects
+
+
+_MULTICAST = "-A FORWARD -m addrtype --src-type MULTICAST -j DROP"
+
+
+@pytest.mark.parametrize(
+    ("network", "strangers"),
+    [
+        (_network(_filter(_MULTICAST)), ("198.51.100.9", "224.0.0.5")),
+        (
+            Network(
+                {
+                    "host": _host(
+                        _NAT.format(""), only=[("unicast", "10.0.0.0/8", "", "br0", "main")]
+                    )
+                },
+                (PodSite("p/backend", "host", ("10.2.0.200",)),),
+            ),
+            ("10.4.0.5", "10.3.0.100"),
+        ),
+        (_network(_plain()), ("10.1.0.5", "10.1.0.17")),
+    ],
+    ids=["what all hosts hold for special", "the subnet of a bridge", "a range of pods"],
+)
+def test_strangers_are_told_apart_by(network: Network, strangers: tuple[str, str]) -> None:
+    queries = [Query(FromOutside(address, "host"), "10.96.0.1", 80) for address in strangers]
+    first, second = (t.outcomes[0] for t in _same(network, queries))
+    assert first.verdict is not second.verdict
 
 
 def test_a_pod_and_a_stranger_with_an_address_beside_it_are_two_cases() -> None:
