@@ -13,6 +13,8 @@ from enum import Enum
 from itertools import accumulate
 from operator import itemgetter
 
+from msgspec import Struct
+
 from analyzer.model.source import ParseProblem, SourceRef
 
 
@@ -90,8 +92,7 @@ class Shape:
     """Every option that occurs, with `! ` before the negated ones."""
 
 
-@dataclass(frozen=True, slots=True)
-class Option:
+class Option(Struct, frozen=True):
     """One option of a rule with its values, unquoted."""
 
     flag: str
@@ -99,8 +100,7 @@ class Option:
     values: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Match:
+class Match(Struct, frozen=True):
     """One match of a rule; name `` holds the options of the rule itself (`-s -d -i -o -p -f`)."""
 
     name: str
@@ -168,7 +168,7 @@ class Rule:
     @property
     def matches(self) -> tuple[Match, ...]:
         """All matches with their options and unquoted values, in printed order."""
-        return tuple(Match(m.name, self._options(m.options)) for m in self.shape.matches)
+        return tuple([Match(m.name, self._options(m.options)) for m in self.shape.matches])
 
     @property
     def target_options(self) -> tuple[Option, ...]:
@@ -176,9 +176,12 @@ class Rule:
         return () if self.shape.target is None else self._options(self.shape.target.options)
 
     def _options(self, shapes: tuple[OptionShape, ...]) -> tuple[Option, ...]:
+        values = self.values
         return tuple(
-            Option(o.flag, o.negated, tuple(unquote(self.values[s]) for s in o.slots))
-            for o in shapes
+            [
+                Option(o.flag, o.negated, tuple([unquote(values[slot]) for slot in o.slots]))
+                for o in shapes
+            ]
         )
 
 

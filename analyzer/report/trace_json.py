@@ -87,25 +87,27 @@ class TraceEncoder:
         key = (step.host, step.leg, step.hook, step.table, step.chain, subject, step.effect)
         found = self._steps.get(key)
         if found is None:
-            found = self._steps[key] = json.dumps(self._fields(step))
+            found = self._steps[key] = self._encoded_step(step)
         return found
 
-    def _fields(self, step: Step) -> dict[str, Any]:
+    def _encoded_step(self, step: Step) -> str:
         place = step.source
         line = None
         if place is not None:
             line = place.line if isinstance(place, SourceRef) else self._line_of(place)
-        return {
-            "node": step.host,
-            "packet": step.leg.value,
-            "hook": step.hook.value if step.hook else None,
-            "table": step.table or None,
-            "chain": step.chain or None,
-            "file": None if place is None else place.path or None,
-            "line": line,
-            "rule": step.text,
-            "effect": step.effect,
-        }
+        return (
+            f'{{"node": {encode_basestring_ascii(step.host)}, "packet": "{step.leg.value}", '
+            f'"hook": {_or_null(step.hook.value if step.hook else "")}, '
+            f'"table": {_or_null(step.table)}, "chain": {_or_null(step.chain)}, '
+            f'"file": {_or_null("" if place is None else place.path)}, '
+            f'"line": {"null" if line is None else line}, '
+            f'"rule": {encode_basestring_ascii(step.text)}, '
+            f'"effect": {encode_basestring_ascii(step.effect)}}}'
+        )
+
+
+def _or_null(text: str) -> str:
+    return encode_basestring_ascii(text) if text else "null"
 
 
 class _Encoded(NamedTuple):

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Container, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
+
+import msgspec
 
 from analyzer.model.ruleset import Match, Rule
 from analyzer.model.source import ParseProblem, Ref, SourceRef
@@ -24,8 +25,7 @@ _PROTOCOL_OPTIONS = frozenset(
 )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class CompiledRule:
+class CompiledRule(msgspec.Struct, frozen=True, eq=False):
     """One rule."""
 
     subject: Rule | str

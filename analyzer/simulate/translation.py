@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
+
+import msgspec
 
 from analyzer.model.ruleset import Family, Option
 from analyzer.simulate.address import Block, block, number, spell, spell_endpoint
@@ -20,8 +21,7 @@ class Change(Enum):
     NETMAP = "NETMAP"
 
 
-@dataclass(frozen=True, slots=True)
-class Translation:
+class Translation(msgspec.Struct, frozen=True):
     """New address and port of one side of a connection."""
 
     change: Change

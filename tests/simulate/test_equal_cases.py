@@ -300,7 +300,7 @@ def test_strangers_are_told_apart_by(network: Network, strangers: tuple[str, str
 
 
 def test_a_pod_and_a_stranger_with_an_address_beside_it_are_two_cases() -> None:
-    origins: list[Origin] = [FromOutside("10.3.0.100", "host"), FromPod("p/5")]
+    origins: list[Origin] = [FromPod("p/5"), FromOutside("10.3.0.100", "host")]
     traces = _same(_network(_plain()), [Query(o, "10.96.0.1", 80) for o in origins])
     assert traces[0].outcomes[0].verdict is not traces[1].outcomes[0].verdict
 

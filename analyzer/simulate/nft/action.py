@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -44,6 +43,8 @@ _CHANGES = {
 }
 
 Alteration = Callable[[Packet], Packet]
+
+replace = msgspec.structs.replace
 
 
 def verdict_of(item: Any) -> Effect | None:  # noqa: ANN401 - JSON
@@ -97,14 +98,14 @@ def alteration_of(item: Any, machine: Machine) -> Alteration | None:  # noqa: AN
 def _untracked(packet: Packet) -> Packet:
     if not packet.trackable:
         return packet
-    return msgspec.structs.replace(packet, state=State.UNTRACKED)
+    return replace(packet, state=State.UNTRACKED)
 
 
 def _marked(value: Callable[[Packet], Any]) -> Alteration:
     def alter(packet: Packet) -> Packet:
         found = value(packet)
         mark = found & _ALL_BITS if isinstance(found, int) else packet.mark
-        return msgspec.structs.replace(packet, mark=mark)
+        return replace(packet, mark=mark)
 
     return alter
 
@@ -114,8 +115,8 @@ def _connection_marked(value: Callable[[Packet], Any]) -> Alteration:
         found = value(packet)
         if packet.connection is None or not isinstance(found, int):
             return packet
-        marked = msgspec.structs.replace(packet.connection, mark=found & _ALL_BITS)
-        return msgspec.structs.replace(packet, connection=marked)
+        marked = replace(packet.connection, mark=found & _ALL_BITS)
+        return replace(packet, connection=marked)
 
     return alter
 
