@@ -17,7 +17,7 @@ from analyzer.simulate.packet import UNSURE
 from analyzer.simulate.rejection import with_answer
 from analyzer.simulate.route_step import noted, routed, unroutable
 from analyzer.simulate.routing import Hop, RouteAnswer, RouteKind
-from analyzer.simulate.source_validation import refusal
+from analyzer.simulate.source_validation import implausible_source, martian
 
 _ONWARDS = frozenset({RouteKind.UNICAST, RouteKind.MULTICAST})
 _LOCAL = frozenset({RouteKind.LOCAL, RouteKind.BROADCAST, RouteKind.ANYCAST})
@@ -99,27 +99,38 @@ class Forwarding:
         answer = self._machine.route(branch.packet)
         if answer.kind is not RouteKind.UNICAST or answer.hops != (Hop(bridge, None),):
             return self._route_in(branch)
-        refused = refusal(self._machine, branch)
+        refused = martian(self._machine, branch)
         if refused is not None:
             return [refused]
         crossing = routed(self._machine, branch, answer, "on the same bridge")
         return through(
             self._may_forward(crossing),
+            self._believe,
             lambda passing: self._bridging.cross(passing, bridge, same_port),
         )
 
     def _route_in(self, branch: Branch) -> Sequence[Way]:
-        """Decide after PREROUTING: to the host itself, or onwards."""
-        refused = refusal(self._machine, branch)
+        """Decide after PREROUTING: to the host itself, or onwards (`ip_route_input_slow`)."""
+        refused = martian(self._machine, branch)
         if refused is not None:
             return [refused]
         answer = self._machine.route(branch.packet)
         if answer.kind in _LOCAL:
             here = routed(self._machine, branch, answer, "this host")
-            return through([here], self._netfilter.input, lambda passing: [Delivered(passing)])
+            return through(
+                [here],
+                self._believe,
+                self._netfilter.input,
+                lambda passing: [Delivered(passing)],
+            )
         if answer.kind in _ONWARDS:
-            return through(self._may_forward(branch), lambda b: self._forward(b, answer))
+            ways = self._may_forward(branch)
+            return through(ways, self._believe, lambda b: self._forward(b, answer))
         return [unroutable(self._machine, branch, answer)]
+
+    def _believe(self, branch: Branch) -> Sequence[Way]:
+        refused = implausible_source(self._machine, branch)
+        return [branch] if refused is None else [refused]
 
     def _may_forward(self, branch: Branch) -> Sequence[Way]:
         machine, packet = self._machine, branch.packet

@@ -40,9 +40,9 @@ class Output:
 
         netfilter.reroute = self._reroute
 
-    def send(self, branch: Branch) -> Sequence[Way]:
-        """Send a packet whose source address is set."""
-        answer = self._machine.route(branch.packet)
+    def send(self, branch: Branch, route: RouteAnswer | None = None) -> Sequence[Way]:
+        """Send a packet whose source address is set; `route`: where it was set by a route, that one."""
+        answer = route or self._machine.route(branch.packet)
         if not _leads_somewhere(answer):
             return [unroutable(self._machine, branch, answer)]
         share = Fraction(1, len(answer.hops))

@@ -12,7 +12,7 @@ from analyzer.model.ruleset import Family
 from analyzer.simulate.branch import CERTAIN, Branch, Cause, Ending, Fate, Leg, Way
 from analyzer.simulate.machine import Machine
 from analyzer.simulate.packet import Flow, Packet, Ports, State, TcpFlags
-from analyzer.simulate.routing import RouteKey
+from analyzer.simulate.routing import RouteAnswer, RouteKey
 
 _ICMP = {Family.IPV4: "icmp", Family.IPV6: "icmpv6"}
 _UNREACHABLE = {Family.IPV4: 3, Family.IPV6: 1}
@@ -34,12 +34,13 @@ _PORT_UNREACHABLE = {Family.IPV4: 3, Family.IPV6: 4}
 _KIND = re.compile(r"reject with (?:icmp(?:x|v6|6)?[ -])?(?P<kind>[a-z-]+)")
 _NO_PORTS = Ports(0, 0)
 
+Send = Callable[[Branch, RouteAnswer | None], Sequence[Way]]
+"""Sends a packet of the host, by a route that was looked up before where one is given."""
+
 replace = msgspec.structs.replace
 
 
-def with_answer(
-    ways: Sequence[Way], machine: Machine, send: Callable[[Branch], Sequence[Way]]
-) -> Sequence[Way]:
+def with_answer(ways: Sequence[Way], machine: Machine, send: Send) -> Sequence[Way]:
     """Return the ways; a rejection whose error or reset the host itself does not let out is a drop.
 
     The error belongs to the rejected connection: it is RELATED, and translated back.
@@ -49,7 +50,7 @@ def with_answer(
     return [checked for way in ways for checked in _checked(way, machine, send)]
 
 
-def _checked(way: Way, machine: Machine, send: Callable[[Branch], Sequence[Way]]) -> Sequence[Way]:
+def _checked(way: Way, machine: Machine, send: Send) -> Sequence[Way]:
     if not isinstance(way, Ending) or way.fate is not Fate.REJECTED:
         return [way]
     branch = way.branch
@@ -65,8 +66,9 @@ def _checked(way: Way, machine: Machine, send: Callable[[Branch], Sequence[Way]]
             return [way]
         reason = f"{way.reason}; the reset of a bridged packet is not translated back"
         return [Ending(branch, Fate.DROPPED, Cause.RULE, reason)]
-    answer = _reset(packet) if resets else _error(packet, machine, kind)
-    sent = send(replace(branch, packet=answer, chance=CERTAIN, suppositions=()))
+    route = None if resets else _route_of_error(packet, machine)
+    answer = _reset(packet) if resets else _error(packet, machine, kind, route)
+    sent = send(replace(branch, packet=answer, chance=CERTAIN, suppositions=()), route)
     lost = [w for w in sent if isinstance(w, Ending)]
     return [_outcome(way, lost)] if len(lost) == len(sent) else _shared(way, lost)
 
@@ -96,15 +98,21 @@ def _reset(packet: Packet) -> Packet:
     return replace(_answer(packet, packet.flow.reversed), flags=TcpFlags.RST | TcpFlags.ACK)
 
 
-def _error(packet: Packet, machine: Machine, kind: str) -> Packet:
-    family = packet.family
+def _route_of_error(packet: Packet, machine: Machine) -> RouteAnswer | None:
+    """Return the route that gives an error its source, or None where that is set (`icmp_send`)."""
+    flow = packet.flow
+    if machine.owns(flow.destination):
+        return None
+    return machine.routes(packet.family).lookup(RouteKey(flow.source))
+
+
+def _error(packet: Packet, machine: Machine, kind: str, route: RouteAnswer | None) -> Packet:
+    family, target = packet.family, packet.flow.source
     code = _CODES[family].get(kind, _PORT_UNREACHABLE[family])
-    target = packet.flow.source
     source: int | None = packet.flow.destination
-    if not machine.owns(packet.flow.destination):
-        found = machine.routes(packet.family).lookup(RouteKey(target))
-        device = found.hops[0].device if found.hops else None
-        source = machine.source_towards(packet.family, device, target)
+    if route is not None:
+        device = route.hops[0].device if route.hops else None
+        source = machine.source_towards(family, device, target)
     flow = Flow(source or 0, _NO_PORTS, target, _NO_PORTS)
     answer = _answer(packet, flow)
     said = (_UNREACHABLE[family], code)

@@ -10,18 +10,23 @@ from analyzer.simulate.route_step import noted
 from analyzer.simulate.routing import RouteKey, RouteKind
 
 
-def refusal(machine: Machine, branch: Branch) -> Ending | None:
-    """Return the end of a packet from elsewhere whose addresses are refused, or None where they are not."""
+def martian(machine: Machine, branch: Branch) -> Ending | None:
+    """Return the end of a packet with a loopback address from elsewhere, or None: refused before it is routed."""
     packet = branch.packet
     flow, family, device = packet.flow, packet.family, packet.in_interface
-    if device == "lo":
+    if device == "lo" or not (loopback(family, flow.source) or loopback(family, flow.destination)):
         return None
-    if loopback(family, flow.source) or loopback(family, flow.destination):
-        if family is Family.IPV4 and machine.routes_localnet(device):
-            return None
-        refused = flow.destination if loopback(family, flow.destination) else flow.source
-        return _refused(machine, branch, Cause.MARTIAN, f"{spell(family, refused)} from outside")
-    if family is Family.IPV6:
+    if family is Family.IPV4 and machine.routes_localnet(device):
+        return None
+    refused = flow.destination if loopback(family, flow.destination) else flow.source
+    return _refused(machine, branch, Cause.MARTIAN, f"{spell(family, refused)} from outside")
+
+
+def implausible_source(machine: Machine, branch: Branch) -> Ending | None:
+    """Return the end of a packet from elsewhere that may not come from there, or None: refused once it is routed."""
+    packet = branch.packet
+    flow, family = packet.flow, packet.family
+    if packet.in_interface == "lo" or family is Family.IPV6 or loopback(family, flow.source):
         return None
     if machine.owns(flow.source):
         reason = f"own address {spell(family, flow.source)} as source from outside"

@@ -100,6 +100,8 @@ def _icmp(protocol: str, position: int) -> Getter:
 
 def _port(protocol: str, *, source: bool) -> Getter:
     def port(packet: Packet) -> Value | None:
+        if protocol == "th" and packet.protocol not in _TRANSPORTS:
+            return None  # whatever stands at that place of another header
         if protocol not in {"th", packet.protocol} or packet.protocol not in _TRANSPORTS:
             return ABSENT
         ports = packet.flow.source_ports if source else packet.flow.destination_ports
