@@ -105,7 +105,7 @@ class Forwarding:
         crossing = routed(self._machine, branch, answer, "on the same bridge")
         return through(
             self._may_forward(crossing),
-            self._believe,
+            lambda passing: self._believe(passing, bridge),
             lambda passing: self._bridging.cross(passing, bridge, same_port),
         )
 
@@ -124,12 +124,15 @@ class Forwarding:
                 lambda passing: [Delivered(passing)],
             )
         if answer.kind in _ONWARDS:
-            ways = self._may_forward(branch)
-            return through(ways, self._believe, lambda b: self._forward(b, answer))
+            return through(
+                self._may_forward(branch),
+                lambda passing: self._believe(passing, answer.hops[0].device),
+                lambda passing: self._forward(passing, answer),
+            )
         return [unroutable(self._machine, branch, answer)]
 
-    def _believe(self, branch: Branch) -> Sequence[Way]:
-        refused = implausible_source(self._machine, branch)
+    def _believe(self, branch: Branch, way_out: str | None = "lo") -> Sequence[Way]:
+        refused = implausible_source(self._machine, branch, way_out)
         return [branch] if refused is None else [refused]
 
     def _may_forward(self, branch: Branch) -> Sequence[Way]:

@@ -22,8 +22,13 @@ def martian(machine: Machine, branch: Branch) -> Ending | None:
     return _refused(machine, branch, Cause.MARTIAN, f"{spell(family, refused)} from outside")
 
 
-def implausible_source(machine: Machine, branch: Branch) -> Ending | None:
-    """Return the end of a packet from elsewhere that may not come from there, or None: refused once it is routed."""
+def implausible_source(
+    machine: Machine, branch: Branch, way_out: str | None = "lo"
+) -> Ending | None:
+    """Return the end of a packet from elsewhere that may not come from there, or None: refused once it is routed.
+
+    `way_out`: the interface that it is to leave by, which an answer would come in by.
+    """
     packet = branch.packet
     flow, family = packet.flow, packet.family
     if packet.in_interface == "lo" or family is Family.IPV6 or loopback(family, flow.source):
@@ -31,7 +36,7 @@ def implausible_source(machine: Machine, branch: Branch) -> Ending | None:
     if machine.owns(flow.source):
         reason = f"own address {spell(family, flow.source)} as source from outside"
         return _refused(machine, branch, Cause.MARTIAN, reason)
-    return _reverse_path(machine, branch)
+    return _reverse_path(machine, branch, way_out)
 
 
 def leak_of_loopback(machine: Machine, branch: Branch, device: str | None) -> Ending | None:
@@ -47,13 +52,13 @@ def leak_of_loopback(machine: Machine, branch: Branch, device: str | None) -> En
     return _refused(machine, branch, Cause.MARTIAN, reason)
 
 
-def _reverse_path(machine: Machine, branch: Branch) -> Ending | None:
+def _reverse_path(machine: Machine, branch: Branch, way_out: str | None) -> Ending | None:
     packet = branch.packet
     mode = machine.reverse_path(packet.in_interface)
     if mode not in {STRICT, LOOSE} or packet.in_interface is None:
         return None
     answer = machine.routes(packet.family).lookup(
-        RouteKey(packet.flow.source, packet.flow.destination)
+        RouteKey(packet.flow.source, packet.flow.destination, way_out)
     )
     known = answer.kind is RouteKind.UNICAST
     devices = {hop.device for hop in answer.hops}
