@@ -86,7 +86,10 @@ def _tied(findings: Sequence[Finding]) -> tuple[Finding, ...]:
 def _cause_of(finding: Finding, by_slug: Mapping[str, Sequence[Finding]]) -> str | None:
     for slug in finding.check.consequence_of:
         for candidate in by_slug.get(slug, ()):
-            if candidate is not finding and _covers(candidate.problem, finding.problem):
+            advice = candidate.severity is Severity.INFO and finding.severity is not Severity.INFO
+            if candidate is finding or advice:
+                continue
+            if _covers(candidate.problem, finding.problem):
                 return candidate.id
     return None
 

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from analyzer.diagnosis import _covers
-from analyzer.findings import Evidence, Problem
+from analyzer.checks import catalogue
+from analyzer.diagnosis import _covers, _tied
+from analyzer.findings import Evidence, Finding, Problem, Severity
 from analyzer.model.forwarding import ServiceKey
 from analyzer.model.source import SourceRef
 
@@ -79,3 +80,21 @@ def test_covers(cause: dict[str, Any], effect: dict[str, Any], covers: bool) -> 
         return described if affects is None else {**described, "affects": frozenset(affects)}
 
     assert _covers(problem(**subject(cause)), problem(**subject(effect))) is covers
+
+
+def finding(number: int, slug: str, severity: Severity) -> Finding:
+    check = next(c for c in catalogue() if c.slug == slug)
+    return Finding(id=f"f{number}", check=check, severity=severity, problem=problem(service=A))
+
+
+@pytest.mark.parametrize(
+    ("severity", "cause"),
+    [
+        pytest.param(Severity.ERROR, "f1", id="an error explains an error"),
+        pytest.param(Severity.INFO, None, id="advice does not explain an error"),
+    ],
+)
+def test_a_cause_is_as_grave(severity: Severity, cause: str | None) -> None:
+    selector = finding(1, "selector-matches-no-pods", severity)
+    dns = finding(2, "dns-pods-not-ready", Severity.ERROR)
+    assert [f.caused_by for f in _tied([selector, dns])] == [None, cause]

@@ -57,7 +57,8 @@ def _lines(answer: Answer, quotes: Mapping[Ref, Quote], terminal: Terminal) -> I
         yield from terminal.wrap(f"{painted}: {visible(answer.trace.reason)}", "  ")
     outcomes = answer.trace.outcomes
     common = {t for t in _assumed(outcomes) if all(t in o.assumed for o in outcomes)}
-    yield from _granted(sorted(common), "  ", terminal)
+    unsaid = (text for text in sorted(common) if text not in answer.trace.reason)
+    yield from _granted(unsaid, "  ", terminal)
     for outcome in outcomes:
         yield ""
         yield from _outcome(outcome, common, quotes, terminal)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import fields, replace
 from functools import cached_property
+from itertools import islice
 
 from analyzer.comparison import Comparison, compare
 from analyzer.expect.changes import is_settled, last_change
@@ -13,6 +15,7 @@ from analyzer.expect.cluster_dns import (
     kubelet_dns,
 )
 from analyzer.language import _
+from analyzer.local_connections import LocalConnection, local_connections
 from analyzer.model.address import canonical_ip, family_of
 from analyzer.model.forwarding import (
     Endpoint,
@@ -35,6 +38,7 @@ from analyzer.observe.refused_clients import RefusedClients, refused_clients
 from analyzer.observe.residue import other_mode_state
 from analyzer.observe.userspace import observe_userspace
 from analyzer.reachability import Loss, Site
+from analyzer.simulate.address import number
 from analyzer.simulate.host import Host
 from analyzer.simulate.inventory import (
     assumed_routes,
@@ -42,11 +46,24 @@ from analyzer.simulate.inventory import (
     empty_by_nft,
     unexecuted_tables,
 )
+from analyzer.simulate.outcome import Outcome
+from analyzer.simulate.trace import Query
 from analyzer.snapshot.node_facts import NodeFacts
 from analyzer.snapshot.node_summary import NodeSummary
 from analyzer.snapshot.sources import (
     Availability,
 )
+
+_TO_FOLLOW = (
+    Input.SERVICES,
+    Input.ENDPOINT_SLICES,
+    Input.PODS,
+    Input.RULESET,
+    Input.ADDRESSES,
+    Input.ROUTES,
+)
+_MOST_ALIKE = 8
+"""Connections that are followed to tell what becomes of all that are alike."""
 
 
 class NodeView(NodeFacts):
@@ -364,6 +381,41 @@ class NodeView(NodeFacts):
             ),
             rulesets=self._all_rulesets,
         )
+
+    @property
+    def shows_connections(self) -> bool:
+        """True where the bundle has all that is needed to follow a connection from a pod of the node."""
+        return all(self.has(item) for item in _TO_FOLLOW)
+
+    @cached_property
+    def local_connections(self) -> tuple[LocalConnection, ...]:
+        """Connections of pods of the node to Services with an endpoint on it."""
+        return tuple(local_connections(self.site))
+
+    def connections_on(self, bridge: str) -> tuple[LocalConnection, ...]:
+        """Return the local connections to endpoints that hang on a bridge, or may do so."""
+        return tuple(
+            c for c in self.local_connections if self._device_of(c.endpoint) in {bridge, None}
+        )
+
+    def _device_of(self, address: str) -> str | None:
+        """Return the interface behind which a pod of the node is, or None where no route says so."""
+        atlas = self.cluster.simulator.atlas
+        value, family = number(address), family_of(address)
+        if value is None or family is None or self.name not in atlas.machines:
+            return None
+        return atlas.device_towards(self.name, family, value)
+
+    def may_lose(self, queries: Iterable[Query], is_loss: Callable[[Outcome], bool]) -> bool:
+        """Tell whether one of some connections that are alike is lost, or whether nobody knows.
+
+        No more of them are followed than are enough to tell.
+        """
+        for query in islice(queries, _MOST_ALIKE):
+            trace = self.cluster.simulator.trace(query)
+            if not trace.conclusive or any(is_loss(outcome) for outcome in trace.outcomes):
+                return True
+        return False
 
     @cached_property
     def other_mode_state(self) -> tuple[Sign, ...]:

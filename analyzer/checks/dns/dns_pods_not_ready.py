@@ -23,6 +23,7 @@ from analyzer.snapshot import ClusterView
         "node-not-ready",
         "network-plugin-not-ready",
         "endpoints-not-written",
+        "selector-matches-no-pods",
     ),
     references=("https://kubernetes.io/docs/tasks/administer-cluster/dns-debugging-resolution/",),
 )

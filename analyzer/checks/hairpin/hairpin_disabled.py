@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from analyzer.commands import shell
 from analyzer.findings import Evidence, Outcome, Problem, Severity, Station, Undecided, check
@@ -11,6 +11,7 @@ from analyzer.language import _, plural
 from analyzer.model.inputs import Input
 from analyzer.model.source import Ref
 from analyzer.phrases import listed
+from analyzer.simulate.outcome import Cause
 from analyzer.snapshot import Availability, NodeView
 
 
@@ -45,6 +46,9 @@ def hairpin_disabled(node: NodeView) -> Iterator[Outcome]:
     pods; at once, on the node: `bridge link set dev <port> hairpin on`.
 
     ## Where it is silent
+    Where a pod that is followed to itself through its Service, as the kernel would, comes back all the same
+    (without bridge-nf-call-iptables, a packet leaves the bridge by the host). It is advice where no pod on
+    the bridge is an endpoint.
     For bridges that no pod hangs on (docker0, libvirt's), for ports that lead to no pod (a VXLAN device,
     the node's own interface), for a promiscuous bridge (kubenet's other way), and on nodes without a Linux
     bridge, where the CNI plugin routes to each pod.
@@ -58,7 +62,7 @@ def hairpin_disabled(node: NodeView) -> Iterator[Outcome]:
         own = [p for p in ports if p.bridge == bridge]
         off = [p for p in own if not p.hairpin]
         if off and not _promiscuous(node, bridge):
-            yield _problem(node, bridge, off, len(own))
+            yield from _judged(node, bridge, _Ports(off, len(own)))
 
 
 def _links_absent(node: NodeView) -> bool:
@@ -94,13 +98,54 @@ def _promiscuous(node: NodeView, bridge: str) -> bool:
     return any(link.name == bridge and "PROMISC" in link.flags for link in node.links)
 
 
-def _problem(node: NodeView, bridge: str, off: Sequence[_Port], count: int) -> Problem:
+@dataclass(frozen=True, slots=True)
+class _Ports:
+    """The ports of one bridge."""
+
+    off: Sequence[_Port]
+    """Those without hairpin mode."""
+
+    count: int
+    """Of all."""
+
+    @property
+    def told(self) -> str:
+        """How many there are, in words."""
+        return plural("{count:,} port", "{count:,} ports", self.count)
+
+
+def _judged(node: NodeView, bridge: str, ports: _Ports) -> Iterator[Problem]:
+    """Tell by what becomes of pods that connect to themselves whether hairpin mode is missed."""
+    if not node.shows_connections:
+        yield _problem(node, bridge, ports)
+        return
+    concerned = [c for c in node.connections_on(bridge) if c.to_itself]
+    if not concerned:
+        message = _(
+            "hairpin mode is off on {count} of {ports} of {bridge} on {node}; no pod there is an "
+            "endpoint of a Service now",
+            count=len(ports.off),
+            ports=ports.told,
+            bridge=bridge,
+            node=node.name,
+        )
+        advice = _problem(node, bridge, ports)
+        yield replace(advice, message=message, severity=Severity.INFO)
+        return
+    of_ports = {c.service_port: c.query for c in concerned}
+    if node.may_lose(of_ports.values(), lambda outcome: outcome.cause is Cause.HAIRPIN):
+        services = frozenset(name.service for name in of_ports)
+        yield replace(_problem(node, bridge, ports), affects=services)
+
+
+def _problem(node: NodeView, bridge: str, ports: _Ports) -> Problem:
+    off = ports.off
     return Problem(
         message=_(
             "hairpin mode is off on {count} of {ports} of {bridge} on {node}: a pod "
             "there does not reach itself through its Service",
-            count=len(off),
-            ports=plural("{count:,} port", "{count:,} ports", count),
+            count=len(ports.off),
+            ports=ports.told,
             bridge=bridge,
             node=node.name,
         ),

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from analyzer.findings import Evidence, Outcome, Problem, Severity, Station, Undecided, check
 from analyzer.language import _
 from analyzer.model.inputs import Input
 from analyzer.model.kube_proxy import ProxyMode
 from analyzer.model.source import Ref
+from analyzer.simulate.outcome import Cause
 from analyzer.snapshot import NodeView
 
 _SETTINGS = {4: "net.bridge.bridge-nf-call-iptables", 6: "net.bridge.bridge-nf-call-ip6tables"}
@@ -36,7 +38,9 @@ def bridge_netfilter_disabled(node: NodeView) -> Iterator[Outcome]:
     /etc/modules-load.d and /etc/sysctl.d so that it stays.
 
     ## Where it is silent
-    On nodes whose pods do not hang on a Linux bridge (Calico, Cilium, AWS VPC CNI, …).
+    On nodes whose pods do not hang on a Linux bridge (Calico, Cilium, AWS VPC CNI, …). It is advice where no
+    pod of the node has an endpoint beside it, or where a connection to one, followed as the kernel would, is
+    answered all the same.
     """
     modes = {ProxyMode.REPLACED, ProxyMode.WINDOWS, ProxyMode.USERSPACE}
     if not node.pod_bridges or node.kube_proxy.mode in modes:
@@ -56,22 +60,45 @@ def bridge_netfilter_disabled(node: NodeView) -> Iterator[Outcome]:
                 command=f"sysctl {name}",
             )
         elif found.value == "0":
-            yield Problem(
-                message=_(
-                    "{name} is 0 on {node}: answers between pods of {names} bypass iptables, so "
-                    "that Services with an endpoint beside the client fail",
-                    name=name,
-                    node=node.name,
-                    names=", ".join(sorted(node.pod_bridges)),
+            yield from _judged(
+                node,
+                Problem(
+                    message=_(
+                        "{name} is 0 on {node}: answers between pods of {names} bypass iptables, so "
+                        "that Services with an endpoint beside the client fail",
+                        name=name,
+                        node=node.name,
+                        names=", ".join(sorted(node.pod_bridges)),
+                    ),
+                    evidence=(Evidence(found.source, _("off")), *_bridges(node)),
+                    remedy=_(
+                        "On {node}: modprobe br_netfilter && sysctl -w {name}=1",
+                        node=node.name,
+                        name=name,
+                    ),
+                    partial=True,
                 ),
-                evidence=(Evidence(found.source, _("off")), *_bridges(node)),
-                remedy=_(
-                    "On {node}: modprobe br_netfilter && sysctl -w {name}=1",
-                    node=node.name,
-                    name=name,
-                ),
-                partial=True,
             )
+
+
+def _judged(node: NodeView, problem: Problem) -> Iterator[Problem]:
+    """Name the Services with an endpoint beside a client; make it advice where no connection is lost for it."""
+    if not node.shows_connections:
+        yield problem
+        return
+    found = (c for bridge in node.pod_bridges for c in node.connections_on(bridge))
+    of_ports = {c.service_port: c.query for c in found if not c.to_itself}
+    if node.may_lose(of_ports.values(), lambda outcome: outcome.cause is Cause.BRIDGE_BYPASS):
+        services = frozenset(name.service for name in of_ports)
+        yield replace(problem, affects=services)
+    else:
+        message = _(
+            "bridged packets do not pass iptables on {node}; no connection between pods of {names} "
+            "is lost for it now",
+            node=node.name,
+            names=", ".join(sorted(node.pod_bridges)),
+        )
+        yield replace(problem, message=message, severity=Severity.INFO, partial=False)
 
 
 def _versions(node: NodeView) -> Iterator[int]:

@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import zip_longest
 
-from analyzer.findings import Evidence, Outcome, Part, Severity, Station, Undecided, check, gathered
-from analyzer.language import _, later
+from analyzer.findings import (
+    Evidence,
+    Outcome,
+    Part,
+    Problem,
+    Severity,
+    Station,
+    Undecided,
+    check,
+    gathered,
+)
+from analyzer.language import _, later, plural
 from analyzer.model.inputs import Input
+from analyzer.model.ruleset import Rule
 from analyzer.model.source import Ref
 from analyzer.reachability import Loss
+from analyzer.simulate.branch import Step
 from analyzer.simulate.outcome import Cause, Verdict
 from analyzer.snapshot import NodeView
 
@@ -59,22 +73,66 @@ def traffic_blocked(node: NodeView) -> Iterator[Outcome]:
     for loss in node.losses:
         if _foreign(loss) and loss.step.source is not None:
             by_rule.setdefault(loss.step.source, []).append(loss)
+    for rules in _by_program(by_rule):
+        yield _problem(node, {source: by_rule[source] for source in rules})
+
+
+def _problem(node: NodeView, by_rule: Mapping[Ref, Sequence[Loss]]) -> Problem:
+    (source, losses), *others = by_rule.items()
+    first = _(
+        "{node}: {step} decides over connections to Services",
+        node=node.name,
+        step=losses[0].step.text,
+    )
+    more = plural(
+        "so does {count} more rule of the same program",
+        "so do {count} more rules of the same program",
+        len(others),
+    )
+    parts = [[_part(x, rule) for x in _one_each(found)] for rule, found in by_rule.items()]
+    return gathered(
+        f"{first}; {more}" if others else first,
+        [part for rank in zip_longest(*parts) for part in rank if part is not None],
+        remedy=_(
+            "Find the program that made this rule on {node} and correct it there. To "
+            "test, delete the rule (it is line {line} of {path}) and try again.",
+            node=node.name,
+            line=getattr(source, "line", 0),
+            path=source.path,
+        ),
+    )
+
+
+def _by_program(by_rule: Mapping[Ref, Sequence[Loss]]) -> Iterator[list[Ref]]:
+    """Yield the rules that one program seems to have made: of one comment, in one chain or table, or alike."""
+    programs: list[tuple[set[str], list[Ref]]] = []
     for source, losses in by_rule.items():
-        yield gathered(
-            _(
-                "{node}: {step} decides over connections to Services",
-                node=node.name,
-                step=losses[0].step.text,
-            ),
-            [_part(loss, source) for loss in _one_each(losses)],
-            remedy=_(
-                "Find the program that made this rule on {node} and correct it there. To "
-                "test, delete the rule (it is line {line} of {path}) and try again.",
-                node=node.name,
-                line=getattr(source, "line", 0),
-                path=source.path,
-            ),
+        marks = set(_marks(losses[0].step))
+        same = [p for p in programs if not marks.isdisjoint(p[0])]
+        joined = (
+            marks.union(*(m for m, _rules in same)),
+            [*(r for _m, rules in same for r in rules), source],
         )
+        programs = [p for p in programs if p not in same] + [joined]
+    return (rules for _marks_of, rules in programs)
+
+
+def _marks(step: Step) -> Iterator[str]:
+    """Yield what a rule has in common with others of its program."""
+    if not isinstance(step.subject, Rule):
+        yield f"table {step.table}"
+        return
+    comment = step.subject.value("--comment")
+    if comment:
+        yield f"comment {comment}"
+    if step.chain not in _BUILT_IN:
+        yield f"chain {step.chain}"
+    yield _OF_PLACE.sub("", step.subject.text)
+
+
+_BUILT_IN = frozenset({"PREROUTING", "INPUT", "FORWARD", "OUTPUT", "POSTROUTING"})
+_OF_PLACE = re.compile(r"^-A \S+ |(! )?-[io] \S+ ")
+"""The parts of a rule that differ with the hook that it is for."""
 
 
 def _foreign(loss: Loss) -> bool:

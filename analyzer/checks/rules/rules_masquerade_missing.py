@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 
 from analyzer.commands import restart_kube_proxy
 from analyzer.comparison import Pair
+from analyzer.connections import Attempt, attempts
 from analyzer.expect.pod_ranges import (
     all_outside,
     first_node_inside,
@@ -14,7 +16,14 @@ from analyzer.expect.pod_ranges import (
 )
 from analyzer.findings import Evidence, Part, Problem, Severity, Station, check, gathered
 from analyzer.language import _
-from analyzer.model.forwarding import Endpoint, Entry, FrontendKind, Masquerade, ServiceKey
+from analyzer.model.forwarding import (
+    Endpoint,
+    Entry,
+    FrontendKind,
+    Masquerade,
+    ServiceKey,
+    ServicePortName,
+)
 from analyzer.model.inputs import Input
 from analyzer.model.kube_proxy import DetectLocal, ProxyMode
 from analyzer.model.ruleset import Family, Ruleset
@@ -22,6 +31,8 @@ from analyzer.model.source import ObjectRef, Ref
 from analyzer.observe.marks import marks_of
 from analyzer.observe.postrouting import masquerades
 from analyzer.phrases import listed
+from analyzer.simulate.outcome import Cause, Outcome, Verdict
+from analyzer.simulate.trace import FromHost, FromOutside, Query
 from analyzer.snapshot import NodeView
 
 _RANK = {Masquerade.NEVER: 0, Masquerade.OFF_CLUSTER: 1, Masquerade.ALWAYS: 2}
@@ -58,6 +69,7 @@ def rules_masquerade_missing(node: NodeView) -> Iterator[Problem]:
     from others.
 
     ## Where it is silent
+    It is advice where connections that are followed as the kernel would are answered all the same.
     Where kube-proxy's configuration leaves open what should be masqueraded (without it, what detectLocalMode
     is), and about endpoints on other nodes, whose connections to themselves do not pass here. Where nodes
     have no podCIDR, pods may share the nodes' network by design.
@@ -71,20 +83,84 @@ def rules_masquerade_missing(node: NodeView) -> Iterator[Problem]:
             continue
         broken = _broken_chains(node, ruleset)
         if broken is not None:
-            yield broken
+            yield _as_felt(node, broken)
             continue
-        parts = list(_of_entries(comparison.pairs)) + list(_of_hairpin(node, family))
-        if parts:
+        entries, pods = list(_of_entries(comparison.pairs)), list(_of_hairpin(node, family))
+        if entries or pods:
+            felt = _felt(node)
+            losing = entries + pods
+            if felt is not None:
+                losing = (entries if felt.clients else []) + (pods if felt.pods else [])
             yield gathered(
                 _("{node} does not masquerade what it should", node=node.name),
-                parts,
+                losing or entries + pods,
                 remedy=_("Check clusterCIDR and detectLocalMode of kube-proxy, then restart it: ")
                 + restart_kube_proxy(node.proxy_pods, node.proxy_processes),
+                severity=None if losing else Severity.INFO,
             )
     if _speaks_for_configuration(node):
         wrong = _too_narrow(node) or _too_wide(node)
         if wrong is not None:
             yield wrong
+
+
+@dataclass(frozen=True, slots=True)
+class _Felt:
+    """The Services whose clients get no answer for want of masquerading."""
+
+    clients: frozenset[ServiceKey]
+    """Clients on the node, or outside of the cluster."""
+
+    pods: frozenset[ServiceKey]
+    """Pods that connect to themselves."""
+
+
+def _felt(node: NodeView) -> _Felt | None:
+    """Follow connections that are to be masqueraded; None where the bundle lacks what that takes.
+
+    What is lost of some is lost of all that are alike.
+    """
+    if not node.shows_connections:
+        return None
+    tried = list(attempts(node.site))
+    here = {address for _name, addresses in node.site.pods for address in addresses}
+    tried.sort(key=lambda a: all(e.address in here for e in a.entry.endpoints))
+    outside = _by_port(a for a in tried if isinstance(a.query.origin, FromOutside))
+    on_node = _by_port(a for a in tried if isinstance(a.query.origin, FromHost))
+    clients = _losing(node, outside) | _losing(node, on_node)
+    own = {c.service_port: c.query for c in node.local_connections if c.to_itself}
+    return _Felt(clients, _losing(node, own))
+
+
+def _by_port(tried: Iterable[Attempt]) -> dict[ServicePortName, Query]:
+    ports = ((a.entry.service_port, a.query) for a in tried)
+    return {name: query for name, query in ports if name is not None}
+
+
+def _losing(node: NodeView, queries: Mapping[ServicePortName, Query]) -> frozenset[ServiceKey]:
+    if not node.may_lose(queries.values(), _is_unanswered):
+        return frozenset()
+    return frozenset(name.service for name in queries)
+
+
+def _is_unanswered(outcome: Outcome) -> bool:
+    return outcome.verdict is Verdict.UNANSWERED or outcome.cause is Cause.MARTIAN
+
+
+def _as_felt(node: NodeView, problem: Problem) -> Problem:
+    """Name the Services that lose answers, or make it advice where none does."""
+    felt = _felt(node)
+    if felt is None:
+        return problem
+    affected = felt.clients | felt.pods
+    if affected:
+        return replace(problem, affects=affected)
+    message = _(
+        "what should be masqueraded on {node} is not; connections that were followed are answered "
+        "all the same",
+        node=node.name,
+    )
+    return replace(problem, message=message, severity=Severity.INFO, partial=False)
 
 
 def _broken_chains(node: NodeView, ruleset: Ruleset) -> Problem | None:
