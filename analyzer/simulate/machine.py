@@ -7,7 +7,7 @@ from functools import cached_property
 from analyzer.model.inputs import Input
 from analyzer.model.node import InterfaceAddress, Link, Route
 from analyzer.model.ruleset import Family
-from analyzer.model.source import NOWHERE
+from analyzer.model.source import NOWHERE, SourceRef
 from analyzer.simulate.address import WIDTH, Block, block, family_of, number
 from analyzer.simulate.host import Host
 from analyzer.simulate.packet import Packet
@@ -240,12 +240,25 @@ class Machine:
 
     def reverse_path(self, device: str | None) -> int:
         """Return the effective rp_filter of an interface: the greater of its own and that of `all`."""
-        names = ("all", device)
-        return max(self.setting(f"net.ipv4.conf.{n}.rp_filter") or 0 for n in names)
+        return max(self.setting(name) or 0 for name in _reverse_path_settings(device))
+
+    def reverse_path_source(self, device: str | None) -> SourceRef | None:
+        """Return the line that sets the effective rp_filter of an interface, or None where none was read."""
+        names = sorted(_reverse_path_settings(device), key=lambda n: -(self.setting(n) or 0))
+        found = self.host.sysctls.get(names[0])
+        return None if found is None else found.source
+
+    def validates_marks(self, device: str | None) -> bool:
+        """Tell whether the reverse path is looked up with a packet's mark (`src_valid_mark`)."""
+        return any(self.setting(f"net.ipv4.conf.{n}.src_valid_mark") for n in ("all", device))
 
     def routes_localnet(self, device: str | None) -> bool:
         """Tell whether 127.0.0.0/8 is routed on an interface."""
         return any(self.setting(f"net.ipv4.conf.{n}.route_localnet") for n in ("all", device))
+
+
+def _reverse_path_settings(device: str | None) -> tuple[str, str]:
+    return "net.ipv4.conf.all.rp_filter", f"net.ipv4.conf.{device}.rp_filter"
 
 
 def loopback(family: Family, address: int) -> bool:

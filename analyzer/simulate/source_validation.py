@@ -6,7 +6,7 @@ from analyzer.model.ruleset import Family
 from analyzer.simulate.address import spell
 from analyzer.simulate.branch import Branch, Cause, Ending, Fate
 from analyzer.simulate.machine import LOOSE, STRICT, Machine, loopback
-from analyzer.simulate.route_step import noted
+from analyzer.simulate.route_step import noted, unroutable
 from analyzer.simulate.routing import RouteKey, RouteKind
 
 
@@ -57,16 +57,21 @@ def _reverse_path(machine: Machine, branch: Branch, way_out: str | None) -> Endi
     mode = machine.reverse_path(packet.in_interface)
     if mode not in {STRICT, LOOSE} or packet.in_interface is None:
         return None
+    mark = packet.mark if machine.validates_marks(packet.in_interface) else 0
     answer = machine.routes(packet.family).lookup(
-        RouteKey(packet.flow.source, packet.flow.destination, way_out)
+        RouteKey(packet.flow.source, packet.flow.destination, way_out, mark)
     )
+    if answer.kind is RouteKind.UNKNOWN:
+        return unroutable(machine, branch, answer)
     known = answer.kind is RouteKind.UNICAST
     devices = {hop.device for hop in answer.hops}
     if known and (mode == LOOSE or packet.in_interface in devices or None in devices):
         return None
     text = spell(packet.family, packet.flow.source)
     reason = f"rp_filter: answers to {text} would not leave by {packet.in_interface}"
-    return _refused(machine, branch, Cause.REVERSE_PATH, reason)
+    source = machine.reverse_path_source(packet.in_interface)
+    stepped = noted(machine, branch, f"rp_filter = {mode}", "drop", source)
+    return Ending(stepped, Fate.DROPPED, Cause.REVERSE_PATH, f"{machine.name}: {reason}")
 
 
 def _refused(machine: Machine, branch: Branch, cause: Cause, reason: str) -> Ending:

@@ -42,7 +42,8 @@ _NEIGHBOURS = {
 _PODS = {"p1": ("10.3.0.2", "fd03::2"), "p2": ("10.3.0.3", "fd03::3")}
 _SYSCTLS = (
     "net.ipv4.ip_forward", "net.ipv6.conf.all.forwarding", "net.ipv4.conf.all.rp_filter",
-    "net.ipv4.conf.all.route_localnet", "net.bridge.bridge-nf-call-iptables", "net.bridge.bridge-nf-call-ip6tables",
+    "net.ipv4.conf.all.route_localnet", "net.ipv4.conf.all.src_valid_mark",
+    "net.bridge.bridge-nf-call-iptables", "net.bridge.bridge-nf-call-ip6tables",
 )  # fmt: skip
 _QUIET = (
     "net.ipv4.icmp_ratelimit=0", "net.ipv6.icmp.ratelimit=0", "net.ipv4.icmp_echo_ignore_all=1",
@@ -196,7 +197,9 @@ class KernelLab:
         """Put settings back and take all rules away."""
         self.set_sysctls(
             {
-                name: "0" if name.endswith(("rp_filter", "route_localnet")) else "1"
+                name: "0"
+                if name.endswith(("rp_filter", "route_localnet", "src_valid_mark"))
+                else "1"
                 for name in _SYSCTLS
             }
         )

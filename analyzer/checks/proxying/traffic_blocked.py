@@ -46,7 +46,8 @@ def traffic_blocked(node: NodeView) -> Iterator[Outcome]:
 
     ## How to put it right
     Find out whose rule it is (its comment, its chain) and take it out there: it comes back when only the
-    rule is deleted. Usual: firewalld, ufw, a security agent, a forgotten debugging rule.
+    rule is deleted. Usual: firewalld, ufw, a security agent, a forgotten debugging rule. A policy other than
+    that of FORWARD and rp_filter are told here too.
 
     ## How it is found out
     Every Service port is followed through the rulesets as the kernel executes them, from a pod and from
@@ -93,14 +94,35 @@ def _problem(node: NodeView, by_rule: Mapping[Ref, Sequence[Loss]]) -> Problem:
     return gathered(
         f"{first}; {more}" if others else first,
         [part for rank in zip_longest(*parts) for part in rank if part is not None],
-        remedy=_(
-            "Find the program that made this rule on {node} and correct it there. To "
-            "test, delete the rule (it is line {line} of {path}) and try again.",
-            node=node.name,
-            line=getattr(source, "line", 0),
-            path=source.path,
-        ),
+        remedy=_remedy(node, losses[0], source),
+        # A bundle may lack routing tables that the way back goes by.
+        severity=Severity.WARNING if losses[0].cause is Cause.REVERSE_PATH else None,
     )
+
+
+def _remedy(node: NodeView, loss: Loss, source: Ref) -> str:
+    match loss.cause:
+        case Cause.POLICY:
+            return _(
+                "Find the program that set the policy of {chain} on {node}, and have it accept what "
+                "Services need",
+                chain=loss.step.chain,
+                node=node.name,
+            )
+        case Cause.REVERSE_PATH:
+            return _(
+                "Correct the routes of {node}, so that an answer leaves by the interface that the "
+                "packet came in by, or let rp_filter be 2 (loose) there",
+                node=node.name,
+            )
+        case _:
+            return _(
+                "Find the program that made this rule on {node} and correct it there. To "
+                "test, delete the rule (it is line {line} of {path}) and try again.",
+                node=node.name,
+                line=getattr(source, "line", 0),
+                path=source.path,
+            )
 
 
 def _by_program(by_rule: Mapping[Ref, Sequence[Loss]]) -> Iterator[list[Ref]]:
@@ -120,7 +142,7 @@ def _by_program(by_rule: Mapping[Ref, Sequence[Loss]]) -> Iterator[list[Ref]]:
 def _marks(step: Step) -> Iterator[str]:
     """Yield what a rule has in common with others of its program."""
     if not isinstance(step.subject, Rule):
-        yield f"table {step.table}"
+        yield f"{step.table or step.text} {step.chain}"
         return
     comment = step.subject.value("--comment")
     if comment:
@@ -141,7 +163,12 @@ def _foreign(loss: Loss) -> bool:
         return False
     if loss.step.chain.startswith(_OF_POLICIES):
         return False
-    return loss.cause in {Cause.RULE, None, Cause.NO_ROUTE, Cause.NO_SUCH_ADDRESS}
+    if loss.cause is Cause.POLICY:
+        return loss.step.chain != "FORWARD"  # that one is a finding of its own
+    return loss.cause in _DECIDING
+
+
+_DECIDING = frozenset({Cause.RULE, None, Cause.NO_ROUTE, Cause.NO_SUCH_ADDRESS, Cause.REVERSE_PATH})
 
 
 _OF_POLICIES = ("cali-", "WEAVE-NPC", "KUBE-POD-FW-", "KUBE-NWPLCY-")
