@@ -27,7 +27,7 @@ _WORD = re.compile(r"(?<![\w./:=-])[A-Za-z][a-z]+(?![\w./:=-])")
 _TERMS = {
     *("legacy", "nft", "filter", "mangle", "nat", "raw"),  # backends and tables
     *("iptables", "ipvs", "userspace", "nftables"),  # modes
-    *("accept", "drop", "reject", "via", "dev"),  # what a rule or a route says
+    *("accept", "drop", "reject", "policy", "via", "dev"),  # what a rule or a route says
 }
 
 
