@@ -134,7 +134,7 @@ def test_the_path_names_each_rule_with_file_and_line_and_nothing_that_had_no_eff
                 "node-a": Node(service("b1")),
                 "node-b": Node("", {"net.ipv4.conf.all.rp_filter": "1"}, routes=(_TO_BRIDGE,)),
             },
-            "a2", Verdict.DROPPED, Cause.REVERSE_PATH, "source validation",
+            "a2", Verdict.DROPPED, Cause.REVERSE_PATH, "rp_filter = 1",
         ),
     ],
     ids=[
