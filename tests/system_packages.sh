@@ -6,6 +6,7 @@ missing=""
 command -v iptables-save >/dev/null 2>&1 || missing="$missing iptables"
 command -v ip >/dev/null 2>&1 || missing="$missing iproute2"
 command -v ipset >/dev/null 2>&1 || missing="$missing ipset"
+command -v conntrack >/dev/null 2>&1 || missing="$missing conntrack"
 command -v nft >/dev/null 2>&1 || missing="$missing nftables"
 command -v busybox >/dev/null 2>&1 || missing="$missing busybox"
 [ -z "$missing" ] && exit 0

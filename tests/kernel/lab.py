@@ -287,6 +287,10 @@ class KernelLab:
         self._port = 20000 + (self._port - 19999) % 40000
         return self._port
 
+    def connections(self) -> str:
+        """Return what conntrack shows."""
+        return self._host.run("conntrack", "-L")
+
     def forget_clients(self) -> None:
         """Empty the lists of `-m recent`: every client is new again."""
         with self._host.entered():
