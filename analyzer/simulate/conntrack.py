@@ -42,7 +42,7 @@ def _tracked(branch: Branch, packet: Packet, host: str) -> Packet:
             return _again(packet, known)
     if not _opens(packet, branch.leg):
         return replace(packet, state=State.INVALID)
-    opened = Connection(packet.flow, packet.flow.reversed)
+    opened = Connection(packet.flow, packet.flow.reversed, packet.protocol)
     return replace(packet, connection=opened, state=State.NEW)
 
 

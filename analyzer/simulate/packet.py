@@ -93,6 +93,9 @@ class Connection(msgspec.Struct, frozen=True):
     reply: Flow
     """Flow of the answers as the host expects them: `original.reversed` until NAT changes it."""
 
+    protocol: str
+    """That of the packet that opened it: an ICMP error belongs to a connection of another."""
+
     mark: int = 0
     destination_bound: bool = False
     """True once nat PREROUTING or OUTPUT has decided, translation or not."""

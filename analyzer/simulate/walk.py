@@ -130,7 +130,7 @@ class Walk:
                 continue
             after = Frame(chain, rules, index + 1, frame.caller, frame.entered, frame.depth)
             matched = self._split(branch, rule, after, known=answer is not None)
-            return None if matched is None else self._apply(matched, rule, after)
+            return None if matched is None else self._apply(matched, rule, _beyond(after, rule))
         return self._leave_chain(branch, frame, returned=None)
 
     def _matched(
@@ -259,6 +259,14 @@ class Walk:
     def _noted(self, branch: Branch, chain: ExecutableChain, note: str, effect: str) -> Step:
         hook, table = branch.packet.hook, self._table.name
         return Step(self._host, branch.leg, hook, table, chain.name, chain.source, note, effect)
+
+
+def _beyond(after: Frame, rule: CompiledRule) -> Frame:
+    """Return where the walk goes on after a match: past what else is of the same rule, the rest of a map of nft."""
+    rules, following = after.rules, after.following
+    while following < len(rules) and rules[following].source is rule.source:
+        following += 1
+    return after if following == after.following else after._replace(following=following)
 
 
 def _effect_text(rule: CompiledRule) -> str:

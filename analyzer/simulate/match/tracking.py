@@ -70,9 +70,13 @@ def _of_connection(option: Option) -> Condition:
         case "--ctproto":
             names = {"6": "tcp", "17": "udp", "132": "sctp", "1": "icmp", "58": "icmpv6"}
             protocol = names.get(value_of(option), value_of(option).lower())
-            return lambda packet: packet.protocol == protocol
+            return lambda packet: _protocol(packet) == protocol
         case _:
             return unknown
+
+
+def _protocol(packet: Packet) -> str:
+    return "" if packet.connection is None else packet.connection.protocol
 
 
 _ADDRESSES: dict[str, Callable[[Connection], int]] = {
