@@ -58,7 +58,6 @@ _TO_FOLLOW = (
     Input.SERVICES,
     Input.ENDPOINT_SLICES,
     Input.PODS,
-    Input.RULESET,
     Input.ADDRESSES,
     Input.ROUTES,
 )
@@ -385,7 +384,8 @@ class NodeView(NodeFacts):
     @property
     def shows_connections(self) -> bool:
         """True where the bundle has all that is needed to follow a connection from a pod of the node."""
-        return all(self.has(item) for item in _TO_FOLLOW)
+        rules = self.has(Input.RULESET) or self.has(Input.NFT_RULESET)
+        return rules and all(self.has(item) for item in _TO_FOLLOW)
 
     @cached_property
     def local_connections(self) -> tuple[LocalConnection, ...]:
