@@ -65,7 +65,10 @@ def collect_bundle(options: Options, request: Request, progress: Progress) -> Re
     """Collect, and write what came as a bundle. Raises NothingCollectedError and UsageError."""
     processes = Processes(deadline=time.monotonic() + options.total_seconds)
     api = Api(options, processes)
-    output, spool = _spool(api, request)
+    try:
+        output, spool = _spool(api, request)
+    except SpoolError as error:
+        raise NothingCollectedError(str(error)) from error
     with spool:
         try:
             with _stopped_by_signals(processes, spool, progress):
@@ -164,7 +167,6 @@ def _collected(api: Api, spool: Spool, request: Request, progress: Progress) -> 
         spool.release_reserve()
         with suppress(SpoolError):
             spool.note(str(error))
-            spool.lack(Input.SERVICES.path(), str(error))
     return collection
 
 
@@ -215,4 +217,4 @@ def _stopped_by_signals(processes: Processes, spool: Spool, progress: Progress) 
             signal.signal(number, handler)
         if processes.stopped:
             with suppress(SpoolError):
-                spool.note(_("the collection was interrupted"))
+                spool.note(_("the collection ended early: {why}", why=processes.why_stopped))

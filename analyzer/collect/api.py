@@ -172,7 +172,7 @@ class Api:
         if self.dead and ended.timed_out_after == 0:
             return self.dead
         if failure is Failure.STOPPED:
-            return _("interrupted")
+            return self.processes.why_stopped
         if failure is Failure.LATE:
             if ended.timed_out_after is not None and ended.timed_out_after < 1:
                 return _("not asked: the time for the whole collection was over")

@@ -18,6 +18,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import BinaryIO, Final, TypeVar, cast
 
+from analyzer.language import _
+
 T = TypeVar("T")
 
 NOT_STARTED: Final = 127
@@ -66,6 +68,7 @@ class Processes:
     """The moment by `time.monotonic` after which nothing runs."""
 
     _stopped: threading.Event = field(default_factory=threading.Event)
+    _why: str = ""
 
     def run(
         self,
@@ -100,9 +103,15 @@ class Processes:
         status, said = child.exit_code, child.stderr
         return Ended(command, began, duration, status, said, late, child.was_stopped), read
 
-    def stop(self) -> None:
+    def stop(self, why: str = "") -> None:
         """End all programs that run, and start none any more."""
+        self._why = self._why or why
         self._stopped.set()
+
+    @property
+    def why_stopped(self) -> str:
+        """What the results that did not come any more are to say."""
+        return self._why or _("interrupted")
 
     @property
     def stopped(self) -> bool:
@@ -164,7 +173,7 @@ class _Child(io.RawIOBase):
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
         """Wait for output; 0 at its end, at the time limit and when stopped."""
         while self._goes_on():
-            for key, _ in self._selector.select(_TICK):
+            for key, _events in self._selector.select(_TICK):
                 if key.fileobj is self._process.stdout:
                     piece = self._read(self._process.stdout, min(len(buffer), _PIECE))
                     if piece:
@@ -185,7 +194,7 @@ class _Child(io.RawIOBase):
                 with suppress(subprocess.TimeoutExpired):
                     self._process.wait(_TICK)
                 continue
-            for key, _ in self._selector.select(_TICK):
+            for key, _events in self._selector.select(_TICK):
                 self._serve(key.fileobj)
         for pipe in self._registered():
             self._serve(pipe)

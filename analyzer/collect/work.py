@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -49,10 +49,11 @@ class Silence:
 def work(
     pieces: Sequence[Piece], jobs: int, processes: Processes, spool: Spool, progress: Progress
 ) -> None:
-    """Do all pieces, `jobs` at a time. Raises SpoolError as soon as nothing can be written any more.
+    """Do all pieces, `jobs` at a time. Raises SpoolError where the disk was full.
 
-    After `processes.stop` the remaining pieces run through without asking anything, and note that.
+    After that, and after `processes.stop`, the remaining pieces run through without asking anything, and note that.
     """
+    full: SpoolError | None = None
     progress.expect(len(pieces))
     with ThreadPoolExecutor(jobs, thread_name_prefix="collect") as pool:
         futures = {pool.submit(piece.run): piece for piece in pieces}
@@ -60,10 +61,10 @@ def work(
             piece = futures[future]
             failure = future.exception()
             if isinstance(failure, SpoolError):
-                processes.stop()
-                _cancel(futures)
-                raise failure
-            if failure is not None:
+                full = full or failure
+                processes.stop(str(full))
+                spool.release_reserve()
+            elif failure is not None:
                 spool.note(
                     _(
                         "{label}: a defect of svcbundle prevented it: {failure}",
@@ -72,8 +73,5 @@ def work(
                     )
                 )
             progress.done(piece.label)
-
-
-def _cancel(futures: Iterable[Future[None]]) -> None:
-    for future in futures:
-        future.cancel()
+    if full is not None:
+        raise full

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 import sysconfig
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
@@ -42,6 +43,21 @@ class Lab:
         done = self.run(*words, text=text)
         assert done.returncode == 0, done.stderr
         return done.stdout
+
+    def collection(self, *options: str | Path) -> list[str]:
+        """Return the command line of `svcbundle collect` for this cluster."""
+        access = (f"--kubectl={self.kubectl}", f"--kubeconfig={self.server.kubeconfig}")
+        return [sys.executable, "-m", "analyzer", "collect", *access, *map(str, options)]
+
+    def collect(self, bundle: Path, *options: str | Path) -> subprocess.CompletedProcess[str]:
+        """Run `svcbundle collect`."""
+        return subprocess.run(
+            self.collection("-o", bundle, *options),
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
 
 
 @dataclass(slots=True)

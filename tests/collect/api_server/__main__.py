@@ -10,7 +10,9 @@ from contextlib import ExitStack, closing
 from pathlib import Path
 
 import click
+import yaml
 
+from tests.collect.api_server.authorization import Authorizer, rules_of
 from tests.collect.api_server.capture import open_capture
 from tests.collect.api_server.faults import Action, Fault
 from tests.collect.api_server.handlers import Cluster
@@ -28,8 +30,15 @@ from tests.collect.api_server.server import ApiServer
     metavar="ACTION|CODE:REGEX",
     help="e.g. 403:secrets, hang:/exec",
 )
+@click.option(
+    "--role",
+    type=click.Path(exists=True, path_type=Path),
+    help="YAML of the roles that the user has.",
+)
 @click.option("-v", "--verbose", is_flag=True, help="Print each request.")
-def main(bundle: Path, port: int, faults: tuple[str, ...], *, verbose: bool) -> None:
+def main(
+    bundle: Path, port: int, faults: tuple[str, ...], role: Path | None, *, verbose: bool
+) -> None:
     """Serve until interrupted."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())  # containers end with this process
     with (
@@ -42,7 +51,9 @@ def main(bundle: Path, port: int, faults: tuple[str, ...], *, verbose: bool) -> 
             click.echo(reason, err=True)
         runtime = None if reason else stack.enter_context(closing(Nodes(capture)))
         server = stack.enter_context(
-            ApiServer(Cluster(capture), Path(directory), runtime=runtime, port=port)
+            ApiServer(
+                Cluster(capture, _authorizer(role)), Path(directory), runtime=runtime, port=port
+            )
         )
         server.faults += map(_fault, faults)
         sys.stdout.write(f"{server.kubeconfig}\n")
@@ -53,6 +64,12 @@ def main(bundle: Path, port: int, faults: tuple[str, ...], *, verbose: bool) -> 
                 for request in server.requests[seen:]:
                     click.echo(request, err=True)
             seen = len(server.requests)
+
+
+def _authorizer(role: Path | None) -> Authorizer:
+    if role is None:
+        return Authorizer()
+    return Authorizer(rules_of(yaml.safe_load_all(role.read_text())))
 
 
 def _fault(text: str) -> Fault:

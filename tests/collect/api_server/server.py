@@ -26,7 +26,7 @@ _PATIENCE = 10
 """Seconds in which the server must be up or down."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Request:
     """One request as it came in."""
 
@@ -36,6 +36,9 @@ class Request:
     asked: Asked
     at: float
     """`time.monotonic()`."""
+
+    answered: bool = False
+    """Whether the whole answer has been sent, to the end of a command."""
 
     def __str__(self) -> str:
         return f"{self.method} {self.path}" + (f"?{self.query}" if self.query else "")
@@ -145,12 +148,13 @@ class ApiServer:
             request.transport.abort()
         try:
             _refuse(fault)
-            return await self._answer(wanted, request, fault)
+            response = await self._answer(wanted, request, fault)
+            seen.answered = True
         except ApiError as error:
             response = answer(error.body, error.code)
             if error.code == 429 and fault:
                 response.headers["Retry-After"] = str(fault.retry_after)
-            return response
+        return response
 
     async def _answer(
         self, wanted: Asked, request: web.Request, fault: Fault | None
