@@ -58,7 +58,6 @@ _TO_FOLLOW = (
     Input.SERVICES,
     Input.ENDPOINT_SLICES,
     Input.PODS,
-    Input.ADDRESSES,
     Input.ROUTES,
 )
 _MOST_ALIKE = 8
@@ -383,9 +382,12 @@ class NodeView(NodeFacts):
 
     @property
     def shows_connections(self) -> bool:
-        """True where the bundle has all that is needed to follow a connection from a pod of the node."""
+        """True where the bundle has all that is needed to follow a connection from a pod of the node.
+
+        A list of addresses that is not whole does: what is the host's own, its routes say too.
+        """
         rules = self.has(Input.RULESET) or self.has(Input.NFT_RULESET)
-        return rules and all(self.has(item) for item in _TO_FOLLOW)
+        return rules and bool(self.addresses) and all(self.has(item) for item in _TO_FOLLOW)
 
     @cached_property
     def local_connections(self) -> tuple[LocalConnection, ...]:
