@@ -27,7 +27,7 @@ test: $(VENV)/.installed-dev
 docs: $(VENV)/.installed
 	@$(BIN)/python -m docs.generate
 
-bench: $(VENV)/.installed
+bench: $(VENV)/.installed-dev
 	@$(BIN)/python -m bench.run
 
 # Random packets against the kernel, in network namespaces of this machine (root): how often both agree.

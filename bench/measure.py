@@ -17,6 +17,8 @@ class Command:
 
     arguments: tuple[str, ...]
     stdin: Path | None = None
+    statuses: tuple[int, ...] = (0,)
+    """Exit statuses of a run that is worth measuring."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +52,7 @@ def _run(command: Command) -> Cost:
         _, status, usage = os.wait4(process.pid, 0)
         wall = time.perf_counter() - begun
     process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode != 0:
+    if process.returncode not in command.statuses:
         raise RuntimeError(f"{' '.join(command.arguments)}: {said.decode(errors='replace')}")
     return Cost(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
 

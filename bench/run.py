@@ -19,6 +19,7 @@ from tempfile import TemporaryDirectory
 import click
 import msgspec
 
+from bench.collecting import collect, why_impossible
 from bench.measure import Command, Cost, measure
 from bench.plan import Plan
 from bench.traces import Rates
@@ -49,8 +50,11 @@ class Case:
 @click.option(
     "--traced", default="1000,3100,10000", show_default=True, help="Sizes for traces, one node."
 )
+@click.option("--collected", default="50,100,200", show_default=True, help="Nodes of collections.")
 @click.option("--repeat", default=3, show_default=True, help="Runs of each command.")
-def main(services: str, nodes: str, services_per_cluster: int, traced: str, repeat: int) -> None:
+def main(  # noqa: PLR0913, PLR0917 - the options of a command
+    services: str, nodes: str, services_per_cluster: int, traced: str, collected: str, repeat: int
+) -> None:
     """Print what svcbundle costs on generated clusters."""
     anchored = _anchor_works()
     click.echo(_COLUMNS.format("case", "wall s", "CPU s", "MB", "x wall", "x CPU"))
@@ -60,6 +64,7 @@ def main(services: str, nodes: str, services_per_cluster: int, traced: str, repe
     _series([p.services for p in by_services], by_services, repeat, anchored=anchored)
     _series([p.nodes for p in by_nodes], by_nodes, repeat, anchored=anchored)
     _traces([Plan(services=n, node_port_every=max(4, n // 2000)) for n in _numbers(traced)])
+    _collections(_numbers(collected))
     if not anchored:
         click.echo(
             "No ratios: iptables-nft-restore, or a network namespace for it, is not to be had here."
@@ -102,8 +107,12 @@ def _series(sizes: Sequence[int], plans: Sequence[Plan], repeat: int, *, anchore
             cost = _cluster(plan, Path(directory), repeat, anchored=anchored)
         grown.append((size, cost))
     for (small, before), (large, after) in pairwise(grown):
-        exponent = math.log(after.cpu / before.cpu) / math.log(large / small)
-        click.echo(f"growth of analyze from {small:,} to {large:,}: exponent {exponent:.2f} (CPU)")
+        _growth("analyze", small, large, after.cpu / before.cpu)
+
+
+def _growth(command: str, small: int, large: int, ratio: float) -> None:
+    exponent = math.log(ratio) / math.log(large / small)
+    click.echo(f"growth of {command} from {small:,} to {large:,}: exponent {exponent:.2f} (CPU)")
 
 
 def _traces(plans: Sequence[Plan]) -> None:
@@ -120,6 +129,20 @@ def _traces(plans: Sequence[Plan]) -> None:
         told = f"{plan.services:,} Services, {rules:,} rules"
         numbers = (found.first, found.further, found.foremost, found.last, found.answer)
         click.echo(_COLUMNS.format(told, *(f"{number:,.0f}" for number in numbers)))
+
+
+def _collections(sizes: Sequence[int]) -> None:
+    """Measure collections from all nodes of simulated clusters."""
+    reason = why_impossible()
+    if reason:
+        click.echo(f"No collections: {reason}.")
+        return
+    found = [collect(nodes) for nodes in sizes]
+    for one in found:
+        told = f"{one.nodes} nodes, {one.services:,} Services, {one.pods:,} pods"
+        _row(f"collect {told}", one.cost, None)
+    for before, after in pairwise(found):
+        _growth("collect", before.nodes, after.nodes, after.cost.cpu / before.cost.cpu)
 
 
 def _generate(plan: Plan, directory: str) -> None:
