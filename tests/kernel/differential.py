@@ -28,6 +28,8 @@ class Comparison:
     probe: Probe
     outcomes: list[Predicted]
     seen: Observed
+    by_turns: bool = False
+    """True where rules count packets (`statistic --mode nth`): what happens next is not by chance."""
 
     @property
     def inconclusive(self) -> bool:
@@ -80,7 +82,8 @@ def compare(lab: KernelLab, seed: int) -> Iterator[Comparison]:
                 with lab.patience():
                     again = replace(probe, source_port=lab.new_port())
                     found = list(converse(lab, predictor, again, seed))
-            yield from found
+            counted = "--mode nth" in ruleset
+            yield from (replace(comparison, by_turns=counted) for comparison in found)
 
 
 def converse(

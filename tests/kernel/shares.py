@@ -35,7 +35,7 @@ class Shares:
     def add(self, comparison: Comparison) -> None:
         """Count a packet that may end in several ways which can be told apart."""
         outcomes = comparison.outcomes
-        if comparison.inconclusive or any(not o.exact for o in outcomes):
+        if comparison.inconclusive or comparison.by_turns or any(not o.exact for o in outcomes):
             return
         chances: dict[tuple[object, ...], float] = defaultdict(float)
         for outcome in outcomes:
