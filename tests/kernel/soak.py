@@ -6,6 +6,7 @@ Exit status: 1 with a disagreement or wrong shares, 2 where the machine does not
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 from collections import Counter
 from itertools import count
@@ -25,6 +26,7 @@ def main() -> int:
     if reason:
         sys.stdout.write(f"{reason}\n")
         return 2
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the namespaces go
     lab = KernelLab()
     try:
         return _soak(lab, arguments.packets, arguments.first_seed)
