@@ -29,7 +29,7 @@ def cause_lines(terminal: Terminal, cause: Cause, *, verbose: bool) -> Iterator[
     """Yield the lines of one cause; `verbose` lists its consequences one by one."""
     shown = cause.shown
     mark = SEVERITY_MARKS[shown.severity]
-    title = f"{mark.sign} {mark.word}"
+    title = f"{mark.sign} {_(mark.word)}"
     subject = terminal.paint(visible(shown.subject), Paint.STRONG)
     slug = terminal.paint(f"[{shown.slug}]", Paint.FAINT)
     yield from terminal.wrap(

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from analyzer.findings import Status, Verdict
+from analyzer.language import _
 from analyzer.report.terminal import Paint, Terminal, pad
 from analyzer.report.view_services import STATIONS, Cell, ServiceRow
 from analyzer.report.visible import cells, visible
-from analyzer.report.wording import STATUS_MARKS
+from analyzer.report.wording import STATUS_MARKS, VERDICT_MARKS
 
 _STATUS_PAINT = {
     Status.PASS: Paint.GOOD,
@@ -26,26 +27,37 @@ VERDICT_PAINT = {
 
 
 def matrix_lines(terminal: Terminal, rows: Sequence[ServiceRow]) -> Iterator[str]:
-    """Yield a line of column heads and a line for each Service, with the stations that fail where there is room."""
+    """Yield a line of column heads and a line for each Service, with the stations that fail where there is room.
+
+    Where the terminal is too narrow for that, the marks stand below the names.
+    """
+    words = max(cells(_(mark.word)) for mark in VERDICT_MARKS.values())
     longest = max(cells(visible(row.name)) for row in rows)
-    columns = min(longest, max(terminal.width - 60, 30))
+    columns = min(longest, max(terminal.width - words - 52, 30))
     initials = " ".join(station.value[:2] for station in STATIONS)
-    yield f"  {'':10}{'':{columns}}  {terminal.paint(initials, Paint.FAINT)}"
+    lead = words + columns + 6
+    if lead + cells(initials) > terminal.width:
+        words, columns, lead = 0, 0, 2
+    yield f"{'':{lead}}{terminal.paint(initials, Paint.FAINT)}"
     for row in rows:
-        yield from _row(terminal, row, columns)
+        yield from _row(terminal, row, words, columns)
 
 
-def _row(terminal: Terminal, row: ServiceRow, columns: int) -> Iterator[str]:
-    verdict = terminal.paint(pad(row.verdict.value, 9), VERDICT_PAINT[row.verdict])
+def _verdict(row: ServiceRow) -> str:
+    return _(VERDICT_MARKS[row.verdict].word)
+
+
+def _row(terminal: Terminal, row: ServiceRow, words: int, columns: int) -> Iterator[str]:
+    verdict = terminal.paint(pad(_verdict(row), words), VERDICT_PAINT[row.verdict])
     name = visible(row.name)
     marks = "  ".join(_mark(terminal, cell) for cell in row.cells)
     if cells(name) > columns:
-        yield f"  {verdict} {name}"
-        yield f"  {'':10}{'':{columns}}  {marks}"
+        yield f"  {verdict}  {name}"
+        yield f"{'':{words + columns + 6 if columns else 2}}{marks}"
         return
     failing = ", ".join(row.failing)
-    room = terminal.width - columns - 45
-    yield f"  {verdict} {pad(name, columns)}  {marks}" + (
+    room = terminal.width - words - columns - 37
+    yield f"  {verdict}  {pad(name, columns)}  {marks}" + (
         f"  {failing}" if failing and cells(failing) <= room else ""
     )
 
@@ -57,6 +69,6 @@ def _mark(terminal: Terminal, cell: Cell) -> str:
 def legend_lines(terminal: Terminal) -> Iterator[str]:
     """Yield what the column heads and the marks stand for."""
     stations = ", ".join(station.value for station in STATIONS)
-    marks = ", ".join(f"{mark.sign} {mark.word}" for mark in STATUS_MARKS.values())
-    yield from terminal.wrap(f"Columns: {stations}.", "  ", "  ")
-    yield from terminal.wrap(f"Marks: {marks}.", "  ", "  ")
+    marks = ", ".join(f"{mark.sign} {_(mark.word)}" for mark in STATUS_MARKS.values())
+    yield from terminal.wrap(_("Columns: {stations}.", stations=stations), "  ", "  ")
+    yield from terminal.wrap(_("Marks: {marks}.", marks=marks), "  ", "  ")

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from analyzer.findings import Report, Verdict
 from analyzer.language import _, plural
-from analyzer.phrases import counted, listed
+from analyzer.phrases import listed
 from analyzer.report.cause_text import cause_lines, one_line
 from analyzer.report.matrix_text import VERDICT_PAINT, legend_lines, matrix_lines
 from analyzer.report.terminal import Paint, Terminal, pad
@@ -76,7 +76,7 @@ class _Text:
 
     def advice(self) -> Iterator[str]:
         if self.view.advice:
-            yield self._heading("Advice")
+            yield self._heading(_("Advice"))
         yield from (self._full if self.verbose else self._brief)(self.view.advice)
 
     def services(self) -> Iterator[str]:
@@ -89,8 +89,10 @@ class _Text:
                 yield _("  … and {value:,} more (-v lists them)", value=len(ill) - _ROWS)
             yield from legend_lines(self.prose)
         if healthy and ill:
-            state = _("is healthy") if healthy == 1 else _("are healthy")
-            yield self.terminal.paint(f"  {counted(healthy, 'Service')} {state}.", Paint.GOOD)
+            told = plural(
+                "{count:,} Service is healthy.", "{count:,} Services are healthy.", healthy
+            )
+            yield self.terminal.paint(f"  {told}", Paint.GOOD)
 
     def gaps(self) -> Iterator[str]:
         if not self.view.gaps:
@@ -104,8 +106,8 @@ class _Text:
     def nodes(self) -> Iterator[str]:
         if not self.view.nodes:
             return
-        yield self._heading("Nodes")
-        rows = [("node", "mode", "kube-proxy", "iptables", "rules")]
+        yield self._heading(_("Nodes"))
+        rows = [(_("node"), _("mode"), "kube-proxy", "iptables", _("rules"))]
         shown = self.view.nodes if self.verbose else self.view.nodes[:_ROWS]
         rows += [_node(node) for node in shown]
         widths = [
@@ -123,7 +125,7 @@ class _Text:
             )
 
     def bundle(self) -> Iterator[str]:
-        yield self._heading("Bundle")
+        yield self._heading(_("Bundle"))
         for fact in self.view.facts:
             yield from self.terminal.wrap(visible(fact.value), f"  {pad(fact.label, 12)}", " " * 14)
 

@@ -10,6 +10,7 @@ from analyzer.bundle.limits import Limits
 from analyzer.bundle.reader import open_bundle
 from analyzer.findings import Report
 from analyzer.pipeline import Question, analyse
+from analyzer.report.finding_anchors import anchors_of
 from analyzer.report.html import render_html
 from analyzer.report.json import render_json, report_schema
 from analyzer.report.text import render_text
@@ -33,5 +34,5 @@ def test_the_report_of_a_sample_can_be_read(report: Report) -> None:
     text = render_text(report, width=100, color=False, verbose=True)
     assert HIDDEN.search(text.replace("\n", "")) is None
     page = render_html(report)
-    assert all(f'id="{finding.id}"' in page for finding in report.findings)
+    assert all(f'id="{anchor}"' in page for anchor in anchors_of(report.findings).values())
     assert all(finding.problem.message.split()[0] in text for finding in report.findings)
