@@ -423,8 +423,8 @@ def test_an_interrupted_trace_ends_with_130_and_no_traceback() -> None:
 
 
 @pytest.mark.parametrize("form", ["text", "json", "html"])
-def test_the_report_is_the_same_bytes_whatever_the_process(form: str) -> None:
-    words = ("analyze", STOPPED, "--format", form)
+def test_the_report_is_the_same_bytes_whatever_the_process_and_its_locale(form: str) -> None:
+    words = ("analyze", STOPPED, "--format", form, "--lang", "en")
     one = spawned(*words, PYTHONHASHSEED="1", TZ="UTC", LANG="C", LC_ALL="C")
     other = spawned(*words, PYTHONHASHSEED="2", TZ="Asia/Shanghai", LANG="zh_CN.UTF-8", LC_ALL="")
     assert one.status == other.status == 1
