@@ -41,9 +41,9 @@ def way_to_pods(start: NodeView, end: NodeView, family: Family) -> Way | None:
 
     `ip route` without a table prints routes of IPv4 only: without any of a family nothing is known of it.
     """
-    pod = pod_address(end, family)
     read = any((":" in r.destination) is (family is Family.IPV6) for r in start.routes)
-    answer = start.route_to(pod.address) if pod and read and not depends_on_rules(start) else None
+    pod = pod_address(end, family) if read else None
+    answer = start.route_to(pod.address) if pod and not depends_on_rules(start) else None
     return Way(pod, answer) if pod and answer else None
 
 

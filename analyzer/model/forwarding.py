@@ -73,8 +73,7 @@ class FrontendKind(Enum):
     LOAD_BALANCER_IP = later("load-balancer IP")
 
 
-@dataclass(frozen=True, slots=True)
-class Frontend:
+class Frontend(Struct, frozen=True):
     """What a client connects to."""
 
     kind: FrontendKind

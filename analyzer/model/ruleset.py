@@ -111,8 +111,7 @@ class Match(Struct, frozen=True):
         return next((o for o in self.options if o.flag == flag), None)
 
 
-@dataclass(slots=True, eq=False)
-class Rule:
+class Rule(Struct, eq=False, gc=False):
     """One `-A` line. Made in bulk: treat as frozen."""
 
     shape: Shape
@@ -201,8 +200,7 @@ def unquote(text: str) -> str:
     return "".join(pieces)
 
 
-@dataclass(slots=True)
-class Chain:
+class Chain(Struct):
     """A chain with its rules in order."""
 
     name: str
@@ -213,7 +211,7 @@ class Chain:
     """`ACCEPT` or `DROP` for a built-in chain, None for a user-defined one (`-`)."""
 
     counters: tuple[int, int] | None
-    rules: list[Rule] = field(default_factory=list)
+    rules: list[Rule] = []  # a struct copies it
 
 
 @dataclass(slots=True)

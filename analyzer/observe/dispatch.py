@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
+from msgspec import Struct
+
 from analyzer.model.forwarding import Frontend, FrontendKind, Protocol
 from analyzer.model.ruleset import Rule
 from analyzer.observe.conditions import ConditionReader, host_of, number_of, protocol_of
@@ -12,8 +14,7 @@ from analyzer.observe.marks import Marks
 from analyzer.observe.owners import owner_of
 
 
-@dataclass(frozen=True, slots=True)
-class Address:
+class Address(Struct, frozen=True):
     """What a connection is made to, whatever sort of address it is."""
 
     host: str

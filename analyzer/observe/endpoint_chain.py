@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from analyzer.model.address import canonical_ip
 from analyzer.model.forwarding import Endpoint, Protocol
@@ -21,8 +22,7 @@ _DESTINATION = re.compile(
 _TRANSLATING = {"DNAT", "REDIRECT"}
 
 
-@dataclass(frozen=True, slots=True)
-class EndpointChain:
+class EndpointChain(Struct, frozen=True, eq=False):
     """What a KUBE-SEP chain does with a connection of one protocol."""
 
     destination: Rule | None

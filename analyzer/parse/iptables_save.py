@@ -17,7 +17,6 @@ import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import cache
-from sys import intern
 
 from analyzer.model.ruleset import Chain, Family, Rule, Ruleset
 from analyzer.parse.iptables_line import counters_of, policy_of
@@ -73,7 +72,7 @@ def _read(lines: Iterable[str], first: int, builder: RulesetBuilder) -> None:
             shape, match = found
             last.next = shape
         last = shape
-        values = tuple(map(intern, match.groups()))
+        values = match.groups()
         if shape.rule is None:
             chain = Chain(values[0], number, policy_of(values[1]), counters_of(values[2]))
             declare_chain(builder.chains, chain)

@@ -34,7 +34,12 @@ class _Item(Struct, gc=False):
     rule: _Rule | None = None
 
 
+class _Skimmed(Struct):
+    nftables: list[_Item]
+
+
 _ITEM = msgspec.json.Decoder(_Item)
+_SKIMMED = msgspec.json.Decoder(_Skimmed)
 
 
 def decode_nft_ruleset(path: str, data: bytes) -> Parsed[Document | None]:
@@ -46,19 +51,32 @@ def decode_nft_ruleset(path: str, data: bytes) -> Parsed[Document | None]:
     if not isinstance(items, list):
         return parsed
     try:
-        kept = {**parsed.value.content, "nftables": [_kept(item) for item in items]}
+        skimmed = _skimmed(data, items)
+        kept = [_kept(item, found) for item, found in zip(items, skimmed, strict=True)]
     except (msgspec.DecodeError, UnicodeDecodeError):  # what is skipped at first is not checked
         return decode_document(path, data)
-    return replace(parsed, value=replace(parsed.value, content=kept))
+    content = {**parsed.value.content, "nftables": kept}
+    return replace(parsed, value=replace(parsed.value, content=content))
 
 
-def _kept(item: Any) -> Any:  # noqa: ANN401 - any JSON
-    if not isinstance(item, Raw):
-        return item
+def _skimmed(data: bytes, items: list[Any]) -> list[_Item]:
+    """Return of each item which rule it is: at one go where nothing is out of the ordinary."""
     try:
-        rule = _ITEM.decode(item).rule
+        found = _SKIMMED.decode(data).nftables
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        found = []
+    return found if len(found) == len(items) else [_skim(item) for item in items]
+
+
+def _skim(item: Any) -> _Item:  # noqa: ANN401 - any JSON
+    try:
+        return _ITEM.decode(item) if isinstance(item, Raw) else _Item()
     except msgspec.ValidationError:
-        rule = None
+        return _Item()
+
+
+def _kept(item: Any, skimmed: _Item) -> Any:  # noqa: ANN401 - any JSON
+    rule = skimmed.rule
     if rule is not None and (rule.family, rule.table) in IPTABLES_TABLES:
         return None
-    return msgspec.json.decode(item)
+    return msgspec.json.decode(item) if isinstance(item, Raw) else item

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from analyzer.commands import restart_kube_proxy
 from analyzer.findings import Evidence, Part, Problem, Severity, Station, check, gathered
@@ -62,8 +63,7 @@ def rules_destination_wrong(node: NodeView) -> Iterator[Problem]:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class _Choice:
+class _Choice(Struct, frozen=True):
     """A KUBE-SEP chain with the Service ports that it may have been made for."""
 
     target: Target
