@@ -100,6 +100,8 @@ def _literals(line: str, slots: Sequence[Slot]) -> tuple[str, ...]:
 def _matcher(literals: tuple[str, ...], slots: Sequence[Slot]) -> Matcher:
     """Return what matches a line of these literals; a value is atomic, as it is for the grammar's lexer."""
     pattern = rf"(?=.{{0,{LONGEST_LINE}}}\Z)" + re.escape(literals[0])
-    for slot, literal in zip(slots, literals[1:], strict=True):
-        pattern += f"((?>{terminal(slot.terminal)}))" + re.escape(literal)
+    for slot, (before, after) in zip(slots, pairwise(literals), strict=True):
+        # After `!` the grammar takes what begins with a dash for an option (NOT_OLD), not for a value.
+        dash = "(?!-)" if before.rstrip().endswith(" !") else ""
+        pattern += f"({dash}(?>{terminal(slot.terminal)}))" + re.escape(after)
     return re.compile(pattern).fullmatch

@@ -141,6 +141,7 @@ def test_a_line_with_another_word_is_read_as_the_grammar_reads_it(
         ("-A X --o a b -j Y", "-A X --o 'a b' -j Y"),
         ("-A X --o a -j Y", "-A X --o ! -j Y"),
         ("-A X --o a -j Y", "-A X --o -b -j Y"),
+        ("-A X --tcp-flags ! X", "-A X --tcp-flags ! -1"),
         ("-A X --o a -j Y", '-A X --o "a -j Y'),
         ("-A X --o a -j Y", '-A X --o "a" b" -j Y'),
         ("-A X --o a b", "-A X --o a \\"),
