@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from jsonschema import Draft7Validator
 
+from analyzer.difference.identity import identities
 from analyzer.findings import Quote
 from analyzer.model.forwarding import ServiceKey
-from analyzer.difference.identity import identities
 from analyzer.report.sarif import render_sarif
 from analyzer.report.visible import HIDDEN
 from tests.report import factories as make
