@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from analyzer.language import _
 from analyzer.simulate.branch import Branch, Cause, Departure, Ending, Fate, Way, through
 from analyzer.simulate.machine import Machine
 from analyzer.simulate.netfilter import Netfilter
@@ -57,10 +58,16 @@ class Bridging:
         mode = machine.hairpin(bridge)
         if mode:
             return [branch]
-        reason = f"{bridge} on {machine.name} does not send a packet out of the port it came in by"
+        reason = _(
+            "{bridge} on {machine} does not send a packet out of the port it came in by",
+            bridge=bridge,
+            machine=machine.name,
+        )
         if mode is False:
             return [self._held_back(branch, bridge, reason)]
-        text = f"a port of {bridge} on {machine.name} in hairpin mode"
+        text = _(
+            "a port of {bridge} on {machine} in hairpin mode", bridge=bridge, machine=machine.name
+        )
         split = self._netfilter.budget.ask_once(branch, text)
         ways: list[Way] = [split.refused] if split.refused else []
         ways += [split.yes] if split.yes else []
@@ -70,6 +77,9 @@ class Bridging:
     def _held_back(self, branch: Branch, bridge: str, reason: str) -> Ending:
         ports = self._machine.host.bridge_ports
         source = next((p.source for p in ports if p.bridge == bridge and not p.hairpin), None)
-        what, effect = f"hairpin mode of {bridge}", "must leave by the port it came in by"
+        what, effect = (
+            _("hairpin mode of {bridge}", bridge=bridge),
+            _("must leave by the port it came in by"),
+        )
         stepped = noted(self._machine, branch, what, effect, source)
         return Ending(stepped, Fate.DROPPED, Cause.HAIRPIN, reason)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import msgspec
 
+from analyzer.language import _
 from analyzer.model.ruleset import Family
 from analyzer.simulate.address import family_of, number, spell
 from analyzer.simulate.atlas import Atlas, HostSite, Outside, Place
@@ -84,8 +85,13 @@ class Conversation:
         text = self._spell(self._destination)
         name = self._start.name if isinstance(self._start, PodSite | HostSite) else ""
         version = "IPv4" if self._family is Family.IPV4 else "IPv6"
-        reason = f"{name} has no route to {text}, or no {version} address"
-        step = Step(name, Leg.REQUEST, None, "", "", None, "no route", "network unreachable")
+        reason = _(
+            "{name} has no route to {text}, or no {version} address",
+            name=name,
+            text=text,
+            version=version,
+        )
+        step = Step(name, Leg.REQUEST, None, "", "", None, _("no route"), _("network unreachable"))
         branch = Branch(self._first_packet(Flow(0, EPHEMERAL, self._destination, EPHEMERAL)))
         return Leaf(branch.stepped(step), Verdict.UNROUTABLE, Cause.NO_ROUTE, reason)
 
@@ -98,7 +104,7 @@ class Conversation:
         branch, place = end
         reached = branch.packet.flow
         if isinstance(place, Outside) and reached.destination == self._destination:
-            reason = "it leaves the cluster untranslated"
+            reason = _("it leaves the cluster untranslated")
             yield Leaf(branch, Verdict.EXTERNAL, None, reason, source=self._spell(reached.source))
             return
         refused = self._delivery.refusal(end)
@@ -133,8 +139,8 @@ class Conversation:
     def _lost(self, end: Ending, backend: Backend, source: str) -> Leaf:
         if end.fate is Fate.INCONCLUSIVE:
             return Leaf(end.branch, Verdict.INCONCLUSIVE, end.cause, end.reason, backend, source)
-        word = "answer" if end.branch.leg is Leg.REPLY else "client's next packet"
-        reason = f"the {word} is lost: {end.reason}"
+        word = _("answer") if end.branch.leg is Leg.REPLY else _("client's next packet")
+        reason = _("the {word} is lost: {reason}", word=word, reason=end.reason)
         return Leaf(end.branch, Verdict.UNANSWERED, end.cause, reason, backend, source)
 
     def _at_client(self, place: Place) -> bool:
@@ -150,9 +156,14 @@ class Conversation:
         flow = branch.packet.flow
         bypassed = branch.trail is not None and "without iptables" in branch.trail.step.effect
         cause = Cause.BRIDGE_BYPASS if bypassed else Cause.OTHER_WAY
-        way = "crosses the bridge without iptables" if bypassed else "comes back another way"
+        way = _("crosses the bridge without iptables") if bypassed else _("comes back another way")
         seen, expected = self._spell(flow.source), self._spell(opened.destination)
-        reason = f"the answer {way}: the client sees {seen} instead of {expected}"
+        reason = _(
+            "the answer {way}: the client sees {seen} instead of {expected}",
+            way=way,
+            seen=seen,
+            expected=expected,
+        )
         return Leaf(branch, Verdict.UNANSWERED, cause, reason, backend, source)
 
     def _after_data(
@@ -163,7 +174,7 @@ class Conversation:
         same = end.place == reached.place and (end.branch.packet.flow == reached.branch.packet.flow)
         if same:
             return Leaf(end.branch, Verdict.DELIVERED, None, "", backend, source)
-        reason = "the client's next packet does not reach the backend"
+        reason = _("the client's next packet does not reach the backend")
         return Leaf(end.branch, Verdict.UNANSWERED, Cause.OTHER_WAY, reason, backend, source)
 
     def _spell(self, address: int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from analyzer.language import _
 from analyzer.simulate.address import number, spell
 from analyzer.simulate.atlas import Atlas, HostSite, Outside
 from analyzer.simulate.branch import Cause, Leg, Step
@@ -38,7 +39,7 @@ class Delivery:
         """Return what happens where nobody takes the connection, or None where somebody may."""
         match end.place:
             case PodSite(name=name, running=False):
-                reason = f"no container of {name} is running"
+                reason = _("no container of {name} is running", name=name)
                 return _unheard(end, name, reason, Verdict.REJECTED)
             case HostSite(name):
                 return self._refusal_of_host(end, name)
@@ -49,7 +50,7 @@ class Delivery:
         host = self._atlas.machines[name].host
         packet = end.branch.packet
         if host.ipvs:
-            reason = f"IPVS of {name} takes it from here, which is not executed"
+            reason = _("IPVS of {name} takes it from here, which is not executed", name=name)
             return Leaf(end.branch, Verdict.INCONCLUSIVE, Cause.UNKNOWN, reason)
         translated = packet.flow.destination != number(self._query.address)
         if translated or host.sockets is None or self._query.protocol == "sctp":
@@ -64,11 +65,19 @@ class Delivery:
             for s in host.sockets
         )
         if listening and port in self._atlas.network.node_ports:
-            reason = f"kube-proxy holds node port {port} on {name}, but does not answer there"
+            reason = _(
+                "kube-proxy holds node port {port} on {name}, but does not answer there",
+                port=port,
+                name=name,
+            )
             return _unheard(end, name, reason, Verdict.UNANSWERED)
         if listening:
             return None
-        reason = f"no rule translates it, and no process on {name} listens on port {port}"
+        reason = _(
+            "no rule translates it, and no process on {name} listens on port {port}",
+            name=name,
+            port=port,
+        )
         return _unheard(end, name, reason, Verdict.REJECTED)
 
 

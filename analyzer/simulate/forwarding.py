@@ -7,6 +7,7 @@ from fractions import Fraction
 
 import msgspec
 
+from analyzer.language import _
 from analyzer.model.ruleset import Family
 from analyzer.simulate.branch import Branch, Cause, Delivered, Ending, Fate, Way, through
 from analyzer.simulate.bridging import Bridging
@@ -102,7 +103,7 @@ class Forwarding:
         refused = martian(self._machine, branch)
         if refused is not None:
             return [refused]
-        crossing = routed(self._machine, branch, answer, "on the same bridge")
+        crossing = routed(self._machine, branch, answer, _("on the same bridge"))
         return through(
             self._may_forward(crossing),
             lambda passing: self._believe(passing, bridge),
@@ -116,7 +117,7 @@ class Forwarding:
             return [refused]
         answer = self._machine.route(branch.packet)
         if answer.kind in _LOCAL:
-            here = routed(self._machine, branch, answer, "this host")
+            here = routed(self._machine, branch, answer, _("this host"))
             return through(
                 [here],
                 self._believe,
@@ -143,16 +144,20 @@ class Forwarding:
         version_4 = packet.family is Family.IPV4
         name = "net.ipv4.ip_forward" if version_4 else "net.ipv6.conf.all.forwarding"
         if allowed is None:
-            return [branch.assuming(f"{machine.name}: {name} = 1 (not in the bundle)")]
+            return [
+                branch.assuming(
+                    _("{machine}: {name} = 1 (not in the bundle)", machine=machine.name, name=name)
+                )
+            ]
         found = machine.host.sysctls.get(name)
         source = None if found is None else found.source
-        stepped = noted(machine, branch, f"{name} = 0", "not forwarded", source)
-        reason = f"{machine.name} does not forward: {name} = 0"
+        stepped = noted(machine, branch, f"{name} = 0", _("not forwarded"), source)
+        reason = _("{machine} does not forward: {name} = 0", machine=machine.name, name=name)
         return [Ending(stepped, Fate.DROPPED, Cause.FORWARDING, reason)]
 
     def _forward(self, branch: Branch, answer: RouteAnswer) -> Sequence[Way]:
         hops = answer.hops
-        effect = "forward" if len(hops) == 1 else f"one of {len(hops)} next hops"
+        effect = "forward" if len(hops) == 1 else _("one of {count} next hops", count=len(hops))
         onwards = routed(self._machine, branch, answer, effect)
         share = Fraction(1, len(hops))
         if share != 1:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from analyzer.language import _
 from analyzer.simulate.address import spell
 from analyzer.simulate.atlas import Atlas, HostSite, Outside, Place
 from analyzer.simulate.branch import (
@@ -98,7 +99,11 @@ class Journey:
         atlas, packet = self._atlas, branch.packet
         family, flow = packet.family, packet.flow
         if pod.host not in atlas.forwarding:
-            reason = f"the bundle has nothing of {pod.host or 'the node'} of pod {pod.name}"
+            reason = _(
+                "the bundle has nothing of {value} of pod {pod}",
+                value=pod.host or "the node",
+                pod=pod.name,
+            )
             return [_Moving("", Ending(branch, Fate.INCONCLUSIVE, Cause.UNKNOWN, reason))]
         machine, forwarding = atlas.machines[pod.host], atlas.forwarding[pod.host]
         device = atlas.pod_device(pod, family, flow.source)
@@ -106,7 +111,11 @@ class Journey:
             return _on(pod.host, forwarding.receive(branch, device))
         neighbour = flow.destination if self._is_neighbour(pod.host, device, branch) else None
         passes = machine.bridge_netfilter(family)
-        text = f"whether packets on bridge {device} of {pod.host} pass iptables (bridge-nf-call-iptables)"
+        text = _(
+            "whether packets on bridge {device} of {host} pass iptables (bridge-nf-call-iptables)",
+            device=device,
+            host=pod.host,
+        )
         asked = None if passes is not None else self._budget.ask_once(branch, text)
         filtered = branch if passes else asked.yes if asked else None
         plain = branch if passes is False else asked.no if asked else None
@@ -130,7 +139,14 @@ class Journey:
         if neighbour is None:
             return self._atlas.forwarding[host].receive(branch, bridge)
         step = Step(
-            host, branch.leg, None, "", "", None, f"bridge {bridge}", "crosses without iptables"
+            host,
+            branch.leg,
+            None,
+            "",
+            "",
+            None,
+            _("bridge {bridge}", bridge=bridge),
+            _("crosses without iptables"),
         )
         return [Departure(branch.stepped(step), bridge, neighbour, by_gateway=False)]
 
@@ -143,10 +159,12 @@ class Journey:
         if pod is not None:
             host = pod.host
             text = spell(packet.family, destination)
-            claim = f"the network outside sends what is for {text} to {host}"
+            claim = _(
+                "the network outside sends what is for {text} to {host}", text=text, host=host
+            )
             branch = branch.assuming(claim, Weight.BEYOND)
         if host not in atlas.forwarding:
-            reason = f"the bundle has nothing of {host}"
+            reason = _("the bundle has nothing of {host}", host=host)
             return [_Moving("", Ending(branch, Fate.INCONCLUSIVE, Cause.UNKNOWN, reason))]
         device = atlas.device_towards(host, packet.family, packet.flow.source)
         return _on(host, atlas.forwarding[host].receive(branch, device))
@@ -158,7 +176,7 @@ class Journey:
         branch, device, target, by_gateway = way
         atlas = self._atlas
         if branch.visits >= _MOST_HOSTS:
-            reason = "the packet goes round in circles"
+            reason = _("the packet goes round in circles")
             return Ending(branch, Fate.DROPPED, Cause.LOOP, reason)
         owner = atlas.owner_of.get(target)
         if owner is not None and owner != host:
@@ -172,21 +190,28 @@ class Journey:
         return self._to_neighbour(host, way)
 
     def _to_pod(self, host: str, way: Departure, pod: PodSite) -> Arrived | Ending | list[_Moving]:
-        branch, device, target, _ = way
+        branch, device, target, _answer = way
         atlas = self._atlas
         if pod.host == host:
             if branch.packet.flow.source == target:
-                reason = f"{pod.name} refuses a packet from its own address: it was not masqueraded"
+                reason = _(
+                    "{pod} refuses a packet from its own address: it was not masqueraded",
+                    pod=pod.name,
+                )
                 return Ending(branch, Fate.DROPPED, Cause.MARTIAN, reason)
             return Arrived(branch, pod)
         if atlas.machines[host].is_bridge(device) or pod.host not in atlas.forwarding:
-            return self._nobody(host, way, f"pod {pod.name} is on {pod.host or 'another node'}")
+            return self._nobody(
+                host,
+                way,
+                _("pod {pod} is on {value}", pod=pod.name, value=pod.host or "another node"),
+            )
         arrival = atlas.arrival_device(pod.host, device, target)
         return _on(pod.host, atlas.forwarding[pod.host].receive(branch, arrival))
 
     def _by_unknown_gateway(self, host: str, way: Departure) -> Arrived | Ending | list[_Moving]:
         """Go to a router that is no node: it may know the pods' addresses, or not."""
-        branch, _, target, _ = way
+        branch, _device, target, _answer = way
         atlas, packet = self._atlas, branch.packet
         destination = packet.flow.destination
         pod = atlas.pods.get(destination)
@@ -196,30 +221,49 @@ class Journey:
         gateway = spell(packet.family, target)
         if pod is not None and atlas.hosts_route_pods:
             text = spell(packet.family, destination)
-            reason = f"{host} sends {text} (pod {pod.name}) to {gateway}, which is no node"
+            reason = _(
+                "{host} sends {text} (pod {pod}) to {gateway}, which is no node",
+                host=host,
+                text=text,
+                pod=pod.name,
+                gateway=gateway,
+            )
             return Ending(branch, Fate.UNROUTABLE, Cause.NO_ROUTE, reason)
         if there not in atlas.forwarding:
             return Ending(
-                branch, Fate.INCONCLUSIVE, Cause.UNKNOWN, f"the bundle has nothing of {there}"
+                branch,
+                Fate.INCONCLUSIVE,
+                Cause.UNKNOWN,
+                _("the bundle has nothing of {there}", there=there),
             )
-        taken = branch.assuming(f"the router {gateway} sends on to {there}")
+        taken = branch.assuming(
+            _("the router {gateway} sends on to {there}", gateway=gateway, there=there)
+        )
         arrival = atlas.device_towards(there, packet.family, packet.flow.source)
         return _on(there, atlas.forwarding[there].receive(taken, arrival))
 
     def _to_neighbour(self, host: str, way: Departure) -> Arrived | Ending:
-        branch, device, target, _ = way
+        branch, device, target, _answer = way
         atlas, packet = self._atlas, branch.packet
         if not atlas.in_pod_network(host, device, target, packet.family):
             return Arrived(branch, Outside(target, host))
         if not atlas.network.pods_known:
             text = spell(packet.family, target)
-            taken = branch.assuming(f"{text} is a pod on {host} (no list of pods)")
+            taken = branch.assuming(
+                _("{text} is a pod on {host} (no list of pods)", text=text, host=host)
+            )
             return Arrived(taken, PodSite("", host, (text,)))
-        return self._nobody(host, way, "no pod has this address")
+        return self._nobody(host, way, _("no pod has this address"))
 
     def _nobody(self, host: str, way: Departure, why: str) -> Ending:
         text = spell(way.branch.packet.family, way.target)
-        reason = f"nobody answers for {text} on {way.device} of {host}: {why}"
+        reason = _(
+            "nobody answers for {text} on {device} of {host}: {why}",
+            text=text,
+            device=way.device,
+            host=host,
+            why=why,
+        )
         return Ending(way.branch, Fate.UNROUTABLE, Cause.NO_SUCH_ADDRESS, reason)
 
 

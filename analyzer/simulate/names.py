@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 
+from analyzer.language import _
 from analyzer.model.forwarding import ServiceKey
 from analyzer.model.kubernetes import Service
 from analyzer.model.node import ResolvConf
@@ -201,13 +202,18 @@ def _unresolved(name: str, queries: tuple[DNSQuery, ...], directory: Directory) 
         and not (_is_as_written(name, last.name) and _means_the_cluster(name, directory))
     )
     if outside and last is not None:
-        reason = f"{last.name} is not in the cluster's zone: the DNS asks upstream"
+        reason = _("{last} is not in the cluster's zone: the DNS asks upstream", last=last.name)
     elif last is not None and last.reply is Reply.NO_ADDRESS:
-        reason = (
-            f"{last.name} exists, but has no address: a headless Service without ready endpoints"
+        reason = _(
+            "{last} exists, but has no address: a headless Service without ready endpoints",
+            last=last.name,
         )
     else:
-        reason = f"no query for {name} is answered{_elsewhere(name, directory)}"
+        reason = _(
+            "no query for {name} is answered{elsewhere}",
+            name=name,
+            elsewhere=_elsewhere(name, directory),
+        )
     return Resolution(queries, (), None, outside=outside, reason=reason)
 
 
@@ -224,4 +230,9 @@ def _elsewhere(name: str, directory: Directory) -> str:
     if not found:
         return ""
     namespaces = ", ".join(key.namespace for key in found)
-    return f"; {wanted} exists in namespace {namespaces}: ask for {wanted}.{found[0].namespace}"
+    return _(
+        "; {wanted} exists in namespace {namespaces}: ask for {wanted}.{namespace}",
+        wanted=wanted,
+        namespaces=namespaces,
+        namespace=found[0].namespace,
+    )

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from analyzer.language import _
 from analyzer.model.ruleset import Family
 from analyzer.simulate.address import WIDTH
 from analyzer.simulate.branch import Branch, Cause, Ending, Fate, Step
@@ -38,14 +39,14 @@ def bind(
     packet = branch.packet
     addresses = _addresses(packet, machine, translation, branch.next_hop)
     if addresses is None:
-        reason = f"no address to {translation.change.value} to"
+        reason = _("no address to {change} to", change=translation.change.value)
         return [Ending(branch.stepped(step), Fate.DROPPED, Cause.RULE, reason)]
     if any(address >> WIDTH[packet.family] for address in addresses):
-        reason = f"{translation.change.value} to an address of another family"
+        reason = _("{change} to an address of another family", change=translation.change.value)
         return [Ending(branch.stepped(step), Fate.INCONCLUSIVE, Cause.UNKNOWN, reason)]
     ends = [End(a, p) for a in addresses for p in _ports(packet, translation)]
     if len(ends) > _MOST_ADDRESSES:
-        reason = f"{len(ends)} addresses and ports to choose from"
+        reason = _("{count} addresses and ports to choose from", count=len(ends))
         return [Ending(branch.stepped(step), Fate.INCONCLUSIVE, Cause.UNKNOWN, reason)]
     chance = Fraction(1, len(ends))
     return [_bound(branch, end, translation, step, chance) for end in ends]
@@ -65,7 +66,7 @@ def _bound(
     word = "source" if to_source else "to"
     effect = f"{translation.change.value}: {word} {described(packet.family, *end)}"
     if chance != 1:
-        effect += f", chance {float(chance):.4g}"
+        effect += _(", chance {float:.4g}", float=float(chance))
     connection = marked_bound(replace(known, reply=reply), packet.hook)
     stepped = branch.stepped(replace(step, effect=effect))
     return replace(

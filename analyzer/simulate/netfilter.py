@@ -6,6 +6,7 @@ from collections.abc import Container, Sequence
 
 import msgspec
 
+from analyzer.language import _
 from analyzer.model.ruleset import Family
 from analyzer.simulate.branch import (
     Branch,
@@ -130,15 +131,19 @@ class Netfilter:
         unexecuted = self._machine.host.unexecuted.get(packet.family)
         if unexecuted:
             what = ", ".join(unexecuted)
-            reason = f"{name}: {what} may decide, and is not executed"
+            reason = _("{name}: {what} may decide, and is not executed", name=name, what=what)
             return [Ending(branch, Fate.INCONCLUSIVE, Cause.UNKNOWN, reason)]
         if self._rulesets(packet.family) is not None:
             return [branch]
         save = "iptables-save" if packet.family is Family.IPV4 else "ip6tables-save"
         if branch.leg is Leg.REQUEST and packet.flow.destination not in self._pods:
-            reason = f"the bundle has no {save} of {name}"
+            reason = _("the bundle has no {save} of {name}", save=save, name=name)
             return [Ending(branch, Fate.INCONCLUSIVE, Cause.UNKNOWN, reason)]
-        return [branch.assuming(f"{name} lets it pass (no {save})", Weight.DECISIVE)]
+        return [
+            branch.assuming(
+                _("{name} lets it pass (no {save})", name=name, save=save), Weight.DECISIVE
+            )
+        ]
 
     # --- tables ---
 
@@ -170,7 +175,11 @@ class Netfilter:
 
     def _walk(self, base: BaseChain, branch: Branch) -> Sequence[Passed | Ending]:
         if base.table is None:
-            reason = f"{base.path} is cut off: a table of {base.chain} may have been lost"
+            reason = _(
+                "{path} is cut off: a table of {chain} may have been lost",
+                path=base.path,
+                chain=base.chain,
+            )
             return [Ending(branch, Fate.INCONCLUSIVE, Cause.UNKNOWN, reason)]
         name = self._machine.name
         walk = Walk(name, base.table, self.budget, self._sight, indexed=self._indexed)
@@ -199,7 +208,7 @@ class Netfilter:
         """Return the orders in which chains of one priority may be consulted: those that came last are first."""
         if len({base.priority for base in bases}) == len(bases):
             return [(branch, bases)]
-        text = f"which nat tables of {self._machine.name} were created last"
+        text = _("which nat tables of {machine} were created last", machine=self._machine.name)
         split = self.budget.ask_once(branch, text)
         ways = ((split.yes, bases), (split.no, tuple(reversed(bases))))
         return [(taken, order) for taken, order in ways if taken is not None]
@@ -237,7 +246,10 @@ class Netfilter:
         if before.destination != after.destination or before[3] != after[3]:
             effect = destination_back(changed.family, after.destination, after.destination_ports)
         else:
-            effect = f"source back to {described(changed.family, after.source, after.source_ports)}"
+            effect = _(
+                "source back to {described}",
+                described=described(changed.family, after.source, after.source_ports),
+            )
         hook = branch.packet.hook
         return Step(self._machine.name, branch.leg, hook, "", "", None, "conntrack", effect)
 
@@ -248,7 +260,10 @@ def _without_translation(way: Passed | Ending) -> Way:
         return way
     if way.translation is None or way.step is None:
         return way.branch
-    reason = f"{way.translation} outside of a nat chain, which the kernel does not accept"
+    reason = _(
+        "{translation} outside of a nat chain, which the kernel does not accept",
+        translation=way.translation,
+    )
     return Ending(way.branch.stepped(way.step), Fate.INCONCLUSIVE, Cause.UNKNOWN, reason)
 
 

@@ -7,6 +7,7 @@ from fractions import Fraction
 
 import msgspec
 
+from analyzer.language import _
 from analyzer.simulate.branch import Branch, Departure, Way, through
 from analyzer.simulate.machine import Machine
 from analyzer.simulate.netfilter import Netfilter
@@ -78,7 +79,7 @@ class Output:
         assert branch.chosen is not None
         answer, hop = branch.chosen
         own = hop.device == "lo"
-        sent = routed(self._machine, branch, answer, "this host" if own else "send")
+        sent = routed(self._machine, branch, answer, _("this host") if own else "send")
         leaving = replace(sent, packet=replace(sent.packet, out_interface=hop.device))
         ways = self._netfilter.postrouting(leaving, hop.gateway)
         if own:

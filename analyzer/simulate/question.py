@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from analyzer.language import _
 from analyzer.model.source import Ref
 from analyzer.simulate.branch import Branch, Cause, Ending, Fate, Question, Supposition
 
@@ -57,5 +58,5 @@ def _suppose(branch: Branch, question: Question, answer: bool) -> Branch:
 
 
 def _too_many(branch: Branch, text: str) -> Ending:
-    reason = f"too much is unknown on this way; last: {text}"
+    reason = _("too much is unknown on this way; last: {text}", text=text)
     return Ending(branch, Fate.INCONCLUSIVE, Cause.UNKNOWN, reason)

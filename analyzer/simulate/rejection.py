@@ -8,6 +8,7 @@ from fractions import Fraction
 
 import msgspec
 
+from analyzer.language import _
 from analyzer.model.ruleset import Family
 from analyzer.simulate.branch import CERTAIN, Branch, Cause, Ending, Fate, Leg, Way
 from analyzer.simulate.machine import Machine
@@ -64,7 +65,9 @@ def _checked(way: Way, machine: Machine, send: Send) -> Sequence[Way]:
     if resets and packet.physical_in:
         if known is None or not known.dnat:
             return [way]
-        reason = f"{way.reason}; the reset of a bridged packet is not translated back"
+        reason = _(
+            "{reason}; the reset of a bridged packet is not translated back", reason=way.reason
+        )
         return [Ending(branch, Fate.DROPPED, Cause.RULE, reason)]
     route = None if resets else _route_of_error(packet, machine)
     answer = _reset(packet) if resets else _error(packet, machine, kind, route)
@@ -76,7 +79,7 @@ def _checked(way: Way, machine: Machine, send: Send) -> Sequence[Way]:
 def _outcome(way: Ending, lost: Sequence[Ending]) -> Ending:
     """Return what a rejection is whose answer is lost on every way."""
     known = all(w.fate is not Fate.INCONCLUSIVE for w in lost)
-    reason = f"{way.reason}; its answer is lost: {lost[0].reason}"
+    reason = _("{reason}; its answer is lost: {why}", reason=way.reason, why=lost[0].reason)
     fate = Fate.DROPPED if known else Fate.INCONCLUSIVE
     return Ending(way.branch, fate, way.cause, reason)
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import NamedTuple
 
+from analyzer.language import _
 from analyzer.model.node import Route, RoutePolicyRule
 from analyzer.model.ruleset import Family
 from analyzer.simulate.address import Block, block, family_of, number
@@ -136,7 +137,7 @@ class Routes:
         without = self._from(position + 1, key)
         if found is None or (found.kind, found.hops) == (without.kind, without.hops):
             return without
-        return RouteAnswer(RouteKind.UNKNOWN, reason=f"ip rule selects by {word}")
+        return RouteAnswer(RouteKind.UNKNOWN, reason=_("ip rule selects by {word}", word=word))
 
     def _find(self, table: str, destination: int, longer_than: int) -> RouteAnswer | None:
         for length, mask, entries in self._tables.get(table, ()):
@@ -172,7 +173,7 @@ def _tables(routes: list[Route]) -> Mapping[str, tuple[_Prefixes, ...]]:
 
 def _answer(route: Route) -> RouteAnswer:
     if route.kind == "throw":
-        return RouteAnswer(RouteKind.NONE, reason="throw")
+        return RouteAnswer(RouteKind.NONE, reason=_("throw"))
     listed = route.nexthops or ((route.gateway, route.device),)
     hops = tuple(
         Hop(device or None, number(gateway) if gateway else None) for gateway, device in listed
@@ -216,7 +217,11 @@ def _policy(rule: RoutePolicyRule) -> Policy:
     words = iter(rule.selector.split())
     policy = _lookup_in(_TABLE_NAMES.get(rule.table, rule.table) if rule.table else "")
     if not rule.table:
-        policy = policy._replace(unmodelled=f"ip rule {rule.priority}: {rule.selector}")
+        policy = policy._replace(
+            unmodelled=_(
+                "ip rule {priority}: {selector}", priority=rule.priority, selector=rule.selector
+            )
+        )
     for word in words:
         try:
             policy = _with_word(policy, word, words)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from analyzer.language import _
 from analyzer.model.ruleset import Family
 from analyzer.simulate.address import spell
 from analyzer.simulate.branch import Branch, Cause, Ending, Fate
@@ -19,7 +20,9 @@ def martian(machine: Machine, branch: Branch) -> Ending | None:
     if family is Family.IPV4 and machine.routes_localnet(device):
         return None
     refused = flow.destination if loopback(family, flow.destination) else flow.source
-    return _refused(machine, branch, Cause.MARTIAN, f"{spell(family, refused)} from outside")
+    return _refused(
+        machine, branch, Cause.MARTIAN, _("{spell} from outside", spell=spell(family, refused))
+    )
 
 
 def implausible_source(
@@ -34,7 +37,7 @@ def implausible_source(
     if packet.in_interface == "lo" or family is Family.IPV6 or loopback(family, flow.source):
         return None
     if machine.owns(flow.source):
-        reason = f"own address {spell(family, flow.source)} as source from outside"
+        reason = _("own address {spell} as source from outside", spell=spell(family, flow.source))
         return _refused(machine, branch, Cause.MARTIAN, reason)
     return _reverse_path(machine, branch, way_out)
 
@@ -46,8 +49,10 @@ def leak_of_loopback(machine: Machine, branch: Branch, device: str | None) -> En
         return None
     if packet.family is Family.IPV4 and machine.routes_localnet(device):
         return None
-    reason = (
-        f"{spell(packet.family, packet.flow.source)} may not leave by {device} (route_localnet)"
+    reason = _(
+        "{spell} may not leave by {device} (route_localnet)",
+        spell=spell(packet.family, packet.flow.source),
+        device=device,
     )
     return _refused(machine, branch, Cause.MARTIAN, reason)
 
@@ -68,12 +73,16 @@ def _reverse_path(machine: Machine, branch: Branch, way_out: str | None) -> Endi
     if known and (mode == LOOSE or packet.in_interface in devices or None in devices):
         return None
     text = spell(packet.family, packet.flow.source)
-    reason = f"rp_filter: answers to {text} would not leave by {packet.in_interface}"
+    reason = _(
+        "rp_filter: answers to {text} would not leave by {in_interface}",
+        text=text,
+        in_interface=packet.in_interface,
+    )
     source = machine.reverse_path_source(packet.in_interface)
-    stepped = noted(machine, branch, f"rp_filter = {mode}", "drop", source)
+    stepped = noted(machine, branch, _("rp_filter = {mode}", mode=mode), "drop", source)
     return Ending(stepped, Fate.DROPPED, Cause.REVERSE_PATH, f"{machine.name}: {reason}")
 
 
 def _refused(machine: Machine, branch: Branch, cause: Cause, reason: str) -> Ending:
-    stepped = noted(machine, branch, "source validation", "drop")
+    stepped = noted(machine, branch, _("source validation"), "drop")
     return Ending(stepped, Fate.DROPPED, cause, f"{machine.name}: {reason}")

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from analyzer.language import _
 from analyzer.simulate.branch import (
     Assumption,
     Branch,
@@ -152,7 +153,9 @@ class Walk:
     ) -> Branch | None:
         """Return the branch on which a rule matches, or None for none; keep the one on which it does not."""
         if not known:
-            what = f"{rule.undecided(branch.packet)} of {rule.place}"
+            what = _(
+                "{undecided} of {place}", undecided=rule.undecided(branch.packet), place=rule.place
+            )
             split = self._budget.ask(branch, what, rule.source)
             if split.refused is not None:
                 self._results.append(split.refused)
@@ -200,7 +203,7 @@ class Walk:
         chain = self._table.chain(rule.effect.chain)
         stepped = branch.stepped(self._step(branch, after.chain, rule))
         if chain is None or after.depth >= _DEEPEST or self._jumps > _MOST_JUMPS:
-            reason = f"chains call each other in a circle: {rule.effect.chain}"
+            reason = _("chains call each other in a circle: {chain}", chain=rule.effect.chain)
             self._results.append(Ending(stepped, Fate.INCONCLUSIVE, Cause.UNKNOWN, reason))
             return None
         if rule.effect.kind is Kind.GOTO:
@@ -232,8 +235,15 @@ class Walk:
         base = self._base or chain
         if base.policy in {None, "ACCEPT"}:
             return Passed(branch)
-        step = self._noted(branch, base, f":{base.name} {base.policy}", f"policy {base.policy}")
-        reason = f"the policy of {self._table.name} {base.name} is {base.policy}"
+        step = self._noted(
+            branch, base, f":{base.name} {base.policy}", _("policy {policy}", policy=base.policy)
+        )
+        reason = _(
+            "the policy of {table} {base} is {policy}",
+            table=self._table.name,
+            base=base.name,
+            policy=base.policy,
+        )
         fate = Fate.DROPPED if base.policy == "DROP" else Fate.INCONCLUSIVE
         return Ending(branch.stepped(step), fate, Cause.POLICY, reason)
 
@@ -245,8 +255,12 @@ class Walk:
         return Ending(stepped, fate, cause, f"{rule.effect.text} ({rule.place})")
 
     def _cut_off(self, branch: Branch, chain: ExecutableChain) -> Ending:
-        reason = f"{self._table.path} is cut off: chain {chain.name} may have more rules"
-        step = self._noted(branch, chain, f":{chain.name}", "cut off")
+        reason = _(
+            "{path} is cut off: chain {chain} may have more rules",
+            path=self._table.path,
+            chain=chain.name,
+        )
+        step = self._noted(branch, chain, f":{chain.name}", _("cut off"))
         return Ending(branch.stepped(step), Fate.INCONCLUSIVE, Cause.UNKNOWN, reason)
 
     def _step(self, branch: Branch, chain: ExecutableChain, rule: CompiledRule) -> Step:
@@ -272,4 +286,4 @@ def _beyond(after: Frame, rule: CompiledRule) -> Frame:
 def _effect_text(rule: CompiledRule) -> str:
     if rule.chance is None or rule.chance == 1:
         return rule.effect.text
-    return f"{rule.effect.text}, chance {float(rule.chance):.4g}"
+    return _("{effect}, chance {float:.4g}", effect=rule.effect.text, float=float(rule.chance))
