@@ -244,7 +244,10 @@ def _hostile_path(name: str) -> ServicePath:
     entry = paths.found(paths.A)
     target = structs.replace(entry.targets[0], chain=name)
     served = replace(
-        entry, chain=name, targets=(target,), frontend=replace(paths.CLUSTER_IP, address=name)
+        entry,
+        chain=name,
+        targets=(target,),
+        frontend=structs.replace(paths.CLUSTER_IP, address=name),
     )
     site = EndpointSite(paths.A, "http", f"{name}/{name}", name, Readiness.READY)
     node = paths.node_path(name, (paths.wanted(paths.A, paths.B),), (entry, served))

@@ -184,7 +184,7 @@ def test_several_trees_are_in_order_and_the_unknown_last() -> None:
     text = show(
         [
             replace(observed(A, frontend=NODE_PORT), service_port=None),
-            replace(observed(A), service_port=other, frontend=replace(CLUSTER_IP, port=81)),
+            replace(observed(A), service_port=other, frontend=structs.replace(CLUSTER_IP, port=81)),
         ],
         [expected(A)],
     )
