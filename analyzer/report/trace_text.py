@@ -7,7 +7,7 @@ from fractions import Fraction
 from itertools import groupby
 
 from analyzer.findings import Quote
-from analyzer.language import _
+from analyzer.language import _, later
 from analyzer.model.source import Ref, SourceRef
 from analyzer.report.terminal import Paint, Terminal
 from analyzer.report.visible import visible
@@ -20,9 +20,19 @@ _ROUNDING = Fraction(1, 100_000)
 """The kernel keeps 1/3 as 715827883/2147483648, and kube-proxy 1.16 and earlier as 0.33333."""
 
 _LEGS = {
-    Leg.REQUEST: "the request",
-    Leg.REPLY: "the answer on its way back",
-    Leg.DATA: "the client's next packet",
+    Leg.REQUEST: later("the request"),
+    Leg.REPLY: later("the answer on its way back"),
+    Leg.DATA: later("the client's next packet"),
+}
+_VERDICTS = {
+    Verdict.DELIVERED: later("delivered"),
+    Verdict.UNANSWERED: later("unanswered"),
+    Verdict.REJECTED: later("rejected"),
+    Verdict.DROPPED: later("dropped"),
+    Verdict.UNROUTABLE: later("unroutable"),
+    Verdict.EXTERNAL: later("external"),
+    Verdict.UNRESOLVED: later("unresolved"),
+    Verdict.INCONCLUSIVE: later("inconclusive"),
 }
 _PAINTS = {
     Verdict.DELIVERED: Paint.GOOD,
@@ -40,7 +50,7 @@ def share_text(probability: Fraction) -> str:
     """Return `1/3 (33.33 %)`, or the percentage alone where no simple fraction is meant."""
     percent = f"{float(probability) * 100:.4g} %"
     if probability == 1:
-        return "always"
+        return _("always")
     simple = probability.limit_denominator(_LARGEST_DENOMINATOR)
     meant = simple > 0 and abs(simple - probability) <= _ROUNDING
     return f"{simple} ({percent})" if meant else percent
@@ -89,7 +99,7 @@ def _granted(texts: Iterable[str], indent: str, terminal: Terminal) -> Iterator[
 def _outcome(
     outcome: Outcome, common: Container[str], quotes: Mapping[Ref, Quote], terminal: Terminal
 ) -> Iterator[str]:
-    verdict = terminal.paint(outcome.verdict.value, _PAINTS.get(outcome.verdict, Paint.BAD))
+    verdict = terminal.paint(_(_VERDICTS[outcome.verdict]), _PAINTS.get(outcome.verdict, Paint.BAD))
     words = f"{share_text(outcome.probability)} {verdict}"
     if outcome.backend is not None:
         words += visible(f": {_backend(outcome.backend)}")
@@ -105,7 +115,7 @@ def _outcome(
         if delivered and leg is not Leg.REQUEST:
             yield _("    the answer comes back")
             break
-        yield f"    {_LEGS[leg]}"
+        yield f"    {_(_LEGS[leg])}"
         yield from _way(list(steps), quotes, terminal)
 
 
@@ -113,7 +123,8 @@ def _backend(backend: Backend) -> str:
     host = f"[{backend.address}]" if ":" in backend.address else backend.address
     end = f"{host}:{backend.port}" if backend.port is not None else host
     whose = _(" (pod {pod})", pod=backend.pod) if backend.pod else ""
-    return f"{end}{whose}{f' on {backend.node}' if backend.node else ''}"
+    where = _(" on {node}", node=backend.node) if backend.node else ""
+    return f"{end}{whose}{where}"
 
 
 def _way(steps: list[Step], quotes: Mapping[Ref, Quote], terminal: Terminal) -> Iterator[str]:
