@@ -93,7 +93,10 @@ class NodeFiles:
             logs=outside,
             log_bytes=self.options.log_bytes,
             since_seconds=self.options.since_seconds,
-            command_seconds=int(min(self.options.command_seconds, 60)),
+            # iptables-save of 100,000 rules takes a minute on a busy node.
+            command_seconds=int(
+                max(self.options.command_seconds, self.options.node_seconds * 2 / 3)
+            ),
             total_seconds=int(max(self.options.node_seconds - 10, 5)),
             addresses=tuple(self.seen.addresses),
             node_ports=tuple(self.seen.node_ports),
