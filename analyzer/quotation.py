@@ -8,8 +8,9 @@ from collections.abc import Iterable
 from analyzer.bundle.reader import Bundle
 from analyzer.findings import Quote
 from analyzer.language import _
-from analyzer.model.source import ObjectRef, Ref, SourceRef, split_lines
+from analyzer.model.source import ObjectRef, Ref, SourceRef
 from analyzer.parse.locate import Locator
+from analyzer.text_lines import TextLines
 
 _CONTEXT = 2
 _LONGEST = 400
@@ -28,26 +29,28 @@ def quote(bundle: Bundle, refs: Iterable[Ref]) -> dict[Ref, Quote]:
         if path not in bundle.members:
             quotes.update({ref: Quote(path, 1, _("(not in the bundle)")) for ref in wanted})
             continue
-        locator = Locator(path, bundle.read(path))
-        lines = split_lines(bundle.text(path)[0])
+        content = bundle.read(path)
+        locator, lines = Locator(path, content), TextLines(path, content)
         quotes.update({ref: _quote(locator, lines, ref) for ref in wanted})
     return quotes
 
 
-def _quote(locator: Locator, lines: list[str], ref: Ref) -> Quote:
+def _quote(locator: Locator, lines: TextLines, ref: Ref) -> Quote:
     match ref:
         case ObjectRef():
             found = locator.locate(ref)
             return _with_context(ref.path, lines, found.line, found.text)
         case SourceRef(line=line):
-            absent = _("(the file ends before this line)") if lines else _("(the file is empty)")
-            text = lines[line - 1] if 0 < line <= len(lines) else absent
+            absent = (
+                _("(the file ends before this line)") if len(lines) else _("(the file is empty)")
+            )
+            text = next(iter(lines.between(line, line)), absent)
             return _with_context(ref.path, lines, line, _cut(text))
 
 
-def _with_context(path: str, lines: list[str], line: int, text: str) -> Quote:
-    before = lines[max(0, line - 1 - _CONTEXT) : line - 1]
-    after = lines[line : line + _CONTEXT]
+def _with_context(path: str, lines: TextLines, line: int, text: str) -> Quote:
+    before = lines.between(line - _CONTEXT, line - 1)
+    after = lines.between(line + 1, line + _CONTEXT)
     return Quote(path, line, text, tuple(map(_cut, before)), tuple(map(_cut, after)))
 
 

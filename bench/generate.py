@@ -131,6 +131,8 @@ def _nft_ruleset(saved: Iterable[str]) -> Iterator[bytes]:
 @click.option("--affinity-every", type=int, default=0)
 @click.option("--local-every", type=int, default=0)
 @click.option("--stale", type=int, default=0)
+@click.option("--mistyped", type=int, default=0)
+@click.option("--settings", type=int, default=0)
 @click.argument("directory", type=click.Path(path_type=Path))
 def main(directory: Path, **sizes: int) -> None:
     """Write the bundle of a generated cluster."""

@@ -63,7 +63,7 @@ def services(plan: Plan) -> Iterator[Json]:
             "ipFamilies": ["IPv4"],
             "ipFamilyPolicy": "SingleStack",
             "ports": [port],
-            "selector": {"app": service.name},
+            "selector": {"app": service.name + "-x" * service.mistyped},
             "sessionAffinity": "None",
             "type": "ClusterIP" if service.node_port is None else "NodePort",
         }
@@ -126,12 +126,16 @@ def slices(plan: Plan) -> Iterator[Json]:
 
 def pods(plan: Plan) -> Iterator[Json]:
     """Yield the Pod objects."""
+    settings = [
+        {"name": f"SETTING_{number:02}", "value": "http://settings.example.com/v1"}
+        for number in range(plan.settings)
+    ]
     for service in plan.service_list:
         for pod in service.pods:
-            yield _pod(service, pod)
+            yield _pod(service, pod, settings)
 
 
-def _pod(service: PlannedService, pod: PlannedPod) -> Json:
+def _pod(service: PlannedService, pod: PlannedPod, settings: list[Json]) -> Json:
     image = "registry.example.com/shop/web:1.4.2"
     return {
         "apiVersion": "v1",
@@ -140,6 +144,7 @@ def _pod(service: PlannedService, pod: PlannedPod) -> Json:
         "spec": {
             "containers": [
                 {
+                    **({"env": settings} if settings else {}),
                     "image": image,
                     "imagePullPolicy": "IfNotPresent",
                     "name": "web",

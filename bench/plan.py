@@ -38,6 +38,12 @@ class Plan:
     stale: int = 0
     """Services for which the last node still sends to an address that is no pod's any more."""
 
+    mistyped: int = 0
+    """Services whose selector has a mistake, so that no pod matches."""
+
+    settings: int = 0
+    """Environment variables of each pod, which are most of a pod's bytes; with 32 it has 8 KB."""
+
     def __post_init__(self) -> None:
         """Refuse a cluster that has not enough addresses or node ports."""
         assert self.pods_per_node <= self._block - _FIRST_POD, "too many pods for one node"
@@ -96,6 +102,7 @@ class Plan:
             affinity=chosen(self.affinity_every),
             local=node_port is not None and chosen(self.local_every),
             stale=number < self.stale,
+            mistyped=number < self.mistyped,
             pods=tuple(self._pods(number)),
         )
 
@@ -139,6 +146,7 @@ class PlannedService:
     affinity: bool
     local: bool
     stale: bool
+    mistyped: bool
     pods: tuple[PlannedPod, ...]
 
     @property

@@ -30,6 +30,9 @@ _PARSE = (
     "from analyzer.parse.iptables_save import parse_iptables_save; "
     "parse_iptables_save('save', Path(sys.argv[1]).read_text(), Family.IPV4)"
 )
+_LONG = 500_000
+"""Lines from which on a cluster is measured once."""
+
 _COLUMNS = "{:<46} {:>8} {:>8} {:>8} {:>8} {:>8}"
 
 
@@ -42,18 +45,25 @@ class Case:
 
 
 @click.command()
-@click.option("--services", default="1000,3000,10000", show_default=True, help="Sizes, one node.")
+@click.option("--services", default="1000,10000,20000", show_default=True, help="Sizes, one node.")
 @click.option(
-    "--nodes", default="1,4,16", show_default=True, help="Sizes, all with the same rules."
+    "--nodes", default="1,10,100", show_default=True, help="Sizes, all with the same rules."
 )
-@click.option("--services-per-cluster", default=500, show_default=True, help="With --nodes.")
+@click.option("--services-per-cluster", default=2000, show_default=True, help="With --nodes.")
+@click.option("--pods", default=100_000, show_default=True, help="Pods of the largest dump.")
 @click.option(
     "--traced", default="1000,3100,10000", show_default=True, help="Sizes for traces, one node."
 )
 @click.option("--collected", default="50,100,200", show_default=True, help="Nodes of collections.")
 @click.option("--repeat", default=3, show_default=True, help="Runs of each command.")
 def main(  # noqa: PLR0913, PLR0917 - the options of a command
-    services: str, nodes: str, services_per_cluster: int, traced: str, collected: str, repeat: int
+    services: str,
+    nodes: str,
+    services_per_cluster: int,
+    pods: int,
+    traced: str,
+    collected: str,
+    repeat: int,
 ) -> None:
     """Print what svcbundle costs on generated clusters."""
     anchored = _anchor_works()
@@ -63,6 +73,8 @@ def main(  # noqa: PLR0913, PLR0917 - the options of a command
     by_nodes = [Plan(services=services_per_cluster, nodes=n) for n in _numbers(nodes)]
     _series([p.services for p in by_services], by_services, repeat, anchored=anchored)
     _series([p.nodes for p in by_nodes], by_nodes, repeat, anchored=anchored)
+    _dump(Plan(services=pods // 10, settings=32), repeat)
+    _page(Plan(services=10_000, mistyped=200))
     _traces([Plan(services=n, node_port_every=max(4, n // 2000)) for n in _numbers(traced)])
     _collections(_numbers(collected))
     if not anchored:
@@ -106,8 +118,38 @@ def _series(sizes: Sequence[int], plans: Sequence[Plan], repeat: int, *, anchore
             _generate(plan, directory)
             cost = _cluster(plan, Path(directory), repeat, anchored=anchored)
         grown.append((size, cost))
-    for (small, before), (large, after) in pairwise(grown):
+    for (small, before), (large, after) in [*pairwise(grown), (grown[0], grown[-1])]:
         _growth("analyze", small, large, after.cpu / before.cpu)
+    (small, before), (large, after) = grown[0], grown[-1]
+    click.echo(
+        f"{large:,} against {small:,}: {after.wall / before.wall:.1f} x the wall time, "
+        f"{after.cpu / before.cpu:.1f} x the CPU time, {after.memory / before.memory:.1f} x the memory"
+    )
+
+
+def _dump(plan: Plan, repeat: int) -> None:
+    """Measure the decoding of a large pods.json."""
+    with TemporaryDirectory(prefix="svcbundle-bench-") as directory:
+        _generate(plan, directory)
+        file = Path(directory) / "cluster/pods.json"
+        size = file.stat().st_size / 1e6
+        (cost,) = measure([Command((sys.executable, "-m", "bench.dumps", str(file)))], repeat)
+    told = f"{plan.services * plan.endpoints:,} pods, {size:,.0f} MB of JSON"
+    _row(told, cost, None)
+    click.echo(f"{size / cost.cpu:,.0f} MB/s (CPU)")
+
+
+def _page(plan: Plan) -> None:
+    """Measure the report as a page, and tell its size."""
+    with TemporaryDirectory(prefix="svcbundle-bench-") as directory:
+        _generate(plan, directory)
+        page = Path(directory) / "report.html"
+        options = ("--fail-on", "never", "--quiet", "--output", str(page))
+        (cost,) = measure([_svcbundle("analyze", directory, *options)], 1)
+        size = page.stat().st_size
+    told = f"page of {plan.services:,} Services, {plan.mistyped} mistaken"
+    _row(told, cost, None)
+    click.echo(f"size of the page: {size / 1e6:.2f} MB")
 
 
 def _growth(command: str, small: int, large: int, ratio: float) -> None:
@@ -149,6 +191,7 @@ def _generate(plan: Plan, directory: str) -> None:
     """Write a bundle, in a process of its own: what is measured would begin with the memory of this one."""
     sizes = ("--services", str(plan.services), "--nodes", str(plan.nodes))
     sizes += ("--node-port-every", str(plan.node_port_every))
+    sizes += ("--mistyped", str(plan.mistyped), "--settings", str(plan.settings))
     command = (sys.executable, "-m", "bench.generate", *sizes, directory)
     subprocess.run(command, check=True)  # noqa: S603 - this program's own
 
@@ -162,7 +205,7 @@ def _cluster(plan: Plan, directory: Path, repeat: int, *, anchored: bool) -> Cos
     cases = list(_cases(told, lines, save, directory))
     commands = [c.command for c in cases]
     anchors = [Command(_ANCHOR, save)] if anchored else []
-    *costs, last = measure([*commands, *anchors], repeat)
+    *costs, last = measure([*commands, *anchors], repeat if lines * plan.nodes < _LONG else 1)
     anchor = last if anchored else None
     if anchor is None:
         costs.append(last)

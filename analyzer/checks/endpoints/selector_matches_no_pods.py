@@ -197,8 +197,12 @@ def _nearest(view: ServiceView) -> _Near | None:
     selector = view.service.spec.selector or {}
     best: _Near | None = None
     least = float("inf")
+    known: dict[frozenset[tuple[str, str]], tuple[LabelStep, ...] | None] = {}
     for pod in view.cluster.pods_by_namespace.get(view.service.namespace, ()):
-        steps = None if pod.finished else steps_to_labels(selector, pod.labels)
+        labels = frozenset(pod.labels.items())
+        if labels not in known:
+            known[labels] = steps_to_labels(selector, pod.labels)
+        steps = None if pod.finished else known[labels]
         if steps is None:
             continue
         length = sum(s.length for s in steps)
