@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
@@ -30,10 +30,12 @@ class _Placed(Struct, frozen=True):
     metadata: _Metadata = _Metadata()
 
 
-def decode_each(source: JsonItems, kind: type[T]) -> Parsed[tuple[T | None, ...]]:
+def decode_each(
+    source: JsonItems, kind: type[T], settle: Callable[[T], None] = lambda _: None
+) -> Parsed[tuple[T | None, ...]]:
     """Return each item as a record, by its position; None, and one problem, where it is none.
 
-    Bytes that are no UTF-8 become U+FFFD, which is a problem, too; the record is kept. Of a key that comes twice
+    `settle` is called with every record as soon as it is read. Bytes that are no UTF-8 become U+FFFD, which is a problem, too; the record is kept. Of a key that comes twice
     in an object the last counts, as in Go's encoding/json.
     """
     decoder = msgspec.json.Decoder(kind)
@@ -49,6 +51,7 @@ def decode_each(source: JsonItems, kind: type[T]) -> Parsed[tuple[T | None, ...]
             failures[index] = record
             records.append(None)
         else:
+            settle(record)
             records.append(record)
     return Parsed(tuple(records), tuple(_problems(source, records, failures)))
 

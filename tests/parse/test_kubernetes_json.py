@@ -366,3 +366,24 @@ def test_strangers_objects_are_read_or_reported(shared: Path, folder: str) -> No
             parsed = decode_objects(file.name, file.read_bytes(), kind)
             read += len(parsed.value)
     assert read > 150
+
+
+def test_pods_of_one_template_share_what_is_equal_in_them() -> None:
+    pods = [
+        {
+            "kind": "Pod",
+            "metadata": {"name": name},
+            "spec": {
+                "nodeName": name,
+                "containers": [{"name": "web", "image": image}],
+                "tolerations": [{"key": "node.kubernetes.io/not-ready"}],
+            },
+        }
+        for name, image in (("a", "web:1"), ("b", "web:1"), ("c", "web:2"))
+    ]
+    data = json.dumps(listed(*pods)).encode()
+    a, b, c = decode_objects("cluster/pods.json", data, Pod).value
+    assert a.spec.containers is b.spec.containers
+    assert a.spec.tolerations is c.spec.tolerations
+    assert [p.containers[0].image for p in (a, b, c)] == ["web:1", "web:1", "web:2"]
+    assert [p.spec.node_name for p in (a, b, c)] == ["a", "b", "c"]
