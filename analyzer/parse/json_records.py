@@ -35,8 +35,9 @@ def decode_each(
 ) -> Parsed[tuple[T | None, ...]]:
     """Return each item as a record, by its position; None, and one problem, where it is none.
 
-    `settle` is called with every record as soon as it is read. Bytes that are no UTF-8 become U+FFFD, which is a problem, too; the record is kept. Of a key that comes twice
-    in an object the last counts, as in Go's encoding/json.
+    `settle` is called with every record as soon as it is read. Bytes that are no UTF-8 become U+FFFD, which is a
+    problem, too; the record is kept. Of a key that comes twice in an object the last counts, as in Go's
+    encoding/json.
     """
     decoder = msgspec.json.Decoder(kind)
     records: list[T | None] = []
