@@ -27,19 +27,22 @@ def executor_for(
 ) -> Iterator[Executor | None]:
     """Open the executor at the address, or else one with so many processes, by default one for each processor.
 
-    None for a bundle whose nodes are examined sooner here. Raise UsageError for an address at which there is none.
+    None for a bundle whose nodes are examined sooner here: a single one, or small ones. Raise UsageError for an
+    address at which there is none.
     """
     if address is not None:
         with _dask_executor(address) as executor:
             yield executor
         return
-    size = sum(bundle.size(path) for path in bundle.members if path.startswith("nodes/"))
-    if jobs is None and size < _LARGE:
+    files = [path for path in bundle.members if path.startswith("nodes/")]
+    nodes = len({path.split("/")[1] for path in files})
+    number = jobs or min(_processors(), nodes)
+    if jobs is None and (nodes < 2 or sum(map(bundle.size, files)) < _LARGE):  # noqa: PLR2004 - several
         yield None
-    elif (jobs or _processors()) == 1:
+    elif number == 1:
         yield _Here()
     else:
-        with _processes(jobs or _processors()) as executor:
+        with _processes(number) as executor:
             yield executor
 
 
