@@ -196,6 +196,8 @@ def test_nothing_is_left_of_a_run_that_is_interrupted(
         stdout=subprocess.PIPE,
         env={"PATH": str(path), "SVCBUNDLE_TEST": marker},
         start_new_session=True,
+        # Under nohup the signal is ignored, and a shell cannot trap what was ignored when it started.
+        preexec_fn=lambda: signal.signal(number, signal.SIG_DFL),  # noqa: PLW1509 - no thread here
     ) as process:
         assert process.stdin is not None
         assert process.stdout is not None
