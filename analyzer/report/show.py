@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from analyzer.language import _
 from analyzer.model.forwarding import (
     Action,
     Entry,
@@ -15,6 +16,8 @@ from analyzer.model.forwarding import (
 from analyzer.model.source import ObjectRef, Ref
 from analyzer.report.forwarding_pairs import Pair, pairs_by_owner
 from analyzer.report.forwarding_words import (
+    ACTION_WORDS,
+    CLIENT_WORDS,
     affinity_text,
     masquerade_text,
     ranges_text,
@@ -53,7 +56,10 @@ def render_forwarding(
     """
     title = f"{visible(node_name)}, {expected.family.value}"
     if observed is None:
-        title += f"\nexpected only: {visible(reason or 'the rules of this node were not read')}"
+        title += _(
+            "\nexpected only: {text}",
+            text=visible(reason or _("the rules of this node were not read")),
+        )
     comparison = _Comparison(place, only_expected=observed is None)
     trees = []
     for owner, pairs in pairs_by_owner(
@@ -62,7 +68,7 @@ def render_forwarding(
         branches = tuple(branch for pair in pairs if (branch := comparison.branch(pair)))
         if branches:
             trees.append("\n".join(draw(Branch(owner, branches))))
-    nothing = ["no Service is served here, and none should be"]
+    nothing = [_("no Service is served here, and none should be")]
     return "\n\n".join((title, *(trees or nothing))) + "\n\n"
 
 
@@ -74,7 +80,7 @@ class _Comparison:
     def branch(self, pair: Pair) -> Branch | None:
         """Return the tree of a pair; None where the rules may do without the entry, and do."""
         found, wanted = pair.observed, pair.expected
-        title = f"{pair.frontend}, {pair.clients.value}"
+        title = f"{pair.frontend}, {_(CLIENT_WORDS[pair.clients])}"
         if found is None:
             assert wanted is not None
             if wanted.optional and not self.only_expected:
@@ -88,7 +94,9 @@ class _Comparison:
 
     def _entry(self, title: str, entry: Entry) -> str:
         chain = f"  {visible(entry.chain)}" if entry.chain else ""
-        return f"{title}: {entry.action.value}{chain}  {visible(self.place(entry.source))}"
+        return (
+            f"{title}: {_(ACTION_WORDS[entry.action])}{chain}  {visible(self.place(entry.source))}"
+        )
 
     def _all(self, entry: Entry, mark: str) -> Iterator[Branch]:
         for text in _terms(entry):
@@ -98,9 +106,14 @@ class _Comparison:
 
     def _compared(self, found: Entry, wanted: Entry) -> Iterator[Branch]:
         if found.action not in wanted.allowed_actions:
-            yield Branch(f"{MISSING} {wanted.action.value}  {visible(self.place(wanted.source))}")
+            yield Branch(
+                f"{MISSING} {_(ACTION_WORDS[wanted.action])}  {visible(self.place(wanted.source))}"
+            )
         if found.service_port and found.service_port != wanted.service_port:
-            yield Branch(f"{SURPLUS} its chain belongs to {visible(str(found.service_port))}")
+            yield Branch(
+                f"{SURPLUS} "
+                + _("its chain belongs to {owner}", owner=visible(str(found.service_port)))
+            )
         yield from self._compared_terms(found, wanted)
         comparable = found.endpoints == wanted.endpoints and not wanted.alternatives
         shares = {t.endpoint: t.share for t in wanted.targets} if comparable else {}
@@ -116,7 +129,13 @@ class _Comparison:
             if target.endpoint in wanted.required_endpoints - found.endpoints:
                 yield Branch(f"{MISSING} {self._target(target)}")
         for other in wanted.alternatives:
-            yield Branch(f"also right: {other.action.value} {visible(other.reason)}".rstrip())
+            yield Branch(
+                _(
+                    "also right: {action} {reason}",
+                    action=_(ACTION_WORDS[other.action]),
+                    reason=visible(other.reason),
+                ).rstrip()
+            )
 
     def _compared_terms(self, found: Entry, wanted: Entry) -> Iterator[Branch]:
         for text in _terms(found):
@@ -132,11 +151,11 @@ class _Comparison:
                     yield Branch(f"{MISSING} {visible(describe(wanted))}")
 
     def _target(self, target: Target) -> str:
-        where = str(target.endpoint) if target.endpoint else "nowhere: no address to send to"
+        where = str(target.endpoint) if target.endpoint else _("nowhere: no address to send to")
         chain = f"  {visible(target.chain)}" if target.chain else ""
         place = self.place(target.source)
         if target.destination is not None:
-            file, _, line = self.place(target.destination).rpartition(":")
+            file, _colon, line = self.place(target.destination).rpartition(":")
             place += f",{line}" if place.startswith(f"{file}:") else f", {file}:{line}"
         return f"{share_text(target.share)}  {where}{chain}  {visible(place)}"
 
