@@ -72,16 +72,20 @@ def kube_proxy_backend_split(node: NodeView) -> Iterator[Outcome]:
 
 
 def _holders(node: NodeView, family: Family) -> list[_Holder]:
-    """Return each known backend with rules of Services in force, the best fitting one first."""
-    expected = {str(t.endpoint) for e in node.expected(family).entries for t in e.targets}
-    found: dict[Backend, _Holder] = {}
+    """Return each known backend with rules of Services in force, the best fitting one first; nothing of one alone."""
+    found: dict[Backend, tuple[Ruleset, Rule]] = {}
     for ruleset in node.rulesets(family):
         first = _first_rule(ruleset)
-        if first is None or ruleset.backend is Backend.UNKNOWN or ruleset.backend in found:
-            continue
-        fitting = len(expected & set(_destinations(ruleset)))
-        found[ruleset.backend] = _Holder(ruleset.backend, ruleset, first, fitting)
-    return sorted(found.values(), key=lambda h: h.fitting, reverse=True)
+        if first is not None and ruleset.backend is not Backend.UNKNOWN:
+            found.setdefault(ruleset.backend, (ruleset, first))
+    if len(found) <= 1:
+        return []
+    expected = {str(t.endpoint) for e in node.expected(family).entries for t in e.targets}
+    holders = [
+        _Holder(backend, ruleset, first, len(expected & set(_destinations(ruleset))))
+        for backend, (ruleset, first) in found.items()
+    ]
+    return sorted(holders, key=lambda h: h.fitting, reverse=True)
 
 
 def _first_rule(ruleset: Ruleset) -> Rule | None:
