@@ -12,7 +12,7 @@ from analyzer.connections import Attempt
 from analyzer.equal_connections import EqualConnections, Likeness
 from analyzer.losses import Loss, endpoint_of, is_lost
 from analyzer.model.forwarding import Endpoint
-from analyzer.simulate.outcome import Outcome, Verdict
+from analyzer.simulate.outcome import Cause, Outcome, Verdict
 
 
 class KnownLosses:
@@ -77,7 +77,8 @@ def _mix(endpoints: Mapping[Endpoint, int]) -> frozenset[tuple[int, int]]:
 
 
 def _of_one_service(loss: Loss) -> bool:
-    return loss.step.chain.startswith(_OF_ONE_SERVICE)
+    """Tell whether the rules of one Service decided, or one of its endpoints, where nothing listens."""
+    return loss.cause is Cause.NO_LISTENER or loss.step.chain.startswith(_OF_ONE_SERVICE)
 
 
 def _by_likeness(

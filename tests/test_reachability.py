@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from pathlib import Path
 
@@ -17,16 +18,22 @@ from bench.generate import write_bundle
 from bench.plan import Plan
 
 _PLAN = Plan(services=14, endpoints=4, nodes=3, node_port_every=3, affinity_every=5)
+_PODS = [node.pod_range for node in _PLAN.node_list]
 _FIRST = "-A FORWARD -m conntrack"
 _RAW = "*raw\n:PREROUTING ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n{}\nCOMMIT\n"
 _FOREIGN = {
     "nothing that decides": ("filter", "-A FORWARD -s 192.0.2.0/24 -j DROP"),
-    "pods of one node": ("filter", f"-A FORWARD -s {_PLAN.node_list[1].pod_range} -j DROP"),
+    "pods of one node": ("filter", f"-A FORWARD -s {_PODS[1]} -j DROP"),
     "some pods": ("filter", "-A FORWARD -d 10.128.0.4/31 -p tcp -j REJECT"),
     "one pod": ("filter", "-A FORWARD -d 10.128.0.4/32 -j DROP"),
     "pods in a range": ("filter", "-A FORWARD -m iprange --dst-range 10.128.0.3-10.128.0.6 -j DROP"),
+    "pods of two nodes": (
+        "filter",
+        f"-A FORWARD -m iprange --dst-range {_PODS[0][1]}-{_PODS[1][-1]} -j DROP",
+    ),
     "answers of some pods": ("filter", "-A FORWARD -s 10.128.0.4/31 -m conntrack --ctdir REPLY -j DROP"),
     "a port of pods": ("filter", "-A FORWARD -p tcp --dport 8000:9000 -j DROP"),
+    "half of everything": ("filter", "-A FORWARD -m statistic --mode random --probability 0.5 -j DROP"),
     "everything": ("filter", "-A FORWARD -j DROP"),
     "one cluster IP": ("raw", "-A PREROUTING -d 10.96.1.3/32 -j DROP"),
     "some cluster IPs": ("raw", "-A PREROUTING -d 10.96.1.4/30 -j DROP"),
@@ -74,6 +81,22 @@ def test_equal_connections_end_alike(tmp_path: Path, table: str, rule: str) -> N
     assert _told(shared) == _told(each)
     assert shared.inconclusive == each.inconclusive
     assert bool(each.losses) is not rule.startswith("-A FORWARD -s 192.0.2")
+
+
+def test_a_pod_without_a_running_container_is_a_case_of_its_own(tmp_path: Path) -> None:
+    write_bundle(_PLAN, tmp_path)
+    _with_rule(tmp_path, *_FOREIGN["nothing that decides"])
+    file = tmp_path / "cluster" / "pods.json"
+    pods = json.loads(file.read_text())
+    for pod in pods["items"][::7]:
+        waiting = {"waiting": {"reason": "CrashLoopBackOff"}}
+        pod["status"]["containerStatuses"] = [{"name": "web", "ready": False, "state": waiting}]
+    file.write_text(json.dumps(pods))
+    with open_bundle([tmp_path]) as bundle:
+        cluster = load(bundle)
+        shared, each = (_followed(cluster, sharing=way) for way in (True, False))
+    assert _told(shared) == _told(each)
+    assert each.losses
 
 
 def test_no_more_is_followed_than_there_are_cases(
