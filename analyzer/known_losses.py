@@ -45,15 +45,16 @@ class KnownLosses:
     def learn(self, attempt: Attempt, outcomes: Sequence[Outcome], lost: Sequence[Loss]) -> None:
         """Keep what came of a connection that was followed, where it is not for the rules of its Service alone."""
         site, (frontend, endpoints) = attempt.site, self._likeness(attempt)
-        missed = sum(is_lost(outcome) for outcome in outcomes)
-        explained = sum(loss.verdict is not Verdict.DELIVERED for loss in lost)
-        if missed > explained or any(_of_one_service(loss) for loss in lost):
+        untranslated = sum(is_lost(outcome) and not endpoint_of(outcome) for outcome in outcomes)
+        explained = sum(not loss.endpoint for loss in lost)
+        if untranslated > explained or any(_of_one_service(loss) for loss in lost):
             return
         if lost and len(lost) == len(outcomes) and not any(loss.endpoint for loss in lost):
             self._whole[_Case(site, frontend)] = tuple(lost)
             return
         reached = {endpoint_of(outcome) for outcome in outcomes}
-        towards = _by_likeness(lost, endpoints, reached)
+        unknown = any(outcome.verdict is Verdict.INCONCLUSIVE for outcome in outcomes)
+        towards = None if unknown else _by_likeness(lost, endpoints, reached)
         if towards is None:
             self._whole[_Case(site, frontend, _mix(endpoints))] = tuple(lost)
         else:

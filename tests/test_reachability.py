@@ -109,3 +109,19 @@ def test_no_more_is_followed_than_there_are_cases(
         monkeypatch.setattr(reachability, "MOST_WALKS", 30)
         assert _followed(cluster, sharing=True).left_out == 0
         assert _followed(cluster, sharing=False).left_out > 300
+
+
+def test_what_cannot_be_told_is_not_asked_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = Plan(services=60, endpoints=3, nodes=3)
+    write_bundle(plan, tmp_path)
+    _with_rule(tmp_path, "filter", "-A FORWARD -s 192.0.2.0/24 -j DROP")
+    (tmp_path / "nodes" / plan.node_list[2].name / "iptables-save.txt").unlink()
+    with open_bundle([tmp_path]) as bundle:
+        cluster = load(bundle)
+        sites = [n.site for n in cluster.nodes.values() if n.has_rules]
+        monkeypatch.setattr(reachability, "MOST_WALKS", 30)
+        found = follow(Simulator(cluster.network), sites)
+    assert found.left_out == 0
+    assert found.inconclusive
