@@ -380,6 +380,15 @@ def big(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return laid_out(tmp_path_factory.mktemp("big"), files)
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """A job in the background ignores Ctrl-C, and so would the programs that it starts."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_an_interrupted_analysis_ends_at_once_with_130_and_no_traceback(big: Path) -> None:
     ours, theirs = pty.openpty()
     with subprocess.Popen(
@@ -398,6 +407,7 @@ def test_an_interrupted_analysis_ends_at_once_with_130_and_no_traceback(big: Pat
     assert b"Traceback" not in said
 
 
+@pytest.mark.usefixtures("interruptible")
 def test_an_interrupted_trace_ends_with_130_and_no_traceback() -> None:
     with subprocess.Popen(
         command("trace", HEALTHY, "--queries", "-", "--format", "json"),
