@@ -22,7 +22,6 @@ EXEC_ON_B = "kube-proxy-p84wx/exec"
 PATIENCE = 60
 """Seconds in which a collection that hangs nowhere must be over, on a busy machine too."""
 
-
 OF_OBJECTS = ("--no-preflight", "--node-access=none", "--no-pod-exec")
 OF_NODES = ("--no-preflight", "--no-pod-exec")
 
@@ -60,7 +59,7 @@ def test_a_node_that_hangs_does_not_keep_the_others(labs: Labs, tmp_path: Path) 
     lab = labs.serve(sample("healthy"), containers=True)
     lab.server.faults.append(Fault(EXEC_ON_B, Action.STALL, after=20_000))
     began = time.monotonic()
-    done = lab.collect(tmp_path / "b.tgz", *OF_NODES, "--node-timeout=6")
+    done = lab.collect(tmp_path / "b.tgz", *OF_NODES, "--node-timeout=12")
     assert time.monotonic() - began < PATIENCE
     assert done.returncode == 1, done.stderr
     bundle = Collected(tmp_path / "b.tgz")
@@ -78,8 +77,8 @@ def test_a_node_that_breaks_off_keeps_its_whole_files(labs: Labs, tmp_path: Path
     lab.collect(tmp_path / "b.tgz", *OF_NODES)
     bundle = Collected(tmp_path / "b.tgz")
     whole = bundle.files["nodes/node-b/iptables-save.txt"]
-    assert whole.rstrip().endswith(b"2026")
     assert whole.count(b"COMMIT") == 3
+    assert whole.splitlines()[-1].startswith(b"# Completed on ")
 
 
 def test_forbidden_exec_leaves_objects_and_logs(labs: Labs, tmp_path: Path) -> None:
