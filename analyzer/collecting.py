@@ -23,6 +23,7 @@ from analyzer.collect.kubectl import Processes
 from analyzer.collect.node_script import NodeSettings, script
 from analyzer.collect.options import Options
 from analyzer.collect.permissions import cluster_role
+from analyzer.collect.resources import scopes
 from analyzer.collect.resume import bundle_of, resumed_spool, work_directory
 from analyzer.collect.sightings import Sightings
 from analyzer.collect.spool import Spool, SpoolError, Start, timestamp
@@ -117,7 +118,8 @@ def _spool(api: Api, request: Request) -> tuple[Path, Spool]:
         output = request.output or Path(f"{stem}.tgz")
         spool = _new_spool(output)
     if spool.start is None:
-        spool.begin(Start(stem, cluster.name or named, timestamp(now)))
+        namespaces = scopes(api.options) if api.options.namespaces else ()
+        spool.begin(Start(stem, cluster.name or named, timestamp(now), namespaces))
     elif cluster.name and spool.start.cluster not in {cluster.name, ""}:
         spool.close()
         raise UsageError(

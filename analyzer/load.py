@@ -218,12 +218,29 @@ class BundleFiles:
         manifest = self._bundle.manifest
         for path in paths:
             if manifest and path in manifest.entries and manifest.entries[path].truncated:
-                return FileState(
+                return self._restricted(source, path) or FileState(
                     Availability.PARTIAL,
                     path,
                     _("{path} was cut off when it was collected", path=path),
                 )
         return FileState(Availability.PRESENT, paths[0])
+
+    def _restricted(self, source: Input, path: str) -> FileState | None:
+        """Return the state of a list that is whole for the namespaces that were asked for; None for another one."""
+        manifest = self._bundle.manifest
+        stem = source.path().removesuffix(".json")
+        if source.value.scope is not Scope.CLUSTER or manifest is None or not manifest.namespaces:
+            return None
+        if any(missing.startswith(f"{stem}.") for missing in manifest.missing):
+            return None
+        known = {n.metadata.name for n in self.objects(Input.NAMESPACES, Namespace)}
+        reason = _(
+            "{path} was collected for {namespaces} only",
+            path=path,
+            namespaces=", ".join(manifest.namespaces),
+        )
+        others = frozenset(known - set(manifest.namespaces))
+        return FileState(Availability.PARTIAL, path, reason, namespaces=others)
 
     # --- nodes that another process reads ---
 

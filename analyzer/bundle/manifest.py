@@ -58,6 +58,9 @@ class Manifest:
     nodes: Mapping[str, str] = field(default_factory=dict)
     """How each node was reached, by node name; empty where the manifest does not say how."""
 
+    namespaces: tuple[str, ...] = ()
+    """Where the objects were restricted to some namespaces, these: a list of them is whole, although cut."""
+
     entries: Mapping[str, ManifestEntry] = field(default_factory=dict)
     """By path."""
 
@@ -73,6 +76,7 @@ class Manifest:
             self.created_at or other.created_at,
             self.redacted or other.redacted,
             {**other.nodes, **self.nodes},
+            self.namespaces or other.namespaces,
             {**other.entries, **self.entries},
             {**other.missing, **self.missing},
         )

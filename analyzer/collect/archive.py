@@ -63,6 +63,7 @@ def manifest(spool: Spool) -> bytes:
         "createdAt": start.created_at,
         "redacted": False,
         "nodes": {name: {"method": method} for name, method in sorted(spool.nodes.items())},
+        **({"namespaces": start.namespaces} if start.namespaces else {}),
         "notes": spool.notes,
         "entries": [spool.entries[path] for path in sorted(spool.entries)],
         "missing": [spool.missing[path] for path in sorted(spool.missing)],

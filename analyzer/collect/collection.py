@@ -187,7 +187,7 @@ class Collection:
                 _("node {name}: refused, its name is no file name", name=repr(name[:80]))
             )
         for name in self.chosen.unknown:
-            lack_all(self.spool, name, _("the cluster has no node of this name"))
+            lack_all(self.spool, name, _("the cluster has no Linux node of this name"))
         for service in sorted(set(self.options.services) - self.seen.found_services):
             self.spool.note(_("Service {service}: not found", service=service))
         for pod in sorted(set(self.options.pods) - self.seen.named.keys()):

@@ -172,6 +172,8 @@ def _without_value(match: re.Match[str]) -> str:
 
 def _without_block(match: re.Match[str]) -> str:
     indent, value = match["indent"], match["value"]
+    if value.lstrip().startswith("<removed "):
+        return match[0]
     return f"{indent}{match['name']}{indent}  {removed(value)}\n"
 
 

@@ -21,7 +21,7 @@ from analyzer.collect.options import NodeAccess
 from analyzer.collect.permissions import needed
 from analyzer.collect.pod_files import cat_arguments, samples
 from analyzer.collect.removal import config_map_names
-from analyzer.collect.resources import FIRST, SYSTEM, THEN, config_map_path
+from analyzer.collect.resources import FIRST, SYSTEM, THEN, config_map_path, scopes
 from analyzer.collect.sightings import SeenNode, SeenPod, Sightings
 from analyzer.collect.spool import Spool
 from analyzer.language import _
@@ -42,9 +42,8 @@ def _lines(api: Api, seen: Sightings, chosen: Chosen, spool: Spool) -> Iterator[
             yield _line(api, permission.arguments)
     yield ""
     yield _("# Cluster objects, a page at a time: &continue=TOKEN gets the next one")
-    spaces = tuple(dict.fromkeys((*options.namespaces, SYSTEM))) if options.namespaces else ("",)
     for listing in (*FIRST, *THEN):
-        for namespace in spaces if listing.namespaced else ("",):
+        for namespace in scopes(options) if listing.namespaced else ("",):
             yield _line(api, raw_get(page_query(listing.paths(namespace)[0])))
     for name in config_map_names(None):
         yield _line(api, raw_get(config_map_path(name)))

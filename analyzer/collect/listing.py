@@ -13,9 +13,9 @@ import msgspec
 from msgspec import Raw
 from msgspec.structs import replace
 
-from analyzer.collect.api import Answer, Api, Failure
+from analyzer.collect.api import Answer, Api, Failure, raw_get
 from analyzer.collect.removal import remove_secrets
-from analyzer.collect.resources import SYSTEM, Listing
+from analyzer.collect.resources import Listing, scopes
 from analyzer.collect.spool import Entry, Incoming, Spool, timestamp
 from analyzer.language import _
 
@@ -114,10 +114,7 @@ class _Run:
     @property
     def namespaces(self) -> tuple[str, ...]:
         """The namespaces to ask one by one; one empty name for all at once."""
-        wanted = self.lister.api.options.namespaces
-        if not self.listing.namespaced or not wanted:
-            return ("",)
-        return tuple(dict.fromkeys((*wanted, SYSTEM)))
+        return scopes(self.lister.api.options) if self.listing.namespaced else ("",)
 
     def go(self) -> None:
         """Get what there is, up to the end or to what prevents it."""
@@ -149,6 +146,7 @@ class _Run:
 
     def _list(self, namespace: str) -> None:
         paths = list(self.listing.paths(namespace))
+        preferred = paths[0]
         continuation = ""
         while True:
             query = page_query(paths[0], continuation)
@@ -158,7 +156,7 @@ class _Run:
                 continue
             page = self._page(answer) if answer.failure is None else None
             if page is None:
-                self._break_off(answer, namespace)
+                self._break_off(answer, preferred, namespace)
                 return
             with self.lister.decoding:
                 self._write(page, answer)
@@ -173,15 +171,16 @@ class _Run:
             return None
         return page if page.kind.endswith("List") else None
 
-    def _break_off(self, answer: Answer[bytes], namespace: str) -> None:
+    def _break_off(self, answer: Answer[bytes], preferred: str, namespace: str) -> None:
         reason = answer.reason or _("the answer is no list of objects")
         if answer.failure is Failure.NOT_FOUND:
             reason = _("the server does not know this resource")
+            self.command = ("kubectl", *raw_get(page_query(preferred)))
         if namespace:
             reason = _("namespace {namespace}: {reason}", namespace=namespace, reason=reason)
         self.reasons.append(reason)
         self.failure = answer.failure or Failure.OTHER
-        self.command = ("kubectl", *answer.ended.command[-3:])
+        self.command = self.command or ("kubectl", *answer.ended.command[-3:])
 
     def _write(self, page: _Page, answer: Answer[bytes]) -> None:
         spool = self.lister.spool

@@ -24,18 +24,23 @@ class Chosen:
     nodes: tuple[SeenNode, ...]
     statement: str
     unknown: tuple[str, ...] = ()
-    """Names that the user gave and that are no nodes of the cluster."""
+    """Names that the user gave and that are no Linux nodes of the cluster."""
 
 
 def choose_nodes(seen: Sightings, options: Options) -> Chosen:
     """Return the nodes to look into. Windows nodes are left out: node.sh is for Linux."""
-    nodes = {name: node for name, node in seen.nodes.items() if not node.windows}
+    listed = any(node.listed for node in seen.nodes.values())
+    nodes = {
+        name: node
+        for name, node in seen.nodes.items()
+        if not node.windows and (node.listed or not listed)
+    }
     choice = options.nodes
     total = len(nodes)
     if choice.every:
         return Chosen(_ordered(nodes.values()), "")
     if choice.names:
-        unknown = tuple(name for name in choice.names if name not in seen.nodes)
+        unknown = tuple(name for name in choice.names if name not in nodes)
         return Chosen(
             _ordered(nodes[name] for name in dict.fromkeys(choice.names) if name in nodes),
             _("the nodes that were named"),
@@ -76,7 +81,7 @@ def _preferred(seen: Sightings, options: Options, nodes: dict[str, SeenNode]) ->
     """Return the nodes that matter most, the first first."""
     if options.services or options.pods:
         of_pods = {pod.node for pod in seen.named.values()}
-        return [nodes[n] for n in sorted(of_pods | seen.endpoint_nodes) if n in nodes]
+        return [nodes[n] for n in sorted(of_pods | seen.service_nodes) if n in nodes]
     not_ready = [n for n in nodes.values() if not n.ready]
     dns = [nodes[n] for n in seen.dns_nodes if n in nodes]
     control = [n for n in nodes.values() if n.control_plane]

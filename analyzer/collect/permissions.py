@@ -10,7 +10,7 @@ from typing import Final
 from analyzer.collect.api import Api
 from analyzer.collect.options import NodeAccess, Options
 from analyzer.collect.removal import CONFIG_MAPS, config_map_names
-from analyzer.collect.resources import FIRST, SYSTEM, THEN, Need
+from analyzer.collect.resources import FIRST, SYSTEM, THEN, Need, scopes
 from analyzer.language import _, later
 
 _ANSWER_BYTES: Final = 1 << 16
@@ -141,14 +141,13 @@ def cluster_role(options: Options) -> str:
 
 
 def _needed(options: Options) -> Iterator[Permission]:
-    scopes = tuple(dict.fromkeys((*options.namespaces, SYSTEM))) if options.namespaces else ("",)
     for listing in (*FIRST, *THEN):
         resource = ".".join(filter(None, (listing.resource, listing.group)))
         path = listing.input.path()
         if not listing.namespaced:
             yield Permission("list", resource, gives=path, namespaced=False)
             continue
-        for namespace in scopes:
+        for namespace in scopes(options):
             yield Permission("list", resource, namespace=namespace, gives=path)
     yield Permission(
         "get", f"configmap/{CONFIG_MAPS[0]}", namespace=SYSTEM, gives="cluster/configmaps.json"

@@ -7,6 +7,7 @@ from enum import Enum
 from typing import Final
 from urllib.parse import quote
 
+from analyzer.collect.options import Options
 from analyzer.model.inputs import Input
 
 SYSTEM: Final = "kube-system"
@@ -79,6 +80,13 @@ THEN: Final = (
     ),
     Listing(Input.EVENTS, "events"),
 )
+
+
+def scopes(options: Options) -> tuple[str, ...]:
+    """Return the namespaces to ask one by one; one empty name for all at once."""
+    if not options.namespaces:
+        return ("",)
+    return tuple(dict.fromkeys((*options.namespaces, SYSTEM)))
 
 
 def config_map_path(name: str) -> str:

@@ -28,6 +28,7 @@ class _Manifest(msgspec.Struct, rename="camel"):
     created_at: str
     cluster: str = "cluster"
     nodes: dict[str, _Node] = {}
+    namespaces: tuple[str, ...] = ()
     notes: list[str] = []
     entries: list[Entry] = []
     missing: list[Missing] = []
@@ -81,7 +82,7 @@ def _unpack(bundle: Bundle, spool: Spool, source: Path) -> None:
             )
         ) from error
     root = source.name.removesuffix(".tgz").removesuffix(".tar.gz")
-    spool.begin(Start(root, manifest.cluster, manifest.created_at))
+    spool.begin(Start(root, manifest.cluster, manifest.created_at, manifest.namespaces))
     for entry in manifest.entries:
         # What was altered since, or has a name that is none, is asked for again.
         with suppress(KeyError, SvcbundleError):

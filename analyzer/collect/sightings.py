@@ -14,7 +14,7 @@ import msgspec
 from analyzer.collect.options import ObjectName, Options
 from analyzer.collect.resources import SYSTEM, Listing
 from analyzer.model.inputs import Input
-from analyzer.model.kubernetes import EndpointSlice, Metadata, Pod, Service
+from analyzer.model.kubernetes import Endpoints, EndpointSlice, Metadata, Pod, Service
 
 _CANDIDATES: Final = 3
 """Pods that are remembered for a node and dnsPolicy: the first may have no `cat`."""
@@ -43,6 +43,9 @@ class SeenNode:
     """A node, and what leads into it."""
 
     name: str
+    listed: bool = False
+    """The list of nodes has it; a pod may name a node that is gone."""
+
     windows: bool = False
     ready: bool = True
     control_plane: bool = False
@@ -103,11 +106,28 @@ class Sightings:
     endpoint_nodes: set[str] = field(default_factory=set)
     """Nodes with endpoints of the Services that the user named."""
 
+    selectors: dict[ObjectName, dict[str, str]] = field(default_factory=dict)
+    """Of the Services that the user named; their pods may be no endpoints, which is why they are named."""
+
+    neighbours: list[tuple[str, dict[str, str], str]] = field(default_factory=list)
+    """Namespace, labels and node of the pods in these Services' namespaces."""
+
     dns_nodes: set[str] = field(default_factory=set)
     found_services: set[ObjectName] = field(default_factory=set)
     addresses: dict[str, None] = field(default_factory=dict)
     node_ports: dict[int, None] = field(default_factory=dict)
     counts: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def service_nodes(self) -> set[str]:
+        """Nodes with endpoints, or with pods that a selector matches, of the Services that the user named."""
+        selected = {
+            node
+            for name, selector in self.selectors.items()
+            for namespace, labels, node in self.neighbours
+            if selector and namespace == name.namespace and selector.items() <= labels.items()
+        }
+        return self.endpoint_nodes | selected
 
     def look(self, listing: Listing, item: bytes) -> None:
         """Remember what matters of an object; one that is not as the API has it is passed over."""
@@ -120,6 +140,8 @@ class Sightings:
                     self._service(msgspec.json.decode(item, type=Service))
                 case Input.ENDPOINT_SLICES:
                     self._slice(msgspec.json.decode(item, type=EndpointSlice))
+                case Input.ENDPOINTS:
+                    self._endpoints(msgspec.json.decode(item, type=Endpoints))
                 case Input.PODS:
                     self._pod(msgspec.json.decode(item, type=Pod))
         except (msgspec.DecodeError, RecursionError):
@@ -136,6 +158,7 @@ class Sightings:
         addresses = {a.type: a.address for a in reversed(status.addresses or [])}
         labels = node.metadata.labels or {}
         seen = self._seen(name)
+        seen.listed = True
         seen.windows = "windows" in {
             status.node_info.operating_system,
             labels.get("kubernetes.io/os"),
@@ -152,6 +175,7 @@ class Sightings:
         wanted = name in self.options.services
         if wanted:
             self.found_services.add(name)
+            self.selectors[name] = dict(service.spec.selector or {})
         if self.options.services and not wanted:
             return
         spec = service.spec
@@ -176,6 +200,18 @@ class Sightings:
                 for address in endpoint.addresses or ():
                     self._address(address)
 
+    def _endpoints(self, item: Endpoints) -> None:
+        """Take the nodes of a Service's addresses, which are all there is before EndpointSlices."""
+        name = ObjectName(item.metadata.namespace, item.metadata.name)
+        dns = name.namespace == SYSTEM and "dns" in name.name
+        if not dns and name not in self.options.services:
+            return
+        nodes = self.dns_nodes if dns else self.endpoint_nodes
+        for subset in item.subsets or ():
+            for address in (*(subset.addresses or ()), *(subset.not_ready_addresses or ())):
+                if address.node_name:
+                    nodes.add(address.node_name)
+
     def _address(self, address: str) -> None:
         if address and address != "None" and len(self.addresses) < _ADDRESSES:
             self.addresses[address] = None
@@ -196,6 +232,8 @@ class Sightings:
         )
         if _is_proxy(pod):
             self._proxy(seen, running=pod.status.phase == "Running")
+        if any(seen.namespace == service.namespace for service in self.options.services):
+            self.neighbours.append((seen.namespace, dict(pod.metadata.labels or {}), node))
         name = ObjectName(seen.namespace, seen.name)
         if name in self.options.pods:
             self.named[name] = seen

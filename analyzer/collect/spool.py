@@ -68,6 +68,8 @@ class Start(msgspec.Struct, frozen=True, rename="camel"):
 
     cluster: str
     created_at: str
+    namespaces: tuple[str, ...] = ()
+    """Where objects are restricted to some namespaces, these."""
 
 
 class _Record(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
