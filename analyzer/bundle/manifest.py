@@ -58,14 +58,14 @@ class Manifest:
     nodes: Mapping[str, str] = field(default_factory=dict)
     """How each node was reached, by node name; empty where the manifest does not say how."""
 
-    namespaces: tuple[str, ...] = ()
-    """Where the objects were restricted to some namespaces, these: a list of them is whole, although cut."""
-
     entries: Mapping[str, ManifestEntry] = field(default_factory=dict)
     """By path."""
 
     missing: Mapping[str, MissingFile] = field(default_factory=dict)
     """By path."""
+
+    namespaces: tuple[str, ...] = ()
+    """Where the objects were restricted to some namespaces, these: a list of them is whole, although cut."""
 
     def merged_with(self, other: Manifest) -> Manifest:
         """Return both as one: this manifest's own words, and what only the other one lists."""
@@ -76,7 +76,7 @@ class Manifest:
             self.created_at or other.created_at,
             self.redacted or other.redacted,
             {**other.nodes, **self.nodes},
-            self.namespaces or other.namespaces,
             {**other.entries, **self.entries},
             {**other.missing, **self.missing},
+            self.namespaces or other.namespaces,
         )

@@ -155,9 +155,9 @@ def _manifest(document: dict[str, Any]) -> Manifest:
         _time(document.get("createdAt")),
         document.get("redacted", False),
         {name: node.get("method", "") for name, node in document.get("nodes", {}).items()},
-        tuple(document.get("namespaces", ())),
         {entry.path: entry for entry in _entries(document)},
         {missing.path: missing for missing in _missing(document)},
+        tuple(document.get("namespaces", ())),
     )
 
 
