@@ -9,7 +9,8 @@ is left to the process that has the summaries of all.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import BrokenExecutor, Executor, Future, as_completed
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
+from contextlib import suppress
 from dataclasses import dataclass, field
 from uuid import uuid4
 
@@ -81,12 +82,13 @@ def survey_nodes(
     reports: dict[str, NodeReport] = {}
     try:
         cluster.read_objects()
-        futures = [executor.submit(survey_node, run, node.name) for node in nodes]
+        futures = {executor.submit(survey_node, run, node.name) for node in nodes}
         cluster.source.limit_to(())
         results.update(examine_in_part(cluster, checks, ()))
+        known: dict[object, object] = {}
         for found in _arrived(futures):
             cluster.source.adopt(found.node, found.record)
-            cluster.nodes[found.node].adopt(found.summary)
+            cluster.nodes[found.node].adopt(found.summary.sharing(known))
             results.update(found.results)
             reports[found.node] = found.report
     finally:
@@ -95,12 +97,15 @@ def survey_nodes(
     return Surveys(results, reports)
 
 
-def _arrived(futures: Sequence[Future[Survey]]) -> Iterator[Survey]:
-    for future in as_completed(futures):
-        try:
-            yield future.result()
-        except BrokenExecutor:  # out of memory, most likely: this process examines the node itself
-            continue
+def _arrived(futures: set[Future[Survey]]) -> Iterator[Survey]:
+    """Yield what came, and let go of it."""
+    while futures:
+        done, _ = wait(futures, return_when=FIRST_COMPLETED)
+        futures -= done
+        while done:
+            # A broken executor ran out of memory, most likely: this process examines the node itself.
+            with suppress(BrokenExecutor):
+                yield done.pop().result()
 
 
 def survey_node(run: Run, name: str) -> Survey:

@@ -118,9 +118,16 @@ def _series(sizes: Sequence[int], plans: Sequence[Plan], repeat: int, *, anchore
             _generate(plan, directory)
             cost = _cluster(plan, Path(directory), repeat, anchored=anchored)
         grown.append((size, cost))
-    for (small, before), (large, after) in [*pairwise(grown), (grown[0], grown[-1])]:
+    steps = [*pairwise(grown), *([(grown[0], grown[-1])] if len(grown) > 2 else [])]  # noqa: PLR2004 - else it is the only step
+    for (small, before), (large, after) in steps:
         _growth("analyze", small, large, after.cpu / before.cpu)
-    (small, before), (large, after) = grown[0], grown[-1]
+    if len(grown) > 1:
+        _compare(grown[0], grown[-1])
+
+
+def _compare(least: tuple[int, Cost], most: tuple[int, Cost]) -> None:
+    """Set the largest cluster of a series against the smallest."""
+    (small, before), (large, after) = least, most
     click.echo(
         f"{large:,} against {small:,}: {after.wall / before.wall:.1f} x the wall time, "
         f"{after.cpu / before.cpu:.1f} x the CPU time, {after.memory / before.memory:.1f} x the memory"

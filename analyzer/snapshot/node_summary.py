@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TypeVar, cast
 
 from analyzer.model.forwarding import Endpoint, Entry, Frontend
 from analyzer.model.kube_proxy import KubeProxy
 from analyzer.observe.node_ports import NodePortScope
 from analyzer.observe.refused_clients import RefusedClients
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,3 +25,12 @@ class NodeSummary:
     missing_node_ports: tuple[Entry, ...] | None
     node_port_scopes: tuple[NodePortScope, ...]
     refused_clients: tuple[RefusedClients, ...]
+
+    def sharing(self, known: dict[object, object]) -> NodeSummary:
+        """Return the same, made of what equal summaries brought before: most nodes have the same endpoints."""
+
+        def shared(value: T) -> T:
+            return cast("T", known.setdefault(value, value))
+
+        endpoints = {shared(f): shared(e) for f, e in self.cluster_ip_endpoints.items()}
+        return replace(self, cluster_ip_endpoints=endpoints)
