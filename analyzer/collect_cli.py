@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import sys
 import time
 from contextlib import suppress
@@ -22,6 +23,9 @@ _SIZE: Final = re.compile(r"(\d{1,12})([kmg]?)(?:i?b)?", re.IGNORECASE)
 _BYTES: Final = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 _MOST_LOG_BYTES: Final = 256 << 20
 _PLAIN_LINE_SECONDS: Final = 5.0
+_BAR_COLUMNS: Final = 20
+_COLUMNS_BESIDE_LABEL: Final = 22
+"""Columns of the bar's line that are neither bar nor label; a line that is broken cannot be written over."""
 
 
 def _duration(_context: click.Context, _param: click.Parameter, text: str) -> int:
@@ -207,10 +211,16 @@ class Meter:
         if self.enabled and sys.stderr.isatty():
             if self._bar is None:
                 self._bar = click.progressbar(
-                    length=self._expected, file=sys.stderr, show_pos=True, item_show_func=_shown
+                    length=self._expected,
+                    file=sys.stderr,
+                    width=_BAR_COLUMNS,
+                    show_eta=False,
+                    show_pos=True,
+                    item_show_func=_shown,
                 )
-                self._bar.render_progress()
             self._bar.length = self._expected
+            self._bar.finished = False  # one step was, and the next has begun
+            self._bar.render_progress()
 
     def done(self, label: str) -> None:
         """One piece is done."""
@@ -230,8 +240,6 @@ class Meter:
         if self._bar is not None:
             click.echo("\r\x1b[K", err=True, nl=False)
         _tell(text)
-        if self._bar is not None:
-            self._bar.render_progress()
 
     def end(self) -> None:
         """Take the bar off the terminal."""
@@ -264,7 +272,8 @@ def _options(given: dict[str, Any]) -> Options:
 
 
 def _shown(label: str | None) -> str:
-    return _visible(label or "")[:50]
+    room = shutil.get_terminal_size().columns - _BAR_COLUMNS - _COLUMNS_BESIDE_LABEL
+    return _visible(label or "")[: max(0, room)]
 
 
 def _tell(text: str) -> None:

@@ -29,7 +29,7 @@ from analyzer.collect.sightings import Sightings
 from analyzer.collect.spool import Spool, SpoolError, Start, timestamp
 from analyzer.collect.summary import summary
 from analyzer.collect.work import Progress, Silence
-from analyzer.errors import NothingCollectedError, UsageError
+from analyzer.errors import NothingCollectedError, SvcbundleError, UsageError
 from analyzer.language import _
 from analyzer.model.inputs import Input
 
@@ -75,7 +75,7 @@ def collect_bundle(options: Options, request: Request, progress: Progress) -> Re
             with _stopped_by_signals(processes, spool, progress):
                 collection = _collected(api, spool, request, progress)
             return _written(spool, collection, output)
-        except NothingCollectedError:
+        except SvcbundleError:
             if not spool.entries:
                 spool.remove()
             raise

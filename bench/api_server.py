@@ -75,6 +75,10 @@ class Recorded:
                 check=True,
             )
 
+    def runs(self, pod: objects.Json, container: str) -> bool:
+        """Tell whether a container is up: all are."""
+        return bool(pod and container)
+
     async def start(self, command: Command) -> asyncio.subprocess.Process:
         """Give what was recorded, whatever is asked of a shell; other programs are not there."""
         if command.words[:1] != ("sh",):

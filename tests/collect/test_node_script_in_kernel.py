@@ -4,6 +4,7 @@ import os
 import shlex
 import shutil
 import threading
+import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -77,6 +78,7 @@ def node() -> Iterator[Namespace]:
     try:
         for words in _NETWORK.strip().splitlines():
             namespace.ip(words)
+        _wait_for_link_local_addresses(namespace)
         namespace.run("iptables-nft-restore", text=_NFT)
         namespace.run("iptables-legacy-restore", text=_LEGACY)
         namespace.run(
@@ -87,6 +89,18 @@ def node() -> Iterator[Namespace]:
         yield namespace
     finally:
         namespace.remove()
+
+
+def _wait_for_link_local_addresses(namespace: Namespace) -> None:
+    """Wait for what the kernel adds a moment after a link is up, routes with it: one address for each."""
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        found = namespace.run("ip", "-6", "-oneline", "addr", "show", "scope", "link").splitlines()
+        ready = {line.split()[1] for line in found if "tentative" not in line}
+        if ready >= {"cbr0", "veth0", "peer0", "eth0.100"}:
+            return
+        time.sleep(0.1)
+    raise TimeoutError(f"no link-local addresses: {found}")
 
 
 @pytest.fixture(params=SHELLS)

@@ -63,7 +63,7 @@ def unplaced(text: str) -> str:
 
 @pytest.mark.parametrize("case", CASES)
 def test_every_difference_reads_as_it_did(case: str, golden: Callable[[str, str], None]) -> None:
-    text = render_diff_text(CASES[case](), width=400, color=False)
+    text = render_diff_text(CASES[case](), width=10_000, color=False)
     golden(f"diff-{case}.txt", unplaced(text))
 
 
@@ -89,7 +89,7 @@ def test_json_says_which_rule_changed_and_where() -> None:
 
 
 def test_a_cause_is_told_and_what_follows_from_it_counted() -> None:
-    text = render_diff_text(CASES["kube-proxy-stopped"](), width=400, color=False)
+    text = render_diff_text(CASES["kube-proxy-stopped"](), width=10_000, color=False)
     findings = text.split("Findings\n")[1].split("\n\n")[0]
     assert findings.count("new: ") == 1
     assert re.search(r"kube-proxy-not-running\].*\n +explains \d others", findings)

@@ -38,6 +38,10 @@ class Command:
 class Runtime(Protocol):
     """Starts commands in containers."""
 
+    def runs(self, pod: dict[str, Any], container: str) -> bool:
+        """Tell whether a container is up: in another one nothing can be started."""
+        ...
+
     async def start(self, command: Command) -> asyncio.subprocess.Process:
         """Start with pipes for all three streams; raises `CannotStartError`."""
         ...
@@ -45,6 +49,9 @@ class Runtime(Protocol):
 
 class NoContainers:
     """A runtime of which no container has a single program."""
+
+    def runs(self, pod: dict[str, Any], container: str) -> bool:
+        return bool(pod and container)
 
     async def start(self, command: Command) -> asyncio.subprocess.Process:
         raise CannotStartError(command.words[0] if command.words else "")
@@ -71,6 +78,8 @@ async def execute(  # noqa: PLR0913, PLR0917 - a request and all that it may run
         raise ApiError(
             400, f"cannot exec into a container in a completed pod; current phase is {phase}"
         )
+    if not runtime.runs(pod, container):
+        raise ApiError(500, f'container not found ("{container}")')
     socket = web.WebSocketResponse(protocols=("v5.channel.k8s.io", "v4.channel.k8s.io"))
     await socket.prepare(request)
     stream = _Stream(socket, request, fault, die)

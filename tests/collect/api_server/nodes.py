@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from tests.collect.api_server.capture import Capture
 from tests.collect.api_server.container import Container, Image, command_of
@@ -51,6 +52,13 @@ class Nodes:
         self._containers: dict[str, tuple[Machine, Container]] = {}
         self._locks: dict[str, asyncio.Lock] = {}
         self._directory = Path(tempfile.mkdtemp(prefix="svcbundle-pods-"))
+
+    def runs(self, pod: dict[str, Any], container: str) -> bool:
+        """Tell whether a container is up; that of a kube-proxy is, unless the capture shows none at work."""
+        if container != "kube-proxy":
+            return True
+        processes = self._capture.text(f"nodes/{pod['spec'].get('nodeName')}/processes.txt")
+        return processes is None or "kube-proxy" in processes
 
     async def start(self, command: Command) -> asyncio.subprocess.Process:
         if _is_on_node(command.pod):
