@@ -10,6 +10,7 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from secrets import token_hex
 
 _CLONE_NEWNET = 0x40000000
 _PROGRAMS = ("ip", "iptables-nft-restore", "iptables-legacy-restore", "ipset")
@@ -23,7 +24,7 @@ def why_impossible() -> str:
     missing = [name for name in _PROGRAMS if shutil.which(name) is None]
     if missing:
         return f"no {', '.join(missing)}: rulesets are not run in the kernel"
-    name = f"svcb{os.getpid()}probe"
+    name = f"svcb{token_hex(4)}probe"
     tried = subprocess.run(
         ["ip", "netns", "add", name], capture_output=True, text=True, check=False
     )
@@ -37,7 +38,7 @@ class Namespace:
     """One network namespace."""
 
     def __init__(self, label: str) -> None:
-        self.name = f"svcb{os.getpid()}{label}"
+        self.name = f"svcb{token_hex(4)}{label}"  # a process number comes again
         subprocess.run(["ip", "netns", "add", self.name], check=True)
 
     def remove(self) -> None:
