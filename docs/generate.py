@@ -11,7 +11,7 @@ import click
 
 from analyzer import __version__
 from analyzer.checks import catalogue
-from analyzer.cli import cli
+from analyzer.cli.commands import cli
 from analyzer.findings import Check, Station
 from analyzer.model.inputs import Input, Scope
 

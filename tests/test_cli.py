@@ -339,10 +339,13 @@ def test_a_reader_that_has_gone_is_no_error() -> None:
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full on this system")
-def test_a_full_disk_is_told_in_one_line() -> None:
+@pytest.mark.parametrize(
+    "words", [("analyze", STOPPED, "-q"), ("--version",)], ids=["a report", "the version"]
+)
+def test_a_full_disk_is_told_in_one_line(words: tuple[object, ...]) -> None:
     with Path("/dev/full").open("wb") as full:
         done = subprocess.run(
-            command("analyze", STOPPED, "-q"),
+            command(*words),
             stdout=full,
             stderr=subprocess.PIPE,
             check=False,
@@ -561,10 +564,15 @@ def test_trace_fails_where_not_every_outcome_is_delivered() -> None:
 # --- start-up ---
 
 
+def test_the_version_is_the_same_whoever_answers() -> None:
+    at_once, by_click = svcbundle("--version"), svcbundle("--version", "--version")
+    assert at_once == by_click
+
+
 @pytest.mark.parametrize(
     ("words", "unneeded"),
     [
-        (["--version"], ["lark", "jinja2", "msgspec", "yaml", "jsonschema"]),
+        (["--version"], ["click", "lark", "jinja2", "msgspec", "yaml", "jsonschema"]),
         (["explain", "hairpin-disabled"], ["lark", "jinja2", "jsonschema"]),
         (["checks"], ["lark", "jinja2", "jsonschema"]),
         (["analyze", str(HEALTHY)], ["jinja2"]),

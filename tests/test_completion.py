@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from click.shell_completion import BashComplete
 
-from analyzer.cli import cli
+from analyzer.cli.commands import cli
 from tests.bundles import files_of, laid_out, sample
 
 HEALTHY = str(sample("healthy"))

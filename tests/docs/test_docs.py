@@ -10,7 +10,9 @@ import pytest
 from markdown_it import MarkdownIt
 
 from analyzer.checks import catalogue
-from analyzer.cli import _FORMATS, _SUFFIXES, cli
+from analyzer.cli.analyze import FORMATS
+from analyzer.cli.commands import cli
+from analyzer.cli.options import SUFFIXES
 from analyzer.findings import Station
 from docs.generate import DOCS, man_page, pages
 
@@ -64,8 +66,8 @@ def test_links_within_the_project_lead_somewhere(page: Path) -> None:
 
 def test_every_form_and_station_is_documented() -> None:
     formats = (DOCS / "formats.md").read_text("utf-8")
-    assert [form for form in _FORMATS[3:] if f"--format {form}" not in formats] == []
-    assert [suffix for suffix in _SUFFIXES if suffix not in formats and suffix != ".htm"] == []
+    assert [form for form in FORMATS[3:] if f"--format {form}" not in formats] == []
+    assert [suffix for suffix in SUFFIXES if suffix not in formats and suffix != ".htm"] == []
     reading = (DOCS / "reading-a-report.md").read_text("utf-8")
     stations = [s.value for s in Station if s is not Station.BUNDLE]
     assert re.findall(r"(?m)^\| ([\w-]+) \| .+\? \|$", reading) == stations

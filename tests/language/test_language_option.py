@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from analyzer.language_option import language_of
+from analyzer.cli.language_option import language_of
 
 
 @pytest.mark.parametrize(

@@ -3,29 +3,21 @@
 from __future__ import annotations
 
 import re
-import shutil
-import sys
-import time
-from contextlib import suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 import click
 
+from analyzer.cli.language_option import language_option
+from analyzer.cli.meter import Meter
+from analyzer.cli.options import QUIET
 from analyzer.collect.options import NodeAccess, Options, node_choice, object_name
-from analyzer.language import _
-from analyzer.language_option import language_option
 
 _DURATION: Final = re.compile(r"(\d{1,9})([smhd]?)")
 _SECONDS: Final = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
 _SIZE: Final = re.compile(r"(\d{1,12})([kmg]?)(?:i?b)?", re.IGNORECASE)
 _BYTES: Final = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 _MOST_LOG_BYTES: Final = 256 << 20
-_PLAIN_LINE_SECONDS: Final = 5.0
-_BAR_COLUMNS: Final = 20
-_COLUMNS_BESIDE_LABEL: Final = 22
-"""Columns of the bar's line that are neither bar nor label; a line that is broken cannot be written over."""
 
 
 def _duration(_context: click.Context, _param: click.Parameter, text: str) -> int:
@@ -157,7 +149,7 @@ def _size(_context: click.Context, _param: click.Parameter, text: str) -> int:
 @click.option("--print-node-script", is_flag=True, help="Print node.sh, to be run by hand.")
 @click.option("--print-rbac", is_flag=True, help="Print the least ClusterRole that suffices.")
 @click.option("--dry-run", is_flag=True, help="Print every command that would run, and on what.")
-@click.option("-q", "--quiet", is_flag=True, help="No progress on standard error.")
+@QUIET
 @language_option
 def collect(**given: Any) -> int:  # noqa: ANN401 - click's values, by option
     """Gather a bundle from the cluster of the current kubeconfig context.
@@ -195,59 +187,6 @@ def collect(**given: Any) -> int:  # noqa: ANN401 - click's values, by option
     return 0 if result.complete else 1
 
 
-@dataclass(slots=True)
-class Meter:
-    """Says on standard error how far the collection is: a bar on a terminal, plain lines elsewhere."""
-
-    enabled: bool
-    _bar: Any = None
-    _expected: int = 0
-    _done: int = 0
-    _last: float = field(default_factory=time.monotonic)
-
-    def expect(self, pieces: int) -> None:
-        """So many more pieces are to be done."""
-        self._expected += pieces
-        if self.enabled and sys.stderr.isatty():
-            if self._bar is None:
-                self._bar = click.progressbar(
-                    length=self._expected,
-                    file=sys.stderr,
-                    width=_BAR_COLUMNS,
-                    show_eta=False,
-                    show_pos=True,
-                    item_show_func=_shown,
-                )
-            self._bar.length = self._expected
-            self._bar.finished = False  # one step was, and the next has begun
-            self._bar.render_progress()
-
-    def done(self, label: str) -> None:
-        """One piece is done."""
-        self._done += 1
-        if self._bar is not None:
-            self._bar.update(1, label)
-        elif self.enabled and time.monotonic() - self._last >= _PLAIN_LINE_SECONDS:
-            self._last = time.monotonic()
-            _tell(
-                _("{done} of {total}: {label}", done=self._done, total=self._expected, label=label)
-            )
-
-    def say(self, text: str) -> None:
-        """Something that the user should know at once."""
-        if not self.enabled:
-            return
-        if self._bar is not None:
-            click.echo("\r\x1b[K", err=True, nl=False)
-        _tell(text)
-
-    def end(self) -> None:
-        """Take the bar off the terminal."""
-        if self._bar is not None:
-            click.echo("\r\x1b[K\x1b[?25h", err=True, nl=False)
-            self._bar = None
-
-
 def _options(given: dict[str, Any]) -> Options:
     return Options(
         kubectl=given["kubectl"],
@@ -269,19 +208,3 @@ def _options(given: dict[str, Any]) -> Options:
         total_seconds=given["total_seconds"],
         preflight=not given["no_preflight"],
     )
-
-
-def _shown(label: str | None) -> str:
-    room = shutil.get_terminal_size().columns - _BAR_COLUMNS - _COLUMNS_BESIDE_LABEL
-    return _visible(label or "")[: max(0, room)]
-
-
-def _tell(text: str) -> None:
-    with suppress(OSError):
-        click.echo(_visible(text), err=True)
-
-
-def _visible(text: str) -> str:
-    from analyzer.report.visible import visible
-
-    return "\n".join(map(visible, text.splitlines()))

@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-from click.shell_completion import CompletionItem
 
 from analyzer.errors import SvcbundleError
 
 if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
     from analyzer.snapshot import ClusterView
 
 _LARGEST = 5_000_000
@@ -23,6 +24,8 @@ def complete_slug(
     _context: click.Context, _parameter: click.Parameter, incomplete: str
 ) -> list[CompletionItem]:
     """Offer the checks."""
+    from click.shell_completion import CompletionItem
+
     from analyzer.checks import catalogue
 
     return [
@@ -36,6 +39,8 @@ def complete_slugs(
     context: click.Context, parameter: click.Parameter, incomplete: str
 ) -> list[CompletionItem]:
     """Offer the checks for the last place of a list with commas."""
+    from click.shell_completion import CompletionItem
+
     given, comma, last = incomplete.rpartition(",")
     return [
         CompletionItem(f"{given}{comma}{item.value}", help=item.help)
@@ -61,6 +66,8 @@ def complete_service(
 
 def _items(names: Iterable[str], incomplete: str) -> list[CompletionItem]:
     """Return the names that go on as typed; one that a shell could not show or insert is left out."""
+    from click.shell_completion import CompletionItem
+
     return [
         CompletionItem(name)
         for name in names

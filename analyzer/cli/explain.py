@@ -1,0 +1,26 @@
+"""The command `svcbundle explain`."""
+
+from __future__ import annotations
+
+import click
+
+from analyzer.cli.completion import complete_slug
+from analyzer.cli.exit_status import OK
+from analyzer.cli.language_option import language_option
+from analyzer.cli.output import width, write
+from analyzer.errors import UsageError
+
+
+@click.command()
+@click.argument("slug", shell_complete=complete_slug)
+@language_option
+def explain(slug: str) -> int:
+    """Explain one check: what it means, what it needs, how to put it right."""
+    from analyzer.checks import catalogue
+    from analyzer.report.catalogue import render_explanation
+
+    found = next((c for c in catalogue() if c.slug == slug), None)
+    if found is None:
+        raise UsageError(f"there is no check {slug!r}; `svcbundle checks` lists them")
+    write(render_explanation(found, width=width()))
+    return OK
