@@ -123,10 +123,10 @@ def gathered(
 ) -> Problem:
     """Make one problem of what is wrong with several Services for one reason; `parts` is not empty."""
     named = frozenset(part.service for part in parts if part.service is not None)
-    told = "; ".join(dict.fromkeys(part.text for part in parts[:_TOLD]))
+    told = _("; ").join(dict.fromkeys(part.text for part in parts[:_TOLD]))
     more = _("; and {count} more", count=len(parts) - _TOLD) if len(parts) > _TOLD else ""
     return Problem(
-        message=f"{lead}: {told}{more}",
+        message=_("{what}: {told}", what=lead, told=f"{told}{more}"),
         evidence=tuple(e for part in parts[:_SHOWN] for e in part.evidence),
         remedy=remedy,
         service=next(iter(named)) if len(named) == 1 else None,

@@ -9,6 +9,7 @@ from analyzer.findings import Check
 from analyzer.language import _
 from analyzer.report.markdown import Block, BlockKind, blocks_of
 from analyzer.report.terminal import Terminal, pad
+from analyzer.report.wording import SEVERITY_WORDS, STATION_WORDS
 
 _INDENT = "  "
 _LEAST_SUMMARY = 30
@@ -21,7 +22,7 @@ def render_checks(catalogue: Iterable[Check], *, width: int) -> str:
     terminal = Terminal(width, color=False)
     slug = max((len(check.slug) for check in checks), default=0)
     sections = (
-        "\n".join((station.value, *(_rows(terminal, found, slug))))
+        "\n".join((_(STATION_WORDS[station]), *(_rows(terminal, found, slug))))
         for station, found in groupby(checks, key=lambda check: check.station)
     )
     return "\n\n".join(sections) + "\n"
@@ -33,13 +34,13 @@ def render_explanation(check: Check, *, width: int) -> str:
     title = _(
         "{check} ({severity}, station {station})",
         check=check.slug,
-        severity=check.severity.value,
-        station=check.station.value,
+        severity=_(SEVERITY_WORDS[check.severity]),
+        station=_(STATION_WORDS[check.station]),
     )
     sections = [[title], *(list(_block(terminal, b)) for b in blocks_of(_(check.documentation)))]
     sections.append(list(_needs(terminal, check)))
     if check.consequence_of:
-        causes = ", ".join(check.consequence_of)
+        causes = _(", ").join(check.consequence_of)
         sections.append(
             list(terminal.wrap(_("Explained, where they are found, by: {causes}.", causes=causes)))
         )
@@ -50,11 +51,12 @@ def render_explanation(check: Check, *, width: int) -> str:
 
 def _rows(terminal: Terminal, checks: Iterable[Check], slug: int) -> Iterator[str]:
     for check in checks:
-        lead = f"{_INDENT}{pad(check.slug, slug)}  {check.severity.value:7}  "
+        severity = _(SEVERITY_WORDS[check.severity])
+        lead = f"{_INDENT}{pad(check.slug, slug)}  {pad(severity, 7)}  "
         if terminal.width - len(lead) >= _LEAST_SUMMARY:
             yield from terminal.wrap(_(check.summary), lead)
         else:
-            yield f"{_INDENT}{check.slug}  {check.severity.value}"
+            yield f"{_INDENT}{check.slug}  {severity}"
             yield from terminal.wrap(_(check.summary), _INDENT * 3)
 
 
@@ -78,7 +80,7 @@ def _needs(terminal: Terminal, check: Check) -> Iterator[str]:
     if not check.needs:
         yield _("Needs no particular file.")
         return
-    yield "Needs"
+    yield _("Needs")
     for needed in check.needs:
         yield f"{_INDENT}{needed.path('<node>', '<namespace>', '<pod>')}"
         yield from terminal.wrap(needed.command("<node>", "<namespace>", "<pod>"), _INDENT * 3)

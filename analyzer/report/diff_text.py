@@ -69,7 +69,8 @@ def _findings(terminal: Terminal, view: DiffView, verbose: bool) -> Iterator[str
 def _finding(terminal: Terminal, item: FindingItem) -> Iterator[str]:
     sign, shown = FINDING_SIGNS[item.state], item.shown
     mark = SEVERITY_MARKS[shown.severity].sign
-    told = f"{item.word}: {visible(shown.message)} [{shown.slug}] {visible(shown.first_place)}"
+    what = _("{what}: {told}", what=item.word, told=visible(shown.message))
+    told = f"{what} [{shown.slug}] {visible(shown.first_place)}"
     yield from _signed(terminal, sign, f"{mark} {told}", 2)
     if item.reason:
         yield from terminal.wrap(visible(item.reason), " " * 6)

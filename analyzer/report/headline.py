@@ -46,8 +46,11 @@ def headline(report: Report) -> str:
             state=_state(first, verdicts[first]),
         )
     ]
-    parts += [f"{verdicts[other]:,} {_state(other, verdicts[other])}" for other in others]
-    return f"{_(', ').join(parts)}."
+    parts += [
+        _("{verdict:,} {state}", verdict=verdicts[other], state=_state(other, verdicts[other]))
+        for other in others
+    ]
+    return sentence(_(", ").join(parts))
 
 
 def explanation(problems: tuple[Cause, ...]) -> str:

@@ -10,7 +10,7 @@ from itertools import groupby
 from markupsafe import Markup
 
 from analyzer.findings import Finding, Report, Status, Verdict
-from analyzer.language import spoken
+from analyzer.language import _, spoken
 from analyzer.report.finding_anchors import anchors_of
 from analyzer.report.page import content_policy, page_environment
 from analyzer.report.path_parts import TONE_SIGNS, TONE_WORDS
@@ -22,6 +22,7 @@ from analyzer.report.view_paths import path_views
 from analyzer.report.view_reasoning import reasoning
 from analyzer.report.view_service_nodes import nodes_table
 from analyzer.report.view_services import STATIONS, ServiceRow
+from analyzer.report.wording import STATION_WORDS
 from analyzer.resources import resource_text
 
 _ROWS_SHOWN = 200
@@ -46,7 +47,7 @@ def render_html(report: Report) -> str:
     paths = path_views(report)
     drawn = {path.name for path in paths}
     ill = [row for row in view.services if row.verdict in {Verdict.BROKEN, Verdict.DEGRADED}]
-    style = resource_text("templates", "style.css")
+    style = resource_text("templates", "style.css") + _names_below_marks()
     script = resource_text("templates", "script.js")
     shown, folded = _split(view)
     tallies = {tally.check.slug: tally for tally in report.tallies}
@@ -83,6 +84,15 @@ def render_html(report: Report) -> str:
             files=file_rows(report.files),
         )
     )
+
+
+def _names_below_marks() -> str:
+    """Return the style that names the stations on narrow screens, where the table has no heads."""
+    names = (
+        f'  .stations td:nth-child({number})::after {{ content: "{_(STATION_WORDS[station])}"; }}'
+        for number, station in enumerate(STATIONS, start=2)
+    )
+    return "\n".join(("@media screen and (max-width: 62rem) {", *names, "}\n"))
 
 
 def _split(view: ReportView) -> tuple[tuple[ServiceRow, ...], tuple[ServiceRow, ...]]:

@@ -9,7 +9,7 @@ from analyzer.language import _
 from analyzer.report.terminal import Paint, Terminal, pad
 from analyzer.report.view_services import STATIONS, Cell, ServiceRow
 from analyzer.report.visible import cells, visible
-from analyzer.report.wording import STATUS_MARKS, VERDICT_MARKS
+from analyzer.report.wording import STATION_WORDS, STATUS_MARKS, VERDICT_MARKS
 
 _STATUS_PAINT = {
     Status.PASS: Paint.GOOD,
@@ -34,13 +34,18 @@ def matrix_lines(terminal: Terminal, rows: Sequence[ServiceRow]) -> Iterator[str
     words = max(cells(_(mark.word)) for mark in VERDICT_MARKS.values())
     longest = max(cells(visible(row.name)) for row in rows)
     columns = min(longest, max(terminal.width - words - 52, 30))
-    initials = " ".join(station.value[:2] for station in STATIONS)
+    initials = " ".join(_initials(_(STATION_WORDS[station])) for station in STATIONS)
     lead = words + columns + 6
     if lead + cells(initials) > terminal.width:
         words, columns, lead = 0, 0, 2
     yield f"{'':{lead}}{terminal.paint(initials, Paint.FAINT)}"
     for row in rows:
         yield from _row(terminal, row, words, columns)
+
+
+def _initials(word: str) -> str:
+    """Return as much of a word as has room above a mark: two letters, or one character of two columns."""
+    return pad(word[:1] if cells(word[:1]) > 1 else word[:2], 2)
 
 
 def _verdict(row: ServiceRow) -> str:
@@ -55,7 +60,7 @@ def _row(terminal: Terminal, row: ServiceRow, words: int, columns: int) -> Itera
         yield f"  {verdict}  {name}"
         yield f"{'':{words + columns + 6 if columns else 2}}{marks}"
         return
-    failing = ", ".join(row.failing)
+    failing = _(", ").join(row.failing)
     room = terminal.width - words - columns - 37
     yield f"  {verdict}  {pad(name, columns)}  {marks}" + (
         f"  {failing}" if failing and cells(failing) <= room else ""
@@ -68,7 +73,7 @@ def _mark(terminal: Terminal, cell: Cell) -> str:
 
 def legend_lines(terminal: Terminal) -> Iterator[str]:
     """Yield what the column heads and the marks stand for."""
-    stations = ", ".join(station.value for station in STATIONS)
-    marks = ", ".join(f"{mark.sign} {_(mark.word)}" for mark in STATUS_MARKS.values())
+    stations = _(", ").join(_(STATION_WORDS[station]) for station in STATIONS)
+    marks = _(", ").join(f"{mark.sign} {_(mark.word)}" for mark in STATUS_MARKS.values())
     yield from terminal.wrap(_("Columns: {stations}.", stations=stations), "  ", "  ")
     yield from terminal.wrap(_("Marks: {marks}.", marks=marks), "  ", "  ")

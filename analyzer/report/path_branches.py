@@ -166,8 +166,9 @@ def _few(branches: Sequence[Branch]) -> Drawn:
     kept = sorted(ranked[:_DRAWN])
     others = [branches[n] for n in sorted(ranked[_DRAWN:])]
     states = Counter(b.pod.notes[-1].rpartition(" · ")[2] for b in others if b.pod.notes)
-    told = ", ".join(f"{number:,} {state}" for state, number in states.most_common(3))
-    more = _("and {count:,} more", count=len(others)) + (f": {told}" if told else "")
+    told = _(", ").join(f"{number:,} {state}" for state, number in states.most_common(3))
+    more = _("and {count:,} more", count=len(others))
+    more = _("{what}: {told}", what=more, told=told) if told else more
     return Drawn(tuple(branches[n] for n in kept), more)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from analyzer.language import _
 from analyzer.report.markdown import Block, code_block, paragraph
 
 _PROGRAMS = (
@@ -26,10 +27,15 @@ def remedy_blocks(remedy: str) -> tuple[Block, ...]:
         if _is_command(line):
             blocks.append(code_block(line))
         elif at_end and _is_command(at_end["command"]):
-            blocks += [paragraph(at_end["prose"]), code_block(at_end["command"])]
+            blocks += [_prose(at_end["prose"]), code_block(at_end["command"])]
         else:
-            blocks.append(paragraph(line))
+            blocks.append(_prose(line))
     return tuple(blocks)
+
+
+def _prose(text: str) -> Block:
+    """Return a paragraph; the colon by which it leads to a command is that of the language."""
+    return paragraph(text[:-1] + _(":") if text.endswith(":") else text)
 
 
 def _is_command(text: str) -> bool:

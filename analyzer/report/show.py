@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from analyzer.language import _
+from analyzer.language import _, later
 from analyzer.model.forwarding import (
     Action,
     Entry,
@@ -26,8 +26,8 @@ from analyzer.report.forwarding_words import (
 from analyzer.report.tree import Branch, draw
 from analyzer.report.visible import visible
 
-MISSING = "- expected:"
-SURPLUS = "+ not expected:"
+_MISSING = later("- expected: {what}")
+_SURPLUS = later("+ not expected: {what}")
 _SHARE_TOLERANCE = 0.005
 """A share that differs by less from the expected one is taken for the same."""
 
@@ -80,40 +80,36 @@ class _Comparison:
     def branch(self, pair: Pair) -> Branch | None:
         """Return the tree of a pair; None where the rules may do without the entry, and do."""
         found, wanted = pair.observed, pair.expected
-        title = f"{pair.frontend}, {_(CLIENT_WORDS[pair.clients])}"
+        title = _(", ").join((str(pair.frontend), _(CLIENT_WORDS[pair.clients])))
         if found is None:
             assert wanted is not None
             if wanted.optional and not self.only_expected:
                 return None
-            mark = "" if self.only_expected else f"{MISSING} "
-            return Branch(f"{mark}{self._entry(title, wanted)}", tuple(self._all(wanted, mark)))
+            mark = "" if self.only_expected else _MISSING
+            return Branch(_marked(mark, self._entry(title, wanted)), tuple(self._all(wanted, mark)))
         if wanted is None:
-            title = f"{SURPLUS} {self._entry(title, found)}"
+            title = _(_SURPLUS, what=self._entry(title, found))
             return Branch(title, tuple(self._all(found, "")))
         return Branch(self._entry(title, found), tuple(self._compared(found, wanted)))
 
     def _entry(self, title: str, entry: Entry) -> str:
         chain = f"  {visible(entry.chain)}" if entry.chain else ""
-        return (
-            f"{title}: {_(ACTION_WORDS[entry.action])}{chain}  {visible(self.place(entry.source))}"
-        )
+        told = f"{_(ACTION_WORDS[entry.action])}{chain}  {visible(self.place(entry.source))}"
+        return _("{what}: {told}", what=title, told=told)
 
     def _all(self, entry: Entry, mark: str) -> Iterator[Branch]:
         for text in _terms(entry):
-            yield Branch(f"{mark}{text}")
+            yield Branch(_marked(mark, text))
         for target in entry.targets:
-            yield Branch(f"{mark}{self._target(target)}")
+            yield Branch(_marked(mark, self._target(target)))
 
     def _compared(self, found: Entry, wanted: Entry) -> Iterator[Branch]:
         if found.action not in wanted.allowed_actions:
-            yield Branch(
-                f"{MISSING} {_(ACTION_WORDS[wanted.action])}  {visible(self.place(wanted.source))}"
-            )
+            told = f"{_(ACTION_WORDS[wanted.action])}  {visible(self.place(wanted.source))}"
+            yield Branch(_(_MISSING, what=told))
         if found.service_port and found.service_port != wanted.service_port:
-            yield Branch(
-                f"{SURPLUS} "
-                + _("its chain belongs to {owner}", owner=visible(str(found.service_port)))
-            )
+            owner = visible(str(found.service_port))
+            yield Branch(_(_SURPLUS, what=_("its chain belongs to {owner}", owner=owner)))
         yield from self._compared_terms(found, wanted)
         comparable = found.endpoints == wanted.endpoints and not wanted.alternatives
         shares = {t.endpoint: t.share for t in wanted.targets} if comparable else {}
@@ -121,13 +117,13 @@ class _Comparison:
             text = self._target(target)
             share = shares.get(target.endpoint, target.share)
             if target.endpoint not in wanted.allowed_endpoints:
-                text = f"{SURPLUS} {text}"
+                text = _(_SURPLUS, what=text)
             elif abs(share - target.share) > _SHARE_TOLERANCE:
-                text += f"  {MISSING} {share_text(share)}"
+                text += f"  {_(_MISSING, what=share_text(share))}"
             yield Branch(text)
         for target in wanted.targets:
             if target.endpoint in wanted.required_endpoints - found.endpoints:
-                yield Branch(f"{MISSING} {self._target(target)}")
+                yield Branch(_(_MISSING, what=self._target(target)))
         for other in wanted.alternatives:
             yield Branch(
                 _(
@@ -148,7 +144,7 @@ class _Comparison:
         if found.action is Action.FORWARD and wanted.action is Action.FORWARD:
             for describe, differs in differing:
                 if differs:
-                    yield Branch(f"{MISSING} {visible(describe(wanted))}")
+                    yield Branch(_(_MISSING, what=visible(describe(wanted))))
 
     def _target(self, target: Target) -> str:
         where = str(target.endpoint) if target.endpoint else _("nowhere: no address to send to")
@@ -158,6 +154,10 @@ class _Comparison:
             file, _colon, line = self.place(target.destination).rpartition(":")
             place += f",{line}" if place.startswith(f"{file}:") else f", {file}:{line}"
         return f"{share_text(target.share)}  {where}{chain}  {visible(place)}"
+
+
+def _marked(mark: str, text: str) -> str:
+    return _(mark, what=text) if mark else text
 
 
 def _terms(entry: Entry) -> Iterator[str]:

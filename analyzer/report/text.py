@@ -152,9 +152,9 @@ class _Text:
             title += _(" of {owners}", owners=listed(gap.owners, 5))
         yield from self.prose.wrap(visible(title), "  ")
         if gap.command:
-            where = f"{gap.where}: " if gap.where else ""
             command = self.terminal.paint(visible(gap.command), Paint.STRONG)
-            yield f"    → {visible(where)}{command}"
+            told = _("{what}: {told}", what=visible(gap.where), told=command)
+            yield f"    → {told if gap.where else command}"
         waiting = listed(gap.checks, len(gap.checks) if self.verbose else 5)
         on = listed(gap.subjects, len(gap.subjects) if self.verbose else 5)
         yield from self.prose.wrap(

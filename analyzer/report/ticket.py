@@ -44,7 +44,8 @@ def _causes(view: ReportView) -> Iterator[str]:
 def _cause(number: int, cause: Cause) -> Iterator[str]:
     shown = cause.shown
     mark = SEVERITY_MARKS[shown.severity]
-    yield f"## {number}. {mark.sign} {_(mark.word)}: {inline(shown.subject)}"
+    title = _("{what}: {told}", what=_(mark.word), told=inline(shown.subject))
+    yield f"## {number}. {mark.sign} {title}"
     yield f"**{inline(sentence(shown.message))}** ({code(shown.slug)})"
     yield f"**{_('What to do')}**"
     yield from map(_block, shown.remedy)
@@ -81,8 +82,9 @@ def _consequences(cause: Cause) -> Iterator[str]:
     number = len(cause.consequences)
     told = plural("Explains {count} further finding", "Explains {count} further findings", number)
     concerned = listed(cause.services, 5)
-    on = f": {inline(concerned)}" if concerned else ""
-    yield f"{told}{on}."
+    if concerned:
+        told = _("{what}: {told}", what=told, told=inline(concerned))
+    yield sentence(told)
     items = [f"- {_mention(shown)}" for shown in cause.consequences[:_CONSEQUENCES]]
     yield "\n".join((*items, *_more(number - _CONSEQUENCES)))
 
@@ -101,7 +103,7 @@ def _services(view: ReportView) -> Iterator[str]:
         (
             code(row.name),
             f"{VERDICT_MARKS[row.verdict].sign} {_(VERDICT_MARKS[row.verdict].word)}",
-            ", ".join(row.failing),
+            _(", ").join(row.failing),
             code(row.cause_slug) if row.cause_slug else "",
         )
         for row in ill[:_ROWS]
@@ -117,7 +119,8 @@ def _gaps(view: ReportView) -> Iterator[str]:
     for gap in view.gaps[:_GAPS]:
         title = code(gap.path) if gap.path else inline(gap.reasons[0])
         owners = f" ({inline(listed(gap.owners, 5))})" if gap.path and gap.owners else ""
-        yield f"{title}{owners}: {', '.join(map(code, gap.checks))}"
+        checks = _(", ").join(map(code, gap.checks))
+        yield _("{what}: {told}", what=f"{title}{owners}", told=checks)
         if gap.command:
             yield fenced([gap.command], "sh")
     yield "\n".join(_more(len(view.gaps) - _GAPS))

@@ -64,7 +64,8 @@ def _lines(answer: Answer, quotes: Mapping[Ref, Quote], terminal: Terminal) -> I
     if answer.trace.reason:
         doubt = _("beyond the bundle") if answer.trace.conclusive else _("not conclusive")
         painted = terminal.paint(doubt, Paint.WARNING)
-        yield from terminal.wrap(f"{painted}: {visible(answer.trace.reason)}", "  ")
+        told = _("{what}: {told}", what=painted, told=visible(answer.trace.reason))
+        yield from terminal.wrap(told, "  ")
     outcomes = answer.trace.outcomes
     common = {t for t in _assumed(outcomes) if all(t in o.assumed for o in outcomes)}
     unsaid = (text for text in sorted(common) if text not in answer.trace.reason)
@@ -102,7 +103,7 @@ def _outcome(
     verdict = terminal.paint(_(_VERDICTS[outcome.verdict]), _PAINTS.get(outcome.verdict, Paint.BAD))
     words = f"{share_text(outcome.probability)} {verdict}"
     if outcome.backend is not None:
-        words += visible(f": {_backend(outcome.backend)}")
+        words = _("{what}: {told}", what=words, told=visible(_backend(outcome.backend)))
     if outcome.source:
         words += visible(_(", which sees {source}", source=outcome.source))
     yield from terminal.wrap(words, "  ")
@@ -133,7 +134,8 @@ def _way(steps: list[Step], quotes: Mapping[Ref, Quote], terminal: Terminal) -> 
         for step in there:
             where = " ".join(filter(None, (step.hook.value if step.hook else "", step.table)))
             place = _place(step.source, quotes)
-            yield visible(f"        {where or 'routing'}: {step.effect}")
+            told = _("{what}: {told}", what=where or _("routing"), told=step.effect)
+            yield visible(f"        {told}")
             shown = f"{place}  {step.text}" if place else step.text
             for line in terminal.wrap(visible(shown), "          ", "            "):
                 yield terminal.paint(line, Paint.FAINT)

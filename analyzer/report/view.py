@@ -119,7 +119,7 @@ def origin_of(report: Report) -> str:
         _("Kubernetes {kubernetes}", kubernetes=report.kubernetes) if report.kubernetes else "",
         _("collected {collected}", collected=collected_text(report)),
     )
-    return ", ".join(filter(None, parts))
+    return _(", ").join(filter(None, parts))
 
 
 def _worst(verdicts: Counter[Verdict], problems: tuple[Cause, ...]) -> Verdict:

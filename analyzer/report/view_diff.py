@@ -30,7 +30,7 @@ from analyzer.phrases import listed
 from analyzer.report.forwarding_words import ACTION_WORDS, CLIENT_WORDS, FRONTEND_WORDS
 from analyzer.report.view import origin_of
 from analyzer.report.view_diff_findings import FindingItem, finding_items
-from analyzer.report.wording import VERDICT_MARKS
+from analyzer.report.wording import VERDICT_MARKS, sentence
 
 
 class Sign(Enum):
@@ -147,8 +147,8 @@ def _headline(diff: DiffReport) -> str:
     told = [*_finding_counts(diff), *_changed_counts(found)]
     if not told:
         told.append(_("no difference in what both sides have"))
-    text = "; ".join((*told, *_blind_count(found)))
-    return f"{text[:1].upper()}{text[1:]}."
+    text = _("; ").join((*told, *_blind_count(found)))
+    return sentence(f"{text[:1].upper()}{text[1:]}")
 
 
 def _finding_counts(diff: DiffReport) -> Iterator[str]:
@@ -197,7 +197,7 @@ def _blind_count(found: Difference) -> Iterator[str]:
 
 
 def _side(side: DiffSide) -> str:
-    return f"{side.name}: {origin_of(side.report)}"
+    return _("{what}: {told}", what=side.name, told=origin_of(side.report))
 
 
 # --- nodes and Services ---
@@ -231,7 +231,8 @@ def _field_lines(fields: Iterable[FieldChange]) -> tuple[DiffLine, ...]:
 
 def _field(change: FieldChange) -> str:
     old, new = (_value(change.field, value) for value in (change.old, change.new))
-    return f"{_(_FIELD_WORDS.get(change.field, change.field))}: {old} → {new}"
+    name = _(_FIELD_WORDS.get(change.field, change.field))
+    return _("{what}: {told}", what=name, told=f"{old} → {new}")
 
 
 def _value(field: str, value: str) -> str:
@@ -261,7 +262,8 @@ def _endpoints(changes: Iterable[EndpointChange]) -> Iterator[DiffItem]:
         if change.added or change.removed or change.changed:
             yield _endpoint_item(change)
         else:
-            rollouts.append(DiffLine(Sign.NOTE, f"{change.service}: {_rollout(change)}"))
+            told = _("{what}: {told}", what=change.service, told=_rollout(change))
+            rollouts.append(DiffLine(Sign.NOTE, told))
     if rollouts:
         title = _("Only replaced, as a rollout does: other addresses, same ports and states")
         yield DiffItem(Sign.CHANGED, title, tuple(rollouts))
@@ -279,7 +281,8 @@ def _endpoint_item(change: EndpointChange) -> DiffItem:
     if change.replaced:
         lines.append(DiffLine(Sign.NOTE, _rollout(change)))
     ready = _("{old} ready → {new} ready", old=change.old_ready, new=change.new_ready)
-    return DiffItem(Sign.CHANGED, f"{change.service}: {ready}", tuple(lines))
+    title = _("{what}: {told}", what=change.service, told=ready)
+    return DiffItem(Sign.CHANGED, title, tuple(lines))
 
 
 def _rollout(change: EndpointChange) -> str:
@@ -295,8 +298,9 @@ def _rollout(change: EndpointChange) -> str:
 def _published(item: Published) -> str:
     pod = _("pod {pod}", pod=item.pod) if item.pod else ""
     node = _("node {node}", node=item.node) if item.node else ""
-    about = ", ".join(filter(None, (", ".join(item.ports), _(_STATE_WORDS[item.state]), pod, node)))
-    return f"{item.address} ({about})"
+    about = (*item.ports, _(_STATE_WORDS[item.state]), pod, node)
+    told = _(", ").join(filter(None, about))
+    return _("{what} ({state})", what=item.address, state=told)
 
 
 # --- forwarding ---
@@ -345,7 +349,7 @@ def _frontend(change: ForwardingChange) -> str:
     port = f"{host if frontend.address else ''}{frontend.port}/{frontend.protocol.value}"
     of_port = f" ({name.port})" if name and name.port else ""
     kind, clients = _(FRONTEND_WORDS[frontend.kind]), _(CLIENT_WORDS[change.clients])
-    return f"{kind} {port}{of_port}, {clients}"
+    return _(", ").join((f"{kind} {port}{of_port}", clients))
 
 
 def _where(diff: DiffReport, change: ForwardingChange) -> str:
@@ -364,7 +368,7 @@ def _where(diff: DiffReport, change: ForwardingChange) -> str:
         (due, later("called for by the API objects on {nodes}, not seen in the rules there")),
         (unseen, later("called for by the API objects on {nodes}, whose rules were not compared")),
     )
-    return "; ".join(_(words, nodes=listed(nodes, 5)) for nodes, words in told if nodes)
+    return _("; ").join(_(words, nodes=listed(nodes, 5)) for nodes, words in told if nodes)
 
 
 def _where_between_nodes(change: ForwardingChange) -> str:
@@ -399,7 +403,7 @@ def _blind(diff: DiffReport, blind: Iterable[Blind]) -> Iterator[DiffItem]:
         alike[item.lack, item.reason].append(item)
     names = {Lack.OLD: diff.old.name, Lack.NEW: diff.new.name, Lack.BOTH: _("both sides")}
     for (lack, reason), items in alike.items():
-        lines = [DiffLine(Sign.NOTE, f"{names[lack]}: {reason}")]
+        lines = [DiffLine(Sign.NOTE, _("{what}: {told}", what=names[lack], told=reason))]
         commands = dict.fromkeys(item.command for item in items if item.command)
         lines += [DiffLine(Sign.NOTE, command) for command in commands]
         title = listed([item.subject for item in items], 6)

@@ -84,7 +84,7 @@ class Shown:
             _("pod {pod}", pod=problem.pod) if problem.pod else "",
             _("node {node}", node=problem.node) if problem.node else "",
         )
-        return ", ".join(filter(None, parts)) or "cluster"
+        return _(", ").join(filter(None, parts)) or _("cluster")
 
     @cached_property
     def remedy(self) -> tuple[Block, ...]:

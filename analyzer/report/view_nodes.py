@@ -76,7 +76,9 @@ def _row(node: NodeReport, problems: Sequence[Cause], made: datetime | None) -> 
         mode=node.kube_proxy.mode.value,
         kube_proxy=str(version),
         kubelet=node.kubelet,
-        signs=() if version.exact else tuple(f"{s.claim}: {s.reason}" for s in version.signs),
+        signs=()
+        if version.exact
+        else tuple(_("{what}: {told}", what=s.claim, told=s.reason) for s in version.signs),
         backend=node.backend.value if node.backend else _("no rules read"),
         rules=node.rules,
         tables=tuple(

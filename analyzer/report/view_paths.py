@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from analyzer.findings import Finding, Report, ServiceReport, Verdict
@@ -185,24 +185,27 @@ def _told(group: Group) -> str:
     endpoints = sum(not b.idle for lane in group.lanes for b in lane.branches)
     count = plural("{count} endpoint is drawn", "{count} endpoints are drawn", endpoints)
     wrong = [
-        f"{box.title or _('the way to the pod')} ({_(TONE_WORDS[box.tone])})"
+        _(
+            "{what} ({state})",
+            what=box.title or _("the way to the pod"),
+            state=_(TONE_WORDS[box.tone]),
+        )
         for lane in group.lanes
         for box in parts_of(lane)
         if box.tone in {Tone.BAD, Tone.MISSING}
     ]
-    count = ", ".join(filter(None, (count, *(lane.more for lane in group.lanes))))
+    count = _(", ").join(filter(None, (count, *(lane.more for lane in group.lanes))))
     state = listed(tuple(dict.fromkeys(wrong)), 4) if wrong else _("all is as expected")
     if not wrong and group.tone is Tone.UNKNOWN:
         state = _("what the rules do is not known")
-    return f"{where}: {count}; {state}."
+    return _("{where}: {count}; {state}.", where=where, count=count, state=state)
 
 
 def _rows(group: Group) -> Iterator[LaneRow]:
     nodes = listed(group.nodes, 6)
     for lane in group.lanes:
-        address = "; ".join(
-            f"{f.address.title} ({', '.join((*f.address.notes, *f.client.notes))})"
-            for f in lane.fronts
+        address = _("; ").join(
+            _with_notes(f.address.title, (*f.address.notes, *f.client.notes)) for f in lane.fronts
         )
         heads = (*(f.dispatch for f in lane.fronts), lane.service)
         rules = " → ".join(dict.fromkeys(_said(box) for box in heads if box))
@@ -214,10 +217,14 @@ def _rows(group: Group) -> Iterator[LaneRow]:
 def _end(branch: Branch) -> End:
     chain = _said(branch.chain) if branch.chain else ""
     rule = _("no rule leads here") if branch.idle else ""
-    return End(", ".join(filter(None, (branch.share, chain, rule))), _said(branch.pod))
+    return End(_(", ").join(filter(None, (branch.share, chain, rule))), _said(branch.pod))
 
 
 def _said(box: Box) -> str:
     state = _(TONE_WORDS[box.tone]) if box.tone not in {Tone.PLAIN, Tone.GOOD} else ""
-    notes = ", ".join(filter(None, (*box.notes, state, box.place)))
-    return f"{box.title} ({notes})" if notes else box.title
+    return _with_notes(box.title, (*box.notes, state, box.place))
+
+
+def _with_notes(title: str, notes: Iterable[str]) -> str:
+    told = _(", ").join(filter(None, notes))
+    return _("{what} ({state})", what=title, state=told) if told else title

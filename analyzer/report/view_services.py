@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from analyzer.findings import Report, ServiceReport, Station, StationResult, Status, Verdict
 from analyzer.language import _
 from analyzer.model.kubernetes import Service, ServicePort
-from analyzer.report.wording import VERDICT_ORDER
+from analyzer.report.wording import STATION_WORDS, VERDICT_ORDER
 
 STATIONS = tuple(station for station in Station if station is not Station.BUNDLE)
 """Columns of the table."""
@@ -54,7 +54,7 @@ class ServiceRow:
     def failing(self) -> tuple[str, ...]:
         """Names of the stations that fail or warn."""
         bad = {Status.FAIL, Status.WARN}
-        return tuple(cell.station.value for cell in self.cells if cell.status in bad)
+        return tuple(_(STATION_WORDS[cell.station]) for cell in self.cells if cell.status in bad)
 
 
 def service_rows(report: Report) -> tuple[ServiceRow, ...]:
@@ -92,7 +92,7 @@ def _cell(station: Station, result: StationResult | None) -> Cell:
 
 def _address(service: Service) -> str:
     if service.spec.type == "ExternalName":
-        return _("alias of {value}", value=service.spec.external_name or "(nothing)")
+        return _("alias of {value}", value=service.spec.external_name or _("(nothing)"))
     host = ", ".join(service.cluster_ips) or (
         "headless" if service.headless else _("no cluster IP")
     )

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from analyzer.findings import Severity, Status, Verdict
-from analyzer.language import later
+from analyzer.findings import Severity, Station, Status, Verdict
+from analyzer.language import _, later
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +34,13 @@ SEVERITY_MARKS = {
     Severity.INFO: Mark("i", later("Advice")),
 }
 
+SEVERITY_WORDS = {
+    Severity.ERROR: later("error"),
+    Severity.WARNING: later("warning"),
+    Severity.INFO: later("info"),
+}
+"""As `--fail-on` and the JSON report say them; a column of these is narrow."""
+
 VERDICT_MARKS = {
     Verdict.BROKEN: Mark("✗", later("broken")),
     Verdict.DEGRADED: Mark("!", later("degraded")),
@@ -41,7 +48,25 @@ VERDICT_MARKS = {
     Verdict.HEALTHY: Mark("✓", later("healthy")),
 }
 
+STATION_WORDS = {
+    Station.EXISTS: later("exists"),
+    Station.DNS: later("dns"),
+    Station.IP: later("ip"),
+    Station.DEFINITION: later("definition"),
+    Station.ENDPOINTS: later("endpoints"),
+    Station.PODS: later("pods"),
+    Station.KUBE_PROXY: later("kube-proxy"),
+    Station.RULES: later("rules"),
+    Station.PROXYING: later("proxying"),
+    Station.HAIRPIN: later("hairpin"),
+    Station.BUNDLE: later("bundle"),
+}
+"""In English they are the names that the JSON report has."""
+
+_ENDS = tuple(".!?…:\u3002\uff01\uff1f\uff1a")
+"""Those of Chinese as well."""
+
 
 def sentence(text: str) -> str:
     """Return the text with a full stop, unless it ends in a mark of its own."""
-    return text if text.endswith((".", "!", "?", "…", ":")) else f"{text}."
+    return text if text.endswith(_ENDS) else _("{text}.", text=text)

@@ -82,5 +82,5 @@ class Delivery:
 
 
 def _unheard(end: Arrived, name: str, reason: str, verdict: Verdict) -> Leaf:
-    step = Step(name, Leg.REQUEST, None, "", "", None, "sockets", reason)
+    step = Step(name, Leg.REQUEST, None, "", "", None, _("sockets"), reason)
     return Leaf(end.branch.stepped(step), verdict, Cause.NO_LISTENER, reason)

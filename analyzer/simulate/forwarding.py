@@ -157,7 +157,7 @@ class Forwarding:
 
     def _forward(self, branch: Branch, answer: RouteAnswer) -> Sequence[Way]:
         hops = answer.hops
-        effect = "forward" if len(hops) == 1 else _("one of {count} next hops", count=len(hops))
+        effect = _("forward") if len(hops) == 1 else _("one of {count} next hops", count=len(hops))
         onwards = routed(self._machine, branch, answer, effect)
         share = Fraction(1, len(hops))
         if share != 1:

@@ -63,8 +63,8 @@ def _bound(
         reply = known.reply._replace(destination=end.address, destination_ports=end.ports)
     else:
         reply = known.reply._replace(source=end.address, source_ports=end.ports)
-    word = "source" if to_source else "to"
-    effect = f"{translation.change.value}: {word} {described(packet.family, *end)}"
+    words = _("{change}: source {end}") if to_source else _("{change}: to {end}")
+    effect = words.format(change=translation.change.value, end=described(packet.family, *end))
     if chance != 1:
         effect += _(", chance {float:.4g}", float=float(chance))
     connection = marked_bound(replace(known, reply=reply), packet.hook)

@@ -79,7 +79,7 @@ class Output:
         assert branch.chosen is not None
         answer, hop = branch.chosen
         own = hop.device == "lo"
-        sent = routed(self._machine, branch, answer, _("this host") if own else "send")
+        sent = routed(self._machine, branch, answer, _("this host") if own else _("send"))
         leaving = replace(sent, packet=replace(sent.packet, out_interface=hop.device))
         ways = self._netfilter.postrouting(leaving, hop.gateway)
         if own:

@@ -7,6 +7,7 @@ from enum import Enum
 
 import msgspec
 
+from analyzer.language import _
 from analyzer.model.ruleset import Option, Rule
 from analyzer.simulate.match.tracking import mark_and_mask
 from analyzer.simulate.packet import Packet, State
@@ -93,7 +94,7 @@ def effect_of(rule: Rule, chains: Container[str]) -> Effect:
         kind = Kind.GOTO if rule.goto else Kind.JUMP
         return Effect(kind, f"{kind.value} {name}", chain=name)
     if rule.goto:
-        return Effect(Kind.UNKNOWN, f"goto {name}, a chain that is not there")
+        return Effect(Kind.UNKNOWN, _("goto {name}, a chain that is not there", name=name))
     return _FIXED.get(name) or _built(name, rule.target_options)
 
 
@@ -107,14 +108,14 @@ def _built(name: str, options: tuple[Option, ...]) -> Effect:
         if found is not None:
             return Effect(Kind.TRANSLATE, name, translation=found)
     elif name not in _NOT_MODELLED:
-        return Effect(Kind.UNKNOWN, f"jump {name}, a chain that is not there")
-    return Effect(Kind.UNKNOWN, f"target {name}, which is not modelled")
+        return Effect(Kind.UNKNOWN, _("jump {name}, a chain that is not there", name=name))
+    return Effect(Kind.UNKNOWN, _("target {name}, which is not modelled", name=name))
 
 
 def _reject(options: tuple[Option, ...]) -> Effect:
     option = next((o for o in options if o.flag == "--reject-with" and o.values), None)
     answer = option.values[0] if option else "icmp-port-unreachable"
-    return Effect(Kind.REJECT, f"reject with {answer}")
+    return Effect(Kind.REJECT, _("reject with {answer}", answer=answer))
 
 
 def _set_change(options: tuple[Option, ...]) -> Effect:
@@ -123,7 +124,7 @@ def _set_change(options: tuple[Option, ...]) -> Effect:
     def alter(packet: Packet) -> Packet:
         return msgspec.structs.replace(packet, changed_sets=packet.changed_sets | names)
 
-    return Effect(Kind.CONTINUE, "change a set", alter=alter)
+    return Effect(Kind.CONTINUE, _("change a set"), alter=alter)
 
 
 def _untracked(packet: Packet) -> Packet:
@@ -132,28 +133,25 @@ def _untracked(packet: Packet) -> Packet:
     return msgspec.structs.replace(packet, state=State.UNTRACKED, connection=None)
 
 
-_NOTRACK = Effect(Kind.CONTINUE, "not tracked", alter=_untracked)
-
-
 def _connection_tracking(options: tuple[Option, ...]) -> Effect:
     flags = {o.flag for o in options}
     if "--notrack" in flags:
-        return _NOTRACK
+        return Effect(Kind.CONTINUE, _("not tracked"), alter=_untracked)
     zones = {"--zone", "--zone-orig", "--zone-reply"} & flags
-    return Effect(Kind.UNKNOWN, "conntrack zone, which is not modelled") if zones else _NOTHING
+    return Effect(Kind.UNKNOWN, _("conntrack zone, which is not modelled")) if zones else _NOTHING
 
 
 def _mark(options: tuple[Option, ...]) -> Effect:
     found = _bits(options)
     if found is None:
-        return Effect(Kind.UNKNOWN, "MARK with an option that is not modelled")
+        return Effect(Kind.UNKNOWN, _("MARK with an option that is not modelled"))
     value, mask = found
     keep = ~mask & _ALL_BITS
 
     def alter(packet: Packet) -> Packet:
         return msgspec.structs.replace(packet, mark=(packet.mark & keep) ^ value)
 
-    return Effect(Kind.CONTINUE, f"mark {value:#x}/{mask:#x}", alter=alter)
+    return Effect(Kind.CONTINUE, _("mark {bits}", bits=f"{value:#x}/{mask:#x}"), alter=alter)
 
 
 def _bits(options: tuple[Option, ...]) -> tuple[int, int] | None:
@@ -182,7 +180,7 @@ def _bits(options: tuple[Option, ...]) -> tuple[int, int] | None:
 def _connection_mark(options: tuple[Option, ...]) -> Effect:
     values = {o.flag: o.values[0] if o.values else "" for o in options}
     if {"--left-shift-mark", "--right-shift-mark"} & values.keys():
-        return Effect(Kind.UNKNOWN, "CONNMARK with a shift, which is not modelled")
+        return Effect(Kind.UNKNOWN, _("CONNMARK with a shift, which is not modelled"))
     masks = [mark_and_mask(values.get(f) or "0xffffffff") for f in ("--nfmask", "--ctmask")]
     packet_mask, connection_mask = (m[0] if m else _ALL_BITS for m in masks)
     if "--save-mark" in values:
@@ -191,7 +189,7 @@ def _connection_mark(options: tuple[Option, ...]) -> Effect:
         return _restoring(packet_mask, connection_mask)
     found = _bits(options)
     if found is None:
-        return Effect(Kind.UNKNOWN, "CONNMARK with an option that is not modelled")
+        return Effect(Kind.UNKNOWN, _("CONNMARK with an option that is not modelled"))
     value, mask = found
 
     def alter(packet: Packet) -> Packet:
@@ -199,7 +197,9 @@ def _connection_mark(options: tuple[Option, ...]) -> Effect:
         before = known.mark if known else 0
         return _with_connection_mark(packet, (before & ~mask & _ALL_BITS) ^ value)
 
-    return Effect(Kind.CONTINUE, f"connection mark {value:#x}/{mask:#x}", alter=alter)
+    return Effect(
+        Kind.CONTINUE, _("connection mark {bits}", bits=f"{value:#x}/{mask:#x}"), alter=alter
+    )
 
 
 def _saving(packet_mask: int, connection_mask: int) -> Effect:
@@ -208,7 +208,7 @@ def _saving(packet_mask: int, connection_mask: int) -> Effect:
         kept = before & ~connection_mask & _ALL_BITS
         return _with_connection_mark(packet, kept ^ (packet.mark & packet_mask))
 
-    return Effect(Kind.CONTINUE, "mark saved in the connection", alter=alter)
+    return Effect(Kind.CONTINUE, _("mark saved in the connection"), alter=alter)
 
 
 def _restoring(packet_mask: int, connection_mask: int) -> Effect:
@@ -219,7 +219,7 @@ def _restoring(packet_mask: int, connection_mask: int) -> Effect:
         restored = kept ^ (packet.connection.mark & connection_mask)
         return msgspec.structs.replace(packet, mark=restored)
 
-    return Effect(Kind.CONTINUE, "mark restored from the connection", alter=alter)
+    return Effect(Kind.CONTINUE, _("mark restored from the connection"), alter=alter)
 
 
 def _with_connection_mark(packet: Packet, value: int) -> Packet:
@@ -230,7 +230,7 @@ def _with_connection_mark(packet: Packet, value: int) -> Packet:
 
 
 def _no_tracking(_options: tuple[Option, ...]) -> Effect:
-    return _NOTRACK
+    return Effect(Kind.CONTINUE, _("not tracked"), alter=_untracked)
 
 
 _BUILDERS: Mapping[str, Callable[[tuple[Option, ...]], Effect]] = {

@@ -6,6 +6,7 @@ from enum import Enum
 
 import msgspec
 
+from analyzer.language import _
 from analyzer.model.ruleset import Family, Option
 from analyzer.simulate.address import Block, block, number, spell, spell_endpoint
 from analyzer.simulate.packet import Ports
@@ -94,7 +95,7 @@ def _split(text: str) -> tuple[str, str]:
         return text[:end], text[end:].removeprefix(":")
     if text.count(":") > 1:
         return text, ""
-    addresses, _, ports = text.partition(":")
+    addresses, _colon, ports = text.partition(":")
     return addresses, ports
 
 
@@ -103,10 +104,14 @@ def described(family: Family, address: int, ports: Ports) -> str:
     return (
         spell_endpoint(family, address, ports.low)
         if ports.exact
-        else f"{spell(family, address)}, a port of {ports.low}-{ports.high}"
+        else _(
+            "{address}, a port of {ports}",
+            address=spell(family, address),
+            ports=f"{ports.low}-{ports.high}",
+        )
     )
 
 
 def destination_back(family: Family, address: int, ports: Ports) -> str:
     """Return the effect of translating an answer's destination back."""
-    return f"destination back to {described(family, address, ports)}"
+    return _("destination back to {described}", described=described(family, address, ports))

@@ -23,7 +23,7 @@ from analyzer.simulate.question import Budget
 from analyzer.simulate.rule import CompiledRule, all_hold
 from analyzer.simulate.sight import Sight
 from analyzer.simulate.table import ExecutableChain, ExecutableTable
-from analyzer.simulate.target import Kind
+from analyzer.simulate.target import Effect, Kind
 from analyzer.simulate.translation import Translation
 
 _DEEPEST = 128
@@ -285,5 +285,16 @@ def _beyond(after: Frame, rule: CompiledRule) -> Frame:
 
 def _effect_text(rule: CompiledRule) -> str:
     if rule.chance is None or rule.chance == 1:
-        return rule.effect.text
-    return _("{effect}, chance {float:.4g}", effect=rule.effect.text, float=float(rule.chance))
+        return _said(rule.effect)
+    return _("{effect}, chance {float:.4g}", effect=_said(rule.effect), float=float(rule.chance))
+
+
+def _said(effect: Effect) -> str:
+    """Say an effect here, not where rules are read: there may be 400,000 of them."""
+    match effect.kind:
+        case Kind.JUMP:
+            return _("jump {chain}", chain=effect.text.removeprefix("jump "))
+        case Kind.GOTO:
+            return _("goto {chain}", chain=effect.text.removeprefix("goto "))
+        case _kind:
+            return effect.text

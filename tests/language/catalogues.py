@@ -20,7 +20,7 @@ from analyzer.checks import catalogue
 from analyzer.language import ENGLISH, LANGUAGES
 
 ROOT = Path(__file__).parents[2]
-_KEYWORDS = {"_": None, "later": None, "plural": (1, 2)}
+_KEYWORDS = {"_": None, "later": None, "plural": (1, 2), "ngettext": (1, 2)}
 _NO_DATE = datetime(2026, 1, 1, tzinfo=UTC)
 """A catalogue changes with its messages, not with the day."""
 

@@ -108,7 +108,7 @@ def _problem(view: ServiceView, policy: _Policy, served: list[str], without: lis
             without=listed(without, 5),
             drop=drop,
             clients=policy.clients,
-            names=" and ".join(policy.ways),
+            names=listed(policy.ways),
             only=only,
         ),
         evidence=(

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from analyzer.language import _
 from analyzer.simulate.machine import Machine
 from analyzer.simulate.nft.constant import Constant, Span, constant
 from analyzer.simulate.nft.expression import getter
@@ -55,10 +56,10 @@ def verdict_of(item: Any) -> Effect | None:  # noqa: ANN401 - JSON
         case {"goto": {"target": str(name)}}:
             return Effect(Kind.GOTO, f"goto {name}", chain=name)
         case {"reject": rejection}:
-            return Effect(Kind.REJECT, f"reject with {_rejection(rejection)}")
+            return Effect(Kind.REJECT, _("reject with {answer}", answer=_rejection(rejection)))
         case {"queue": _} | {"tproxy": _} | {"synproxy": _} | {"fwd": _}:
             (name,) = item
-            return Effect(Kind.UNKNOWN, f"{name}, which is not modelled")
+            return Effect(Kind.UNKNOWN, _("{name}, which is not modelled", name=name))
         case dict() if len(item) == 1:
             (name,) = item
             return _VERDICTS.get(name)

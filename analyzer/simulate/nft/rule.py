@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any, Protocol
 
+from analyzer.language import _
 from analyzer.model.source import Ref
 from analyzer.simulate.machine import Machine
 from analyzer.simulate.match.condition import Condition, unknown
@@ -168,7 +169,7 @@ class RuleCompiler:
 
     def _existing(self, effect: Effect) -> Effect:
         if effect.chain and effect.chain not in self._chains:
-            return Effect(Kind.UNKNOWN, f"{effect.text}, a chain that is not there")
+            return Effect(Kind.UNKNOWN, _("{name}, a chain that is not there", name=effect.text))
         return effect
 
     # --- maps ---
@@ -176,7 +177,7 @@ class RuleCompiler:
     def _verdict_map(self, draft: _Draft, item: Any) -> Slot:  # noqa: ANN401 - JSON
         key, pairs = item.get("key"), self._pairs(item.get("data"))
         if pairs is None:
-            return _unmodelled(draft, "a map that is not there")
+            return _unmodelled(draft, _("a map that is not there"))
         if _modulus(key):
             effects = [(weight, self._verdict(value, "")) for weight, value in _weighted(pairs)]
             return _Fixed(_by_chance(draft, effects, _modulus(key)))
@@ -190,7 +191,7 @@ class RuleCompiler:
     def _verdict(self, item: Any, key: str) -> Effect:  # noqa: ANN401 - JSON
         effect = verdict_of(item)
         if effect is None:
-            return Effect(Kind.UNKNOWN, "a verdict that is not modelled")
+            return Effect(Kind.UNKNOWN, _("a verdict that is not modelled"))
         found = self._existing(effect)
         return Effect(found.kind, f"{found.text} ({key})" if key else found.text, found.chain)
 
@@ -224,13 +225,15 @@ class RuleCompiler:
 
 
 def _unmodelled(draft: _Draft, name: str) -> Slot:
-    return _Fixed((draft.rule(Effect(Kind.UNKNOWN, f"{name}, which is not modelled")),))
+    return _Fixed(
+        (draft.rule(Effect(Kind.UNKNOWN, _("{name}, which is not modelled", name=name))),)
+    )
 
 
 def _translated(change: Change, end: Any) -> Effect:  # noqa: ANN401 - JSON
     found = translated_to(Translation(change), constant(end))
     if found is None:
-        return Effect(Kind.UNKNOWN, f"{change.value} to what is not modelled")
+        return Effect(Kind.UNKNOWN, _("{name} to what is not modelled", name=change.value))
     return Effect(Kind.TRANSLATE, change.value, translation=found)
 
 
