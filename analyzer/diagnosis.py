@@ -6,21 +6,14 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from analyzer.check import Check
 from analyzer.examination import Examination
-from analyzer.findings import (
-    Check,
-    Finding,
-    NotEvaluated,
-    Problem,
-    ServiceReport,
-    Severity,
-    Station,
-    StationResult,
-    Status,
-    Verdict,
-)
+from analyzer.findings import Finding, NotEvaluated, ServiceReport, StationResult, Status, Verdict
 from analyzer.language import _
 from analyzer.model.forwarding import ServiceKey
+from analyzer.model.severity import Severity
+from analyzer.model.station import Station
+from analyzer.problems import Problem
 from analyzer.snapshot import ClusterView, ServiceView
 
 _NODE_STATIONS = frozenset({Station.KUBE_PROXY, Station.RULES, Station.PROXYING, Station.HAIRPIN})

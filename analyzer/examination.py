@@ -9,9 +9,12 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
 
-from analyzer.findings import Check, CheckTally, NotEvaluated, Problem, Station, Undecided
+from analyzer.check import Check
+from analyzer.findings import CheckTally, NotEvaluated
 from analyzer.language import _
 from analyzer.model.inputs import Input, Scope
+from analyzer.model.station import Station
+from analyzer.problems import Problem, Undecided
 from analyzer.snapshot import (
     Availability,
     ClusterView,

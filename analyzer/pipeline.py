@@ -8,11 +8,12 @@ from dataclasses import dataclass
 
 from analyzer.bundle.reader import Bundle
 from analyzer.bundle_files import bundle_files
+from analyzer.check import Check
 from analyzer.checks import catalogue
 from analyzer.diagnosis import diagnose
 from analyzer.errors import UsageError
 from analyzer.examination import Defect, examine
-from analyzer.findings import Check, Report
+from analyzer.findings import Report
 from analyzer.language import _
 from analyzer.load import load
 from analyzer.model.forwarding import ServiceKey

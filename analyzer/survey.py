@@ -15,8 +15,9 @@ from dataclasses import dataclass, field
 from uuid import uuid4
 
 from analyzer.bundle.reader import Bundle, Origin, open_bundle
+from analyzer.check import Check
 from analyzer.examination import Result, Results, examine_in_part
-from analyzer.findings import Check, NodeReport
+from analyzer.findings import NodeReport
 from analyzer.language import speaking, spoken
 from analyzer.load import load
 from analyzer.model.forwarding import ServiceKey

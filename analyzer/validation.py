@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 from analyzer.bundle.layout import ignored
 from analyzer.bundle.reader import Bundle
+from analyzer.check import Check
 from analyzer.checks import catalogue
-from analyzer.findings import Check
 from analyzer.load import load
 from analyzer.model.inputs import Input, Scope
 from analyzer.model.validation import Gap, Validation

@@ -10,10 +10,11 @@ from pathlib import Path
 import click
 
 from analyzer import __version__
+from analyzer.check import Check
 from analyzer.checks import catalogue
 from analyzer.cli.commands import cli
-from analyzer.findings import Check, Station
 from analyzer.model.inputs import Input, Scope
+from analyzer.model.station import Station
 
 DOCS = Path(__file__).resolve().parent
 _NOTICE = "<!-- Generated from {source} by `make docs`. -->"

@@ -8,9 +8,11 @@ import pytest
 
 from analyzer.checks import catalogue
 from analyzer.diagnosis import _covers, _tied
-from analyzer.findings import Evidence, Finding, Problem, Severity
+from analyzer.findings import Finding
 from analyzer.model.forwarding import ServiceKey
+from analyzer.model.severity import Severity
 from analyzer.model.source import SourceRef
+from analyzer.problems import Evidence, Problem
 
 A, B, C = (ServiceKey("store", name) for name in "abc")
 

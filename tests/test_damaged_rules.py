@@ -17,8 +17,9 @@ from analyzer.bundle.reader import open_bundle
 from analyzer.checks import catalogue
 from analyzer.diagnosis import diagnose
 from analyzer.examination import examine
-from analyzer.findings import Finding, Station
+from analyzer.findings import Finding
 from analyzer.load import load
+from analyzer.model.station import Station
 
 CHECKS = [c for c in catalogue() if c.station is Station.RULES]
 Unpack = Callable[[str], Path]

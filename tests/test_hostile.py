@@ -18,7 +18,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from analyzer.bundle.reader import open_bundle
-from analyzer.findings import Report, Severity
+from analyzer.findings import Report
+from analyzer.model.severity import Severity
 from analyzer.pipeline import Question, analyse
 from tests.bundles import ROOT, files_of, laid_out, packed, sample
 from tests.command_line import Ran, svcbundle

@@ -9,8 +9,8 @@ import pytest
 from analyzer.bundle.reader import Bundle, open_bundle
 from analyzer.checks import catalogue
 from analyzer.examination import Examination, examine
-from analyzer.findings import Severity
 from analyzer.load import load
+from analyzer.model.severity import Severity
 
 SAMPLES = ("kube-proxy-stopped", "endpoint-chain-emptied", "nameserver-wrong")
 Said = tuple[str, str, str]

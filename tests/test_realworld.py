@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from analyzer.bundle.reader import open_bundle
-from analyzer.findings import Report, Severity
+from analyzer.findings import Report
+from analyzer.model.severity import Severity
 from analyzer.pipeline import Question, analyse
 
 PLACES = {

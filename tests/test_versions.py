@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 
 from analyzer.bundle.reader import open_bundle
-from analyzer.findings import Finding, Report, Severity, Station, Status, Verdict
+from analyzer.findings import Finding, Report, Status, Verdict
 from analyzer.model.kube_proxy import ProxyMode
+from analyzer.model.severity import Severity
+from analyzer.model.station import Station
 from analyzer.pipeline import Question, analyse
 from tests.bundles import laid_out
 from tests.cluster_faults import (

@@ -6,7 +6,7 @@ import importlib
 import pkgutil
 from functools import cache
 
-from analyzer.findings import Check
+from analyzer.check import Check
 
 
 @cache

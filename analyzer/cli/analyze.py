@@ -148,7 +148,7 @@ def _slugs(text: str | None) -> frozenset[str]:
 
 
 def _fails(report: Report, fail_on: str) -> bool:
-    from analyzer.findings import Severity
+    from analyzer.model.severity import Severity
 
     if fail_on == "never":
         return False

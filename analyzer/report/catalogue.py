@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from itertools import groupby
 
-from analyzer.findings import Check
+from analyzer.check import Check
 from analyzer.language import _
 from analyzer.report.markdown import Block, BlockKind, blocks_of
 from analyzer.report.terminal import Terminal, pad

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from analyzer.findings import Severity
 from analyzer.language import _, plural
+from analyzer.model.severity import Severity
 from analyzer.phrases import listed
 from analyzer.report.markdown import BlockKind
 from analyzer.report.terminal import Paint, Terminal, shorten

@@ -14,11 +14,11 @@ from analyzer.findings import (
     NotEvaluated,
     Report,
     ServiceReport,
-    Severity,
     StationResult,
     Verdict,
 )
 from analyzer.model.kubernetes import Service, ServicePort
+from analyzer.model.severity import Severity
 from analyzer.report.json_text import json_text
 
 SCHEMA = "svcbundle/report/v1"

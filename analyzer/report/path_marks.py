@@ -7,9 +7,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
-from analyzer.findings import Finding, Severity, Station
+from analyzer.findings import Finding
 from analyzer.model.forwarding import Entry
+from analyzer.model.severity import Severity
 from analyzer.model.source import Ref
+from analyzer.model.station import Station
 from analyzer.report.path_parts import Box, Tone
 
 _NODE_FILE = re.compile(r"nodes/([^/]+)/")

@@ -12,9 +12,12 @@ from typing import Any
 from urllib.parse import quote as percent_encoded
 
 from analyzer import __version__
+from analyzer.check import Check
 from analyzer.difference.identity import identities
-from analyzer.findings import Check, Evidence, Finding, Quote, Report, Severity
+from analyzer.findings import Finding, Quote, Report
 from analyzer.language import _
+from analyzer.model.severity import Severity
+from analyzer.problems import Evidence
 from analyzer.report.json_text import json_text
 from analyzer.report.view_gaps import Gap, gaps_of
 from analyzer.report.visible import visible

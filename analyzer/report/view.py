@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
-from analyzer.findings import CheckTally, Report, Severity, Verdict
+from analyzer.findings import CheckTally, Report, Verdict
 from analyzer.language import _
+from analyzer.model.severity import Severity
 from analyzer.report.headline import explanation, headline
 from analyzer.report.view_bundle import Fact, collected_text, facts_of
 from analyzer.report.view_causes import Cause, CheckGroup, causes_of, grouped

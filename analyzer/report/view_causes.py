@@ -6,7 +6,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from analyzer.findings import Check, Finding, Report
+from analyzer.check import Check
+from analyzer.findings import Finding, Report
 from analyzer.language import _
 from analyzer.report.markdown import Block, blocks_of
 from analyzer.report.view_findings import Shown

@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
-from analyzer.findings import Evidence, Finding, Quote, Report, Severity
+from analyzer.findings import Finding, Quote, Report
 from analyzer.language import _
+from analyzer.model.severity import Severity
 from analyzer.phrases import listed
+from analyzer.problems import Evidence
 from analyzer.report.emphasis import Segment, decisive_parts, segments
 from analyzer.report.markdown import Block
 from analyzer.report.remedy import remedy_blocks

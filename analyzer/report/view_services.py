@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from analyzer.findings import Report, ServiceReport, Station, StationResult, Status, Verdict
+from analyzer.findings import Report, ServiceReport, StationResult, Status, Verdict
 from analyzer.language import _
 from analyzer.model.kubernetes import Service, ServicePort
+from analyzer.model.station import Station
 from analyzer.report.wording import STATION_WORDS, VERDICT_ORDER
 
 STATIONS = tuple(station for station in Station if station is not Station.BUNDLE)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from analyzer.findings import Severity, Station, Status, Verdict
+from analyzer.findings import Status, Verdict
 from analyzer.language import _, later
+from analyzer.model.severity import Severity
+from analyzer.model.station import Station
 
 
 @dataclass(frozen=True, slots=True)

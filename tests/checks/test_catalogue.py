@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from analyzer.check import Check
 from analyzer.checks import catalogue
-from analyzer.findings import Check
 
 CHECKS = {check.slug: check for check in catalogue()}
 

@@ -11,12 +11,14 @@ from pathlib import Path
 import pytest
 
 from analyzer.bundle.reader import open_bundle
+from analyzer.check import Check
 from analyzer.checks import catalogue
 from analyzer.examination import Examination, examine
-from analyzer.findings import Check, Problem, Quote
+from analyzer.findings import Quote
 from analyzer.load import load
 from analyzer.model.forwarding import ServiceKey
 from analyzer.model.source import Ref
+from analyzer.problems import Problem
 from analyzer.quotation import quote
 
 FOLDER = Path(__file__).parent

@@ -13,7 +13,7 @@ from analyzer.checks import catalogue
 from analyzer.cli.analyze import FORMATS
 from analyzer.cli.commands import cli
 from analyzer.cli.options import SUFFIXES
-from analyzer.findings import Station
+from analyzer.model.station import Station
 from docs.generate import DOCS, man_page, pages
 
 ROOT = DOCS.parent

@@ -11,7 +11,7 @@ import pytest
 from analyzer.bundle.limits import Limits
 from analyzer.bundle.reader import open_bundle
 from analyzer.diffing import diff_bundles
-from analyzer.findings import Station
+from analyzer.model.station import Station
 from analyzer.pipeline import Question, analyse
 from analyzer.report.diff_text import render_diff_text
 from analyzer.report.junit import render_junit

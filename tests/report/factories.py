@@ -7,31 +7,28 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from analyzer.check import Check, check
 from analyzer.findings import (
-    Check,
     CheckTally,
-    Evidence,
     Finding,
     NodeReport,
     NotEvaluated,
-    Outcome,
-    Problem,
     Quote,
     Report,
     ServiceReport,
-    Severity,
-    Station,
     StationResult,
     Status,
     Verdict,
-    check,
 )
 from analyzer.model.bundle import BundleIdentity
 from analyzer.model.inputs import Input
 from analyzer.model.kube_proxy import KubeProxy, Minor, ProxyMode, ProxyOptions, Sign, VersionRange
 from analyzer.model.kubernetes import Metadata, Service, ServicePort, ServiceSpec
 from analyzer.model.ruleset import Backend
+from analyzer.model.severity import Severity
 from analyzer.model.source import Ref, SourceRef
+from analyzer.model.station import Station
+from analyzer.problems import Evidence, Outcome, Problem
 
 
 @check(

@@ -10,9 +10,10 @@ from html.parser import HTMLParser
 
 import pytest
 
-from analyzer.findings import Report, Station, StationResult, Status, Verdict
+from analyzer.findings import Report, StationResult, Status, Verdict
 from analyzer.model.forwarding import Endpoint, ServiceKey
 from analyzer.model.service_path import ServicePath
+from analyzer.model.station import Station
 from analyzer.report.html import render_html
 from analyzer.report.visible import HIDDEN
 from analyzer.resources import resource_text

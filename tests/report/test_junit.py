@@ -7,7 +7,8 @@ from xml.etree import ElementTree as ET
 import pytest
 from junitparser import Failure, JUnitXml, Skipped
 
-from analyzer.findings import Station, StationResult, Status, Verdict
+from analyzer.findings import StationResult, Status, Verdict
+from analyzer.model.station import Station
 from analyzer.report.junit import render_junit
 from tests.report import factories as make
 from tests.report.cases import CASES, nothing_known, one_broken

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import timedelta
 
-from analyzer.findings import Evidence, Outcome, Problem, Severity, Station, Undecided, check
+from analyzer.check import check
 from analyzer.language import _
 from analyzer.model.inputs import Input
+from analyzer.model.severity import Severity
+from analyzer.model.station import Station
+from analyzer.problems import Evidence, Outcome, Problem, Undecided
 from analyzer.snapshot import NodeView
 
 _TOLERATED = timedelta(minutes=5)

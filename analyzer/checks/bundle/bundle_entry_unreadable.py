@@ -6,11 +6,14 @@ import shlex
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
-from analyzer.findings import Evidence, Problem, Severity, Station, check
+from analyzer.check import check
 from analyzer.language import _, plural
 from analyzer.model.bundle import EntryProblem, EntryTrouble
 from analyzer.model.inputs import Input, Scope
+from analyzer.model.severity import Severity
+from analyzer.model.station import Station
 from analyzer.phrases import listed
+from analyzer.problems import Evidence, Problem
 from analyzer.snapshot import ClusterView
 
 _PLACES = 5

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from analyzer.findings import Evidence, Problem, Severity, Station, check
+from analyzer.check import check
 from analyzer.language import _
 from analyzer.model.bundle import EntryTrouble
+from analyzer.model.severity import Severity
+from analyzer.model.station import Station
 from analyzer.phrases import shortened
+from analyzer.problems import Evidence, Problem
 from analyzer.snapshot import ClusterView
 
 _SHOWN = 3

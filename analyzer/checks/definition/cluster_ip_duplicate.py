@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
+from analyzer.check import check
 from analyzer.commands import shell
 from analyzer.expect.claims import AddressClaim, address_claims, hides_addresses
-from analyzer.findings import Evidence, Outcome, Problem, Severity, Station, Undecided, check
 from analyzer.language import _, plural
 from analyzer.model.forwarding import FrontendKind
 from analyzer.model.inputs import Input
+from analyzer.model.severity import Severity
+from analyzer.model.station import Station
 from analyzer.phrases import listed
+from analyzer.problems import Evidence, Outcome, Problem, Undecided
 from analyzer.snapshot import ClusterView
 
 

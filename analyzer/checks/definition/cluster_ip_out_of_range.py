@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from analyzer.check import check
 from analyzer.commands import shell
 from analyzer.expect.claims import AddressClaim, address_claims
-from analyzer.findings import Evidence, Outcome, Problem, Severity, Station, Undecided, check
 from analyzer.language import _, plural
 from analyzer.model.forwarding import FrontendKind, ServiceKey
 from analyzer.model.inputs import Input
 from analyzer.model.kube_proxy import Minor
 from analyzer.model.kubernetes import Event, Service
+from analyzer.model.severity import Severity
+from analyzer.model.station import Station
 from analyzer.phrases import listed
+from analyzer.problems import Evidence, Outcome, Problem, Undecided
 from analyzer.snapshot import ClusterView
 
 _SEVERAL_RANGES = Minor(1, 33)

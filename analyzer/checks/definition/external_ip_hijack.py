@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from analyzer.check import check
 from analyzer.commands import edit
 from analyzer.expect.claims import AddressClaim, address_claims, hides_addresses
-from analyzer.findings import Evidence, Outcome, Problem, Severity, Station, Undecided, check
 from analyzer.language import _, later
 from analyzer.model.address import canonical_ip
 from analyzer.model.forwarding import FrontendKind, Protocol, ServiceKey
 from analyzer.model.inputs import Input
 from analyzer.model.kube_proxy import Minor
 from analyzer.model.kubernetes import ServicePort
+from analyzer.model.severity import Severity
 from analyzer.model.source import NOWHERE, Ref
+from analyzer.model.station import Station
 from analyzer.phrases import listed
+from analyzer.problems import Evidence, Outcome, Problem, Undecided
 from analyzer.snapshot import ClusterView, NodeView, ServiceView
 
 _API = ServiceKey("default", "kubernetes")

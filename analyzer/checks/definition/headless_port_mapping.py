@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from analyzer.check import check
 from analyzer.expect.target_port import resolve_target_port
-from analyzer.findings import Evidence, Outcome, Problem, Severity, Station, Undecided, check
 from analyzer.language import _
 from analyzer.model.inputs import Input
+from analyzer.model.severity import Severity
 from analyzer.model.source import ObjectRef
+from analyzer.model.station import Station
 from analyzer.phrases import listed
+from analyzer.problems import Evidence, Outcome, Problem, Undecided
 from analyzer.snapshot import ServiceView
 
 

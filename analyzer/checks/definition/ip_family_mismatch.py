@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from analyzer.check import check
 from analyzer.commands import edit
 from analyzer.expect.endpoints import service_families
-from analyzer.findings import Evidence, Outcome, Problem, Severity, Station, Undecided, check
 from analyzer.language import _, plural
 from analyzer.model.address import family_of
 from analyzer.model.inputs import Input
 from analyzer.model.kubernetes import Pod
 from analyzer.model.ruleset import Family
+from analyzer.model.severity import Severity
 from analyzer.model.source import ObjectRef
+from analyzer.model.station import Station
+from analyzer.problems import Evidence, Outcome, Problem, Undecided
 from analyzer.snapshot import ServiceView
 
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from analyzer.check import check
 from analyzer.commands import shell
 from analyzer.expect.changes import is_settled, parse_time
-from analyzer.findings import Evidence, Problem, Severity, Station, check
 from analyzer.language import _
 from analyzer.model.inputs import Input
+from analyzer.model.severity import Severity
+from analyzer.model.station import Station
 from analyzer.phrases import shortened
+from analyzer.problems import Evidence, Problem
 from analyzer.snapshot import ServiceView
 
 

@@ -5,17 +5,20 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
+from analyzer.check import check
 from analyzer.commands import edit, shell
 from analyzer.expect.claims import NodePortClaim
-from analyzer.findings import Evidence, Outcome, Problem, Severity, Station, Undecided, check
 from analyzer.language import _, plural
 from analyzer.model.forwarding import Entry, Protocol
 from analyzer.model.inputs import Input
 from analyzer.model.kube_proxy import Minor, ProxyMode
 from analyzer.model.log import LogEntry
 from analyzer.model.node import Socket
+from analyzer.model.severity import Severity
 from analyzer.model.source import ObjectRef, Ref
+from analyzer.model.station import Station
 from analyzer.phrases import listed
+from analyzer.problems import Evidence, Outcome, Problem, Undecided
 from analyzer.snapshot import ClusterView, NodeView
 
 _OPENS_NO_SOCKETS = Minor(1, 24)

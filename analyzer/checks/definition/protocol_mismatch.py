@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from analyzer.check import check
 from analyzer.commands import patch, pointer
 from analyzer.expect.target_port import (
     DeclaredPort,
@@ -11,13 +12,15 @@ from analyzer.expect.target_port import (
     declared_ports,
     resolve_target_port,
 )
-from analyzer.findings import Evidence, Outcome, Problem, Severity, Station, Undecided, check
 from analyzer.language import _, plural
 from analyzer.model.forwarding import Protocol
 from analyzer.model.inputs import Input
 from analyzer.model.kubernetes import Service
 from analyzer.model.node import Socket
+from analyzer.model.severity import Severity
+from analyzer.model.station import Station
 from analyzer.phrases import listed
+from analyzer.problems import Evidence, Outcome, Problem, Undecided
 from analyzer.service_groups import TargetPort, target_ports
 from analyzer.snapshot import ClusterView
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
 
+from analyzer.check import check
 from analyzer.commands import set_target_port
 from analyzer.expect.target_port import (
     DeclaredPort,
@@ -12,12 +13,14 @@ from analyzer.expect.target_port import (
     declared_ports,
     resolve_target_port,
 )
-from analyzer.findings import Evidence, Problem, Severity, Station, check
 from analyzer.language import _, plural
 from analyzer.model.forwarding import Protocol
 from analyzer.model.inputs import Input
 from analyzer.model.kubernetes import Pod, ServicePort
+from analyzer.model.severity import Severity
+from analyzer.model.station import Station
 from analyzer.phrases import listed
+from analyzer.problems import Evidence, Problem
 from analyzer.service_groups import TargetPort, target_ports
 from analyzer.snapshot import ClusterView
 

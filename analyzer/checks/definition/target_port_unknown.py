@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from analyzer.check import check
 from analyzer.commands import edit, set_target_port, shell
 from analyzer.expect.target_port import DeclaredPort, declared_ports, declares
-from analyzer.findings import Evidence, Outcome, Problem, Severity, Station, Undecided, check
 from analyzer.language import _, plural
 from analyzer.model.forwarding import Protocol
 from analyzer.model.inputs import Input
 from analyzer.model.kubernetes import Pod, ServicePort
+from analyzer.model.severity import Severity
 from analyzer.model.source import ObjectRef, SourceRef
+from analyzer.model.station import Station
 from analyzer.phrases import listed
+from analyzer.problems import Evidence, Outcome, Problem, Undecided
 from analyzer.service_groups import TargetPort, target_ports
 from analyzer.snapshot import ClusterView, NodeView
 

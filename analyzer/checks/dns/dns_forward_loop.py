@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from ipaddress import ip_address
 
+from analyzer.check import check
 from analyzer.commands import shell
 from analyzer.expect.resolv_conf import DNSOrigin, dns_origin
-from analyzer.findings import Evidence, Problem, Severity, Station, check
 from analyzer.language import _
 from analyzer.model.inputs import Input
 from analyzer.model.kubernetes import Pod
 from analyzer.model.node import ResolvConf
+from analyzer.model.severity import Severity
+from analyzer.model.station import Station
+from analyzer.problems import Evidence, Problem
 from analyzer.snapshot import ClusterView
 
 _NODE_FILE = "/etc/resolv.conf"

@@ -6,14 +6,17 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from analyzer.check import check
 from analyzer.commands import shell
 from analyzer.expect.resolv_conf import DNSOrigin, compare_resolv_conf, expected_resolv_conf
-from analyzer.findings import Evidence, Outcome, Problem, Severity, Station, Undecided, check
 from analyzer.language import _, plural
 from analyzer.model.address import canonical_ip
 from analyzer.model.inputs import Input
 from analyzer.model.kubernetes import Pod
+from analyzer.model.severity import Severity
+from analyzer.model.station import Station
 from analyzer.phrases import listed
+from analyzer.problems import Evidence, Outcome, Problem, Undecided
 from analyzer.snapshot import ClusterView, NodeView, PodResolvConf
 
 

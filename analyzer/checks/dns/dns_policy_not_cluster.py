@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from analyzer.check import check
 from analyzer.expect.resolv_conf import DNSOrigin, dns_origin
-from analyzer.findings import Evidence, Problem, Severity, Station, check
 from analyzer.language import _, plural
 from analyzer.model.inputs import Input
 from analyzer.model.kubernetes import Event, Pod
+from analyzer.model.severity import Severity
+from analyzer.model.station import Station
 from analyzer.phrases import listed
+from analyzer.problems import Evidence, Problem
 from analyzer.snapshot import ClusterView
 
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from analyzer.check import check
 from analyzer.commands import shell
 from analyzer.expect.resolv_conf import compare_resolv_conf, expected_resolv_conf
-from analyzer.findings import Evidence, Outcome, Problem, Severity, Station, Undecided, check
 from analyzer.language import _
 from analyzer.model.inputs import Input
+from analyzer.model.severity import Severity
 from analyzer.model.source import SourceRef
+from analyzer.model.station import Station
 from analyzer.phrases import listed
+from analyzer.problems import Evidence, Outcome, Problem, Undecided
 from analyzer.snapshot import ClusterView, PodResolvConf
 
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from analyzer.findings import Evidence, Outcome, Problem, Severity, Station, Undecided, check
+from analyzer.check import check
 from analyzer.language import _, plural
 from analyzer.model.forwarding import ServiceKey
 from analyzer.model.inputs import Input
+from analyzer.model.severity import Severity
 from analyzer.model.source import SourceRef
+from analyzer.model.station import Station
+from analyzer.problems import Evidence, Outcome, Problem, Undecided
 from analyzer.snapshot import ClusterView
 
 

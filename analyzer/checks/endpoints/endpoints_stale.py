@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from analyzer.check import check
 from analyzer.commands import shell
 from analyzer.expect.changes import is_settled, parse_time
 from analyzer.expect.publication import Difference, DifferenceKind, differences_from_endpoints
 from analyzer.expect.readiness import condition_ref
-from analyzer.findings import Evidence, Outcome, Problem, Severity, Station, Undecided, check
 from analyzer.language import _
 from analyzer.model.address import canonical_ip, family_of
 from analyzer.model.backend import Backend
 from analyzer.model.forwarding import ServiceKey
 from analyzer.model.inputs import Input
+from analyzer.model.severity import Severity
+from analyzer.model.station import Station
 from analyzer.phrases import listed
+from analyzer.problems import Evidence, Outcome, Problem, Undecided
 from analyzer.snapshot import Availability, ClusterView, ServiceView
 
 _SHOWN = 3

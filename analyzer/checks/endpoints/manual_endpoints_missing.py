@@ -6,15 +6,18 @@ from collections.abc import Iterator
 from dataclasses import replace
 from difflib import get_close_matches
 
+from analyzer.check import check
 from analyzer.commands import edit
 from analyzer.expect.publication import LEADER_ANNOTATION, SKIP_MIRROR_LABEL
-from analyzer.findings import Evidence, Outcome, Problem, Severity, Station, Undecided, check
 from analyzer.language import _
 from analyzer.model.forwarding import Protocol, ServiceKey
 from analyzer.model.inputs import Input
 from analyzer.model.kubernetes import Endpoints, EndpointSlice
+from analyzer.model.severity import Severity
 from analyzer.model.source import ObjectRef
+from analyzer.model.station import Station
 from analyzer.phrases import listed
+from analyzer.problems import Evidence, Outcome, Problem, Undecided
 from analyzer.snapshot import ClusterView, ServiceView
 
 _LONGEST = 63

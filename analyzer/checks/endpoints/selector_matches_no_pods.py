@@ -6,13 +6,16 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from analyzer.check import check
 from analyzer.commands import edit, patch, pointer, shell
 from analyzer.expect.label_distance import Deviation, LabelStep, steps_to_labels
-from analyzer.findings import Evidence, Outcome, Problem, Severity, Station, Undecided, check
 from analyzer.language import _, plural
 from analyzer.model.inputs import Input
 from analyzer.model.kubernetes import Event, Labels, Pod, Workload
+from analyzer.model.severity import Severity
+from analyzer.model.station import Station
 from analyzer.phrases import listed, shortened
+from analyzer.problems import Evidence, Outcome, Problem, Undecided
 from analyzer.snapshot import ClusterView, ServiceView
 
 

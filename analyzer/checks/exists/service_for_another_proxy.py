@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from analyzer.check import check
 from analyzer.commands import shell
 from analyzer.expect.backends import HEADLESS_LABEL, OTHER_PROXY_LABEL
-from analyzer.findings import Evidence, Outcome, Problem, Severity, Station, Undecided, check
 from analyzer.language import _
 from analyzer.model.inputs import Input
 from analyzer.model.kubernetes import Pod
+from analyzer.model.severity import Severity
+from analyzer.model.station import Station
+from analyzer.problems import Evidence, Outcome, Problem, Undecided
 from analyzer.snapshot import ServiceView
 
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from analyzer.check import check
 from analyzer.commands import shell
-from analyzer.findings import Evidence, Problem, Severity, Station, check
 from analyzer.language import _
 from analyzer.model.inputs import Input
 from analyzer.model.log import LogEntry
+from analyzer.model.severity import Severity
+from analyzer.model.station import Station
+from analyzer.problems import Evidence, Problem
 from analyzer.snapshot import NodeView
 
 _EFFECTIVE = re.compile(r"Hairpin mode set to \"(?P<mode>[\w-]+)\"\s*$")

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from analyzer.findings import Evidence, Problem, Severity, Station, check
+from analyzer.check import check
 from analyzer.language import _
 from analyzer.model.forwarding import ServiceKey
 from analyzer.model.inputs import Input
 from analyzer.model.kubernetes import Service
+from analyzer.model.severity import Severity
+from analyzer.model.station import Station
 from analyzer.observe.proxy_log import Occurrences, Topic, details
 from analyzer.phrases import shortened
+from analyzer.problems import Evidence, Problem
 from analyzer.snapshot import NodeView
 
 

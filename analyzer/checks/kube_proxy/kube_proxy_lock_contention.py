@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from analyzer.check import check
 from analyzer.commands import restart_kube_proxy
-from analyzer.findings import Evidence, Problem, Severity, Station, check
 from analyzer.language import _, plural
 from analyzer.model.inputs import Input
 from analyzer.model.log import LogEntry
+from analyzer.model.severity import Severity
+from analyzer.model.station import Station
 from analyzer.observe.proxy_log import Occurrences, Topic
+from analyzer.problems import Evidence, Problem
 from analyzer.snapshot import NodeView
 
 _PERSISTENT = 3

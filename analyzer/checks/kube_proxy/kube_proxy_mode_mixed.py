@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from analyzer.check import check
 from analyzer.commands import restart_kube_proxy
-from analyzer.findings import Evidence, Outcome, Problem, Severity, Station, Undecided, check
 from analyzer.language import _
 from analyzer.model.inputs import Input
 from analyzer.model.kube_proxy import ProxyMode
+from analyzer.model.severity import Severity
 from analyzer.model.source import Ref
+from analyzer.model.station import Station
 from analyzer.observe.evidence import CONFIGZ
 from analyzer.observe.proxy_log import Topic
+from analyzer.problems import Evidence, Outcome, Problem, Undecided
 from analyzer.snapshot import NodeView
 
 

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from analyzer.check import check
 from analyzer.commands import shell
 from analyzer.expect.daemon_scheduling import Decision, Placement, daemon_placement
-from analyzer.findings import Evidence, Outcome, Problem, Severity, Station, Undecided, check
 from analyzer.language import _, plural
 from analyzer.model.inputs import Input
 from analyzer.model.kube_proxy import ProxyMode
 from analyzer.model.kubernetes import ContainerStatus, Pod
+from analyzer.model.severity import Severity
 from analyzer.model.source import SourceRef
+from analyzer.model.station import Station
 from analyzer.observe.proxy_log import Topic
 from analyzer.observe.proxy_reason import reason_in
+from analyzer.problems import Evidence, Outcome, Problem, Undecided
 from analyzer.snapshot import NodeView
 
 

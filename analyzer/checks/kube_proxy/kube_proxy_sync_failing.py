@@ -5,12 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from analyzer.check import check
 from analyzer.commands import restart_kube_proxy
-from analyzer.findings import Evidence, Problem, Severity, Station, check
 from analyzer.language import _
 from analyzer.model.inputs import Input
+from analyzer.model.severity import Severity
+from analyzer.model.station import Station
 from analyzer.observe.proxy_log import Occurrences, Topic
 from analyzer.observe.proxy_reason import place_of_reason, reason_in
+from analyzer.problems import Evidence, Problem
 from analyzer.snapshot import NodeView
 
 _FAILED_WRITES = (

@@ -6,12 +6,15 @@ import re
 from collections.abc import Iterator
 from itertools import chain
 
+from analyzer.check import check
 from analyzer.commands import shell
 from analyzer.expect.readiness import UnreadyCause, UnreadyPod, condition_ref, is_node_ready
-from analyzer.findings import Evidence, Outcome, Problem, Severity, Station, Undecided, check
 from analyzer.language import _, plural
 from analyzer.model.inputs import Input
+from analyzer.model.severity import Severity
+from analyzer.model.station import Station
 from analyzer.phrases import shortened
+from analyzer.problems import Evidence, Outcome, Problem, Undecided
 from analyzer.snapshot import Availability, NodeView
 
 _PLUGIN = re.compile(

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from analyzer.check import check
 from analyzer.commands import shell
 from analyzer.expect.readiness import UnreadyCause, UnreadyPod
-from analyzer.findings import Evidence, Problem, Severity, Station, check
 from analyzer.language import _, plural
 from analyzer.model.inputs import Input
+from analyzer.model.severity import Severity
+from analyzer.model.station import Station
+from analyzer.problems import Evidence, Problem
 from analyzer.service_groups import ServiceGroup, service_groups
 from analyzer.snapshot import ClusterView, ServiceView
 

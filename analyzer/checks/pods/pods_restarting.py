@@ -6,13 +6,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from analyzer.check import check
 from analyzer.commands import shell
 from analyzer.expect.changes import parse_time
-from analyzer.findings import Evidence, Problem, Severity, Station, check
 from analyzer.language import _, plural
 from analyzer.model.inputs import Input
 from analyzer.model.kubernetes import ContainerStateDetail, ContainerStatus, Pod
+from analyzer.model.severity import Severity
+from analyzer.model.station import Station
 from analyzer.phrases import listed
+from analyzer.problems import Evidence, Problem
 from analyzer.service_groups import ServiceGroup, service_groups
 from analyzer.snapshot import ClusterView
 

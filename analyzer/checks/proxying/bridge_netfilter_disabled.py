@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from analyzer.findings import Evidence, Outcome, Problem, Severity, Station, Undecided, check
+from analyzer.check import check
 from analyzer.language import _
 from analyzer.model.inputs import Input
 from analyzer.model.kube_proxy import ProxyMode
+from analyzer.model.severity import Severity
 from analyzer.model.source import Ref
+from analyzer.model.station import Station
+from analyzer.problems import Evidence, Outcome, Problem, Undecided
 from analyzer.simulate.outcome import Cause
 from analyzer.snapshot import NodeView
 

@@ -6,15 +6,18 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from analyzer.check import check
 from analyzer.expect.claims import address_claims
-from analyzer.findings import Evidence, Problem, Severity, Station, check
 from analyzer.language import _, plural
 from analyzer.model.address import family_of
 from analyzer.model.forwarding import FrontendKind, ServiceKey
 from analyzer.model.inputs import Input
 from analyzer.model.ruleset import Family
+from analyzer.model.severity import Severity
 from analyzer.model.source import ObjectRef
+from analyzer.model.station import Station
 from analyzer.phrases import listed
+from analyzer.problems import Evidence, Problem
 from analyzer.simulate.address import Block, block, number
 from analyzer.snapshot import ClusterView, NodeView
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from analyzer.check import check
 from analyzer.commands import shell
-from analyzer.findings import Evidence, Problem, Severity, Station, check
 from analyzer.language import _, plural
 from analyzer.model.inputs import Input
 from analyzer.model.kube_proxy import Minor
+from analyzer.model.severity import Severity
+from analyzer.model.station import Station
 from analyzer.phrases import listed
+from analyzer.problems import Evidence, Problem
 from analyzer.snapshot import NodeView, ServiceView
 
 

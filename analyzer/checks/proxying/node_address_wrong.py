@@ -6,12 +6,15 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from analyzer.findings import Evidence, Outcome, Problem, Severity, Station, Undecided, check
+from analyzer.check import check
 from analyzer.language import _
 from analyzer.model.address import canonical_ip, family_of
 from analyzer.model.inputs import Input
+from analyzer.model.severity import Severity
 from analyzer.model.source import ObjectRef
+from analyzer.model.station import Station
 from analyzer.phrases import listed
+from analyzer.problems import Evidence, Outcome, Problem, Undecided
 from analyzer.snapshot import ClusterView, NodeView
 
 

@@ -7,14 +7,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network
 
-from analyzer.findings import Evidence, Outcome, Problem, Severity, Station, Undecided, check
+from analyzer.check import check
 from analyzer.language import _
 from analyzer.model.address import network_of
 from analyzer.model.forwarding import ServiceKey
 from analyzer.model.inputs import Input
 from analyzer.model.kube_proxy import ProxyMode
+from analyzer.model.severity import Severity
 from analyzer.model.source import ObjectRef, Ref
+from analyzer.model.station import Station
 from analyzer.phrases import listed
+from analyzer.problems import Evidence, Outcome, Problem, Undecided
 from analyzer.snapshot import ClusterView, NodeView
 
 _WITHOUT = frozenset({ProxyMode.REPLACED, ProxyMode.WINDOWS, ProxyMode.USERSPACE})

@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from ipaddress import IPv4Address
 
-from analyzer.findings import Evidence, Problem, Severity, Station, check
+from analyzer.check import check
 from analyzer.language import _
 from analyzer.model.address import networks_of
 from analyzer.model.inputs import Input
 from analyzer.model.kube_proxy import KubeProxy, ProxyMode
 from analyzer.model.ruleset import Family
+from analyzer.model.severity import Severity
 from analyzer.model.source import ObjectRef, Ref
+from analyzer.model.station import Station
 from analyzer.phrases import listed
+from analyzer.problems import Evidence, Problem
 from analyzer.snapshot import ClusterView, NodeView
 
 _LOOPBACK = IPv4Address("127.0.0.1")

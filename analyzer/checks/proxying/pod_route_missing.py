@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from analyzer.check import check
 from analyzer.commands import shell
-from analyzer.findings import Evidence, Outcome, Problem, Severity, Station, Undecided, check
 from analyzer.language import _
 from analyzer.model.forwarding import ServiceKey
 from analyzer.model.inputs import Input
 from analyzer.model.node import Route
 from analyzer.model.ruleset import Family
+from analyzer.model.severity import Severity
 from analyzer.model.source import ObjectRef, SourceRef
+from analyzer.model.station import Station
 from analyzer.phrases import listed
 from analyzer.pod_routing import (
     PodAddress,
@@ -25,6 +27,7 @@ from analyzer.pod_routing import (
     owners,
     way_to_pods,
 )
+from analyzer.problems import Evidence, Outcome, Problem, Undecided
 from analyzer.simulate.address import block, family_of, number
 from analyzer.simulate.branch import route_text
 from analyzer.simulate.routing import RouteAnswer, RouteKind

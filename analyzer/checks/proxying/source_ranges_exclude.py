@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import islice
 
+from analyzer.check import check
 from analyzer.commands import edit
-from analyzer.findings import Evidence, Problem, Severity, Station, check
 from analyzer.language import _
 from analyzer.model.address import network_of
 from analyzer.model.chain_names import service_suffix
 from analyzer.model.forwarding import Protocol, ServicePortName
 from analyzer.model.inputs import Input
 from analyzer.model.kubernetes import Service
+from analyzer.model.severity import Severity
+from analyzer.model.station import Station
+from analyzer.problems import Evidence, Problem
 from analyzer.snapshot import ClusterView, NodeView, ServiceView
 
 _SAMPLED = 1_000

@@ -6,21 +6,14 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import zip_longest
 
-from analyzer.findings import (
-    Evidence,
-    Outcome,
-    Part,
-    Problem,
-    Severity,
-    Station,
-    Undecided,
-    check,
-    gathered,
-)
+from analyzer.check import check
 from analyzer.language import _, later, plural
 from analyzer.model.inputs import Input
 from analyzer.model.ruleset import Rule
+from analyzer.model.severity import Severity
 from analyzer.model.source import Ref
+from analyzer.model.station import Station
+from analyzer.problems import Evidence, Outcome, Part, Problem, Undecided, gathered
 from analyzer.reachability import Loss
 from analyzer.simulate.branch import Step
 from analyzer.simulate.outcome import Cause, Verdict

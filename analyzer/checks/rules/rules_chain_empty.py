@@ -5,25 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
+from analyzer.check import check
 from analyzer.commands import restart_kube_proxy
-from analyzer.findings import (
-    Evidence,
-    Outcome,
-    Part,
-    Severity,
-    Station,
-    Undecided,
-    check,
-    gathered,
-)
 from analyzer.language import _, plural
 from analyzer.model.chain_names import ENDPOINT_PREFIX, service_suffix_of
 from analyzer.model.forwarding import ServicePortName
 from analyzer.model.inputs import Input
 from analyzer.model.kube_proxy import ProxyMode
 from analyzer.model.ruleset import Family
+from analyzer.model.severity import Severity
+from analyzer.model.station import Station
 from analyzer.observe.chains import ChainGraph, ServiceChain
 from analyzer.phrases import listed
+from analyzer.problems import Evidence, Outcome, Part, Undecided, gathered
 from analyzer.snapshot import NodeView
 
 

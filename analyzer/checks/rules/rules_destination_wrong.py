@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from msgspec import Struct
 
+from analyzer.check import check
 from analyzer.commands import restart_kube_proxy
-from analyzer.findings import Evidence, Part, Problem, Severity, Station, check, gathered
 from analyzer.language import _
 from analyzer.model.chain_names import (
     ENDPOINT_PREFIX,
@@ -18,6 +18,9 @@ from analyzer.model.chain_names import (
 from analyzer.model.forwarding import Endpoint, Entry, Protocol, ServicePortName, Target
 from analyzer.model.inputs import Input
 from analyzer.model.ruleset import Family
+from analyzer.model.severity import Severity
+from analyzer.model.station import Station
+from analyzer.problems import Evidence, Part, Problem, gathered
 from analyzer.snapshot import NodeView
 
 

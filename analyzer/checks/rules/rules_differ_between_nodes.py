@@ -4,22 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from analyzer.check import check
 from analyzer.commands import restart_kube_proxy
-from analyzer.findings import (
-    Evidence,
-    Outcome,
-    Part,
-    Severity,
-    Station,
-    Undecided,
-    check,
-    gathered,
-)
 from analyzer.language import _, later
 from analyzer.model.forwarding import Endpoint, Entry, ForwardingTable, Frontend
 from analyzer.model.inputs import Input
 from analyzer.model.ruleset import Family
+from analyzer.model.severity import Severity
+from analyzer.model.station import Station
 from analyzer.phrases import listed
+from analyzer.problems import Evidence, Outcome, Part, Undecided, gathered
 from analyzer.snapshot import NodeView
 
 

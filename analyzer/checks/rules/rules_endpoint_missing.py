@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from analyzer.check import check
 from analyzer.commands import restart_kube_proxy
 from analyzer.comparison import Pair
-from analyzer.findings import Evidence, Part, Problem, Severity, Station, check, gathered
 from analyzer.language import _
 from analyzer.model.chain_names import ENDPOINT_PREFIX, endpoint_chain
 from analyzer.model.forwarding import Endpoint, ServiceKey
 from analyzer.model.inputs import Input
 from analyzer.model.ruleset import Family, Rule, Ruleset
+from analyzer.model.severity import Severity
 from analyzer.model.source import Ref
+from analyzer.model.station import Station
 from analyzer.phrases import listed
+from analyzer.problems import Evidence, Part, Problem, gathered
 from analyzer.snapshot import NodeView
 
 

@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from analyzer.check import check
 from analyzer.commands import restart_kube_proxy, shell
-from analyzer.findings import Evidence, Problem, Severity, Station, check
 from analyzer.language import _, later
 from analyzer.model.inputs import Input
 from analyzer.model.kube_proxy import KubeProxy, Minor, ProxyMode
 from analyzer.model.ruleset import Family, Match, Ruleset
+from analyzer.model.severity import Severity
+from analyzer.model.station import Station
 from analyzer.observe.chains import ChainGraph
 from analyzer.observe.hooks import HookJump
 from analyzer.phrases import listed
+from analyzer.problems import Evidence, Problem
 from analyzer.snapshot import NodeView
 
 _ALWAYS = Minor(1, 2)

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from analyzer.check import check
 from analyzer.commands import restart_kube_proxy
-from analyzer.findings import Evidence, Part, Problem, Severity, Station, check, gathered
 from analyzer.language import _, plural
 from analyzer.model.chain_names import service_suffix_of
 from analyzer.model.inputs import Input
 from analyzer.model.ruleset import Family
+from analyzer.model.severity import Severity
+from analyzer.model.station import Station
 from analyzer.observe.chain_owners import maker_of
 from analyzer.observe.chains import Jump
+from analyzer.problems import Evidence, Part, Problem, gathered
 from analyzer.snapshot import NodeView
 
 

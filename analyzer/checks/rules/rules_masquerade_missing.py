@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
+from analyzer.check import check
 from analyzer.commands import restart_kube_proxy
 from analyzer.comparison import Pair
 from analyzer.connections import Attempt, attempts
@@ -14,7 +15,6 @@ from analyzer.expect.pod_ranges import (
     first_outside,
     ranges_of_pods,
 )
-from analyzer.findings import Evidence, Part, Problem, Severity, Station, check, gathered
 from analyzer.language import _
 from analyzer.model.forwarding import (
     Endpoint,
@@ -27,10 +27,13 @@ from analyzer.model.forwarding import (
 from analyzer.model.inputs import Input
 from analyzer.model.kube_proxy import DetectLocal, ProxyMode
 from analyzer.model.ruleset import Family, Ruleset
+from analyzer.model.severity import Severity
 from analyzer.model.source import ObjectRef, Ref
+from analyzer.model.station import Station
 from analyzer.observe.marks import marks_of
 from analyzer.observe.postrouting import masquerades
 from analyzer.phrases import listed
+from analyzer.problems import Evidence, Part, Problem, gathered
 from analyzer.simulate.outcome import Cause, Outcome, Verdict
 from analyzer.simulate.trace import FromHost, FromOutside, Query
 from analyzer.snapshot import NodeView

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from analyzer.check import check
 from analyzer.commands import restart_kube_proxy
 from analyzer.expect.pod_ranges import all_outside, ranges_of_pods
-from analyzer.findings import Evidence, Problem, Severity, Station, check
 from analyzer.language import _
 from analyzer.model.inputs import Input
 from analyzer.model.kube_proxy import ProxyMode
 from analyzer.model.ruleset import Family, Rule, Ruleset
+from analyzer.model.severity import Severity
+from analyzer.model.station import Station
 from analyzer.observe.conditions import host_of
 from analyzer.observe.postrouting import masquerades
+from analyzer.problems import Evidence, Problem
 from analyzer.snapshot import NodeView
 
 

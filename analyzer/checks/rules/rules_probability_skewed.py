@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from analyzer.check import check
 from analyzer.commands import restart_kube_proxy
-from analyzer.findings import Evidence, Part, Problem, Severity, Station, check, gathered
 from analyzer.language import _
 from analyzer.model.forwarding import Entry, Target
 from analyzer.model.inputs import Input
 from analyzer.model.ruleset import Family
+from analyzer.model.severity import Severity
+from analyzer.model.station import Station
+from analyzer.problems import Evidence, Part, Problem, gathered
 from analyzer.snapshot import NodeView
 
 _TOLERANCE = 1.1e-5

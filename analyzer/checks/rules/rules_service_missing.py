@@ -4,23 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from analyzer.check import check
 from analyzer.commands import restart_kube_proxy
-from analyzer.findings import (
-    Evidence,
-    Outcome,
-    Part,
-    Problem,
-    Severity,
-    Station,
-    Undecided,
-    check,
-    gathered,
-)
 from analyzer.language import _, later, plural
 from analyzer.model.forwarding import Action, Entry, FrontendKind, ServiceKey
 from analyzer.model.inputs import Input
 from analyzer.model.ruleset import Family, Ruleset
+from analyzer.model.severity import Severity
 from analyzer.model.source import SourceRef
+from analyzer.model.station import Station
+from analyzer.problems import Evidence, Outcome, Part, Problem, Undecided, gathered
 from analyzer.snapshot import NodeView
 
 
