@@ -11,7 +11,8 @@ from analyzer.collect.credentials import line_cleaner, without_credentials
 from analyzer.model.inputs import Input
 
 _LINES: Final = frozenset(
-    source.value.name for source in (Input.PROXY_LOG, Input.KUBELET_LOG, Input.PROCESSES)
+    source.value.name
+    for source in (Input.PROXY_LOG, Input.KUBELET_LOG, Input.PROCESSES, Input.NODE_RESOLV_CONF)
 )
 _DOCUMENTS: Final = frozenset(
     source.value.name for source in (Input.PROXY_CONFIG, Input.PROXY_CONFIGZ, Input.KUBELET_CONFIGZ)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from analyzer.collect.api import Answer, Api, Failure
+from analyzer.collect.cleaning import cleaned
 from analyzer.collect.credentials import without_credentials
 from analyzer.collect.sightings import SeenPod, Sightings
 from analyzer.collect.spool import Spool, keep_content, timestamp
@@ -73,7 +74,7 @@ class PodFiles:
         keep_content(
             self.spool,
             _path(pod),
-            answer.content,
+            cleaned(Input.NODE_RESOLV_CONF.value.name, answer.content),
             command=("kubectl", *cat_arguments(pod)),
             started_at=timestamp(answer.ended.started_at),
             duration_ms=answer.ended.duration_ms,

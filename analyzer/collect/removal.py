@@ -5,6 +5,7 @@ Nothing that a check reads is touched: specs, labels, selectors, conditions and 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any, Final
@@ -28,7 +29,13 @@ CONFIG_MAPS: Final = (
 )
 """The ConfigMaps of kube-system that hold network configuration. Source: bundle format svcbundle/v1."""
 
-_LAST_APPLIED: Final = "kubectl.kubernetes.io/last-applied-configuration"
+_APPLIED: Final = re.compile(
+    r".*last-applied.*|.*applied-config.*|objectset\.rio\.cattle\.io/applied|kapp\.k14s\.io/original"
+    r"|.*/(?:original|previous|desired)-(?:spec|config|configuration|manifest|object)",
+    re.IGNORECASE,
+)
+"""Annotations in which tools keep the whole of what they applied: kubectl, k3s, kapp, operators."""
+
 _ANNOTATION_BYTES: Final = 512
 """Longest annotation that is kept; those that checks read are short."""
 
@@ -70,11 +77,11 @@ def _clean_config(values: dict[str, Any]) -> None:
 
 
 def _walk(value: Any, depth: int) -> Any:  # noqa: ANN401 - JSON
-    """Return a value of the object cleaned; containers are changed in place."""
+    """Return a value of the object cleaned; containers are changed in place. What lies too deep goes unread."""
     if isinstance(value, str):
         return _text(value)
     if depth > _DEEPEST:
-        return value
+        return None
     if isinstance(value, dict):
         for name, held in value.items():
             if held.__class__ is str or isinstance(held, (dict, list)):
@@ -117,8 +124,8 @@ def _field(name: str, held: Any, depth: int) -> Any:  # noqa: ANN401 - JSON
 def _annotation(name: str, text: Any) -> Any:  # noqa: ANN401 - JSON
     if not isinstance(text, str):
         return _walk(text, 0)
-    big = len(text) > _ANNOTATION_BYTES or name == _LAST_APPLIED
-    if big or (names_credential(name) and not may_stand(text)):
+    whole = len(text) > _ANNOTATION_BYTES or _APPLIED.fullmatch(name) is not None
+    if whole or (names_credential(name) and not may_stand(text)):
         return removed(text)
     return without_credentials(text)
 

@@ -83,7 +83,10 @@ def _in_pods(planter: Planter) -> None:
         "--token",
         planter.secret("argument-after"),
         f"--dsn=postgres://app:{planter.secret('argument-url')}@db:5432/shop",
+        f"root:{planter.secret('argument-go')}@tcp(db:3306)/shop",
+        planter.secret("argument-bare", "npm_hZ8kq2Wm5L{place}xR7vTn1c"),
     ]
+    client = ["mysqladmin", "ping", "-uroot", f"-p{planter.secret('argument-short')}"]
     applied = json.dumps(
         {"spec": {"containers": [{"env": [{"value": planter.secret("last-applied")}]}]}}
     )
@@ -91,8 +94,15 @@ def _in_pods(planter: Planter) -> None:
         "kubectl.kubernetes.io/last-applied-configuration": applied,
         "vault.example.com/token": planter.secret("annotation", "hvs.CAESI{place}9sKq2LmNw8Rt4Yx"),
         "example.com/large": "x" * 3000 + planter.secret("annotation-large"),
+        "objectset.rio.cattle.io/applied": planter.secret(
+            "annotation-packed", "H4sI{place}AAAAAAA"
+        ),
+        "example.com/node-args": json.dumps(
+            ["agent", "--token", planter.secret("annotation-list")]
+        ),
         "example.com/jwt": planter.secret("annotation-jwt", _JWT),
     }
+    said = f"login with password {planter.secret('termination')} failed"
     header = {"name": "Authorization", "value": f"Basic {planter.secret('probe-header', _BASIC)}"}
     hook = ["sh", "-c", f"curl -H 'X-Api-Key: {planter.secret('hook')}' http://127.0.0.1/stop"]
     probe = {"httpGet": {"path": "/", "port": 80, "httpHeaders": [header]}}
@@ -104,9 +114,11 @@ def _in_pods(planter: Planter) -> None:
             first["args"] = arguments
         first["livenessProbe"] = probe
         first["lifecycle"] = {"preStop": {"exec": {"command": hook}}}
-        pod["spec"]["initContainers"] = [
-            {"name": "init", "image": "registry.example.com/init:1", "env": init}
-        ]
+        image = "registry.example.com/init:1"
+        pod["spec"]["initContainers"] = [{"name": "init", "image": image, "env": init}]
+        pod["spec"]["ephemeralContainers"] = [{"name": "look", "image": image, "command": client}]
+        for status in pod["status"].get("containerStatuses", []):
+            status["lastState"] = {"terminated": {"exitCode": 1, "message": said}}
         pod["metadata"]["annotations"] = {**pod["metadata"].get("annotations", {}), **annotations}
 
     planter.each("pods", change)
@@ -191,6 +203,9 @@ def _in_logs(planter: Planter) -> None:
         f"I1123 02:51:20.000004    1 x.go:1] using password={planter.secret('log-password')} for user",
         f"I1123 02:51:20.000005    1 x.go:1] key {planter.secret('log-aws', 'AKIAQX7LMN52PQR4TUVW')}",
         planter.secret("log-key", _KEY).rstrip(),
+        "I1123 02:51:20.000005    1 x.go:1] token eyJhbGciOiJSUzI1NiIsIm",
+        planter.secret("log-line", "9tZ8kq2{place}Wm5LxR7vTn1c"),
+        f"E1123 02:51:20.000005    1 x.go:1] PUT https://s3.test/?X-Amz-Signature={planter.secret('log-signed')}&b=1",
         f'I1123 02:51:20.000006    1 x.go:1] {{"client_secret":"{planter.secret("log-json")}"}}',
     )
     text = "".join(f"{line}\n" for line in lines).encode()

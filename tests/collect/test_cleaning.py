@@ -11,7 +11,8 @@ GONE = b"--token=<removed 6 bytes> "
 
 
 @pytest.mark.parametrize(
-    "name", ["processes.txt", "kube-proxy.log", "kubelet.log", "kubelet-configz.json"]
+    "name",
+    ["processes.txt", "kube-proxy.log", "kubelet.log", "kubelet-configz.json", "resolv.conf"],
 )
 def test_texts_lose_credentials(name: str) -> None:
     assert cleaned(name, b"a " + SECRET + b"\nb") == b"a " + GONE + b"\nb"

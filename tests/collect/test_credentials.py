@@ -42,6 +42,52 @@ GOES = {
         "  password: |\n    ab\n    cd\nx: y",
         "  password: |\n    <removed 14 bytes>\nx: y",
     ),
+    "list": ('"tokens": ["abc1", 5]', '"tokens": ["<removed 4 bytes>", 5]'),
+    "words of a list in text": ('args=["--token","abc"]', 'args=["--token","<removed 3 bytes>"]'),
+    "sentence": (
+        "login with password hunter2 failed",
+        "login with password <removed 7 bytes> failed",
+    ),
+    "sentence that quotes": ("the password is 'a b12'", "the password is '<removed 5 bytes>'"),
+    "value with separators": ("password=ab,c&d)e --v=2", "password=<removed 8 bytes> --v=2"),
+    "short for password": ("LDAP_BIND_PW=hunter2", "LDAP_BIND_PW=<removed 7 bytes>"),
+    "pre-shared key": ("psk=hunter2", "psk=<removed 7 bytes>"),
+    "data source of Go": ("root:hunter2@tcp(db:3306)/x", "root:<removed 7 bytes>@tcp(db:3306)/x"),
+    "proxy without a scheme": (
+        "via me:hunter2@proxy.test:3128",
+        "via me:<removed 7 bytes>@proxy.test:3128",
+    ),
+    "password with signs of an address": (
+        "ftp://me:a@b@h/x http://me:a/b@h/x",
+        "ftp://<removed 6 bytes>@h/x http://<removed 6 bytes>@h/x",
+    ),
+    "signed address": (
+        "https://b.test/x?sig=abcdef%3D&se=9",
+        "https://b.test/x?sig=<removed 9 bytes>&se=9",
+    ),
+    "registry": (
+        '{"r.test":{"auth":"YWRtaW46aHVudGVyMg=="}}',
+        '{"r.test":{"auth":"<removed 20 bytes>"}}',
+    ),
+    "basic authentication": ("--basic-auth=me:hunter2", "--basic-auth=<removed 10 bytes>"),
+    "literal of a Secret": ("--from-literal=a=hunter2", "--from-literal=a=<removed 7 bytes>"),
+    "SQL": ("IDENTIFIED BY 'a b'", "IDENTIFIED BY '<removed 3 bytes>'"),
+    "XML": ("<password>hunter2</password>", "<password><removed 7 bytes></password>"),
+    "client of MySQL": (
+        "mysqladmin -uroot -phunter2 ping",
+        "mysqladmin -uroot -p<removed 7 bytes> ping",
+    ),
+    "client of Redis": (
+        "redis-cli -h db -a hunter2 ping",
+        "redis-cli -h db -a <removed 7 bytes> ping",
+    ),
+    "hash of a password": ("root:$6$ab$cdefghijklmnopqr:19000", "root:<removed 22 bytes>:19000"),
+    "server token of k3s": (f"K10{'0f' * 9}::server:pw", "<removed 21 bytes>::<removed 9 bytes>"),
+    "PEM in base64": ("a LS0tLS1CRUdJTiBSU0EgUFJJVkFURQ== b", "a <removed 32 bytes> b"),
+    "release of Helm": ("H4sIAAAAAAAAAAAAAAAAA", "<removed 21 bytes>"),
+    "random word": ("hooks.test/T0/B0/hZ8kq2Wm5LxR7vTn1c", "hooks.test/T0/B0/<removed 18 bytes>"),
+    "random word with its mark": ("use npm_hZ8kq2Wm5LxR7vTn1c now", "use <removed 22 bytes> now"),
+    "rest of a token on the next line": ("zI1NiIsImtpZCI6IjNxIn0 done", "<removed 22 bytes> done"),
 }
 
 
@@ -67,7 +113,15 @@ def test_a_credential_is_replaced_by_its_size(text: str, clean: str) -> None:
         "statsd.18ea8c82e5f696b9",
         "registry.k8s.io/coredns/coredns@sha256:1efa89168769",
         'key="default/hostnames"',
-        "--token=$(TOKEN) --password=",
+        "--token=$(TOKEN) --password=$PASSWORD --secret=${SECRET}",
+        "wrong password for user, no token given, secret kube-proxy-token-x2k4p",
+        'secret "kube-system/coredns-token-ab12c" not found',
+        "https://10.0.0.1:6443/apis/a@b",
+        "KUBE-SVC-ODX2UBAZM7RQWOIU service-IJTWSMUZ-shop/cart/tcp/",
+        'featureGates="KubeletFineGrainedAuthz=true,IPv6DualStack=true,ServiceNodePortStaticSubrange=true"',
+        "TestKubeProxyNFTablesV1Alpha1Configuration2",
+        "1efa8916876900112233445566778899aabbccdd cri-o://0123456789abcdef0123456789ABCDEF",
+        "sha256:1efa8916876900112233445566778899aabbccddeeff00112233445566778899",
     ],
 )
 def test_names_paths_and_switches_stay(text: str) -> None:
@@ -80,6 +134,34 @@ def test_flag_and_value_may_be_two_words() -> None:
         *("sh", "--db-password", "<removed 2 bytes>", "-u", "<removed 3 bytes>"),
         *("--kubeconfig=/x", "--secret", "--v"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("words", "clean"),
+    [
+        (["mysqladmin", "ping", "-phunter2"], ["mysqladmin", "ping", "-p<removed 7 bytes>"]),
+        (["sshpass", "-p", "hunter2", "ssh"], ["sshpass", "-p", "<removed 7 bytes>", "ssh"]),
+        (["/bin/redis-cli", "-a", "hunter2"], ["/bin/redis-cli", "-a", "<removed 7 bytes>"]),
+        (["nc", "-p", "8080"], ["nc", "-p", "8080"]),
+        (["mysqld", "--port=3306", "-port"], ["mysqld", "--port=3306", "-port"]),
+    ],
+)
+def test_clients_whose_short_flag_is_a_password_are_known(
+    words: list[str], clean: list[str]
+) -> None:
+    assert arguments_without_credentials(words) == clean
+
+
+def test_a_key_without_end_does_not_take_the_rest_of_the_log() -> None:
+    clean = line_cleaner()
+    clean("-----BEGIN X KEY-----\n")
+    assert clean("abc\n") == "<removed 3 bytes>\n"
+    entry = "I1123 02:51:20.000001       1 proxier.go:1] sync\n"
+    assert clean(entry) == entry
+    assert clean("abc\n") == "abc\n"
+    clean("-----BEGIN X KEY-----\n")
+    lines = [clean("2026-11-23T02:51:20Z stderr F x\n") for _ in range(200)]
+    assert "x" in lines[-1]
 
 
 def test_a_key_goes_over_lines_of_a_log() -> None:
@@ -116,6 +198,11 @@ def test_names_say_what_their_values_are(name: str, is_one: bool) -> None:
             "Bearer ",
             "eyJa.",
             "password: |\n",
+            "aB1",
+            "mysql ",
+            "a:b@c.d",
+            "password,",
+            "://a:b/",
         )
     ],
 )

@@ -46,6 +46,26 @@ def test_applied_configuration_and_large_annotations_go() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "deploy.example.com/last-applied",
+        "objectset.rio.cattle.io/applied",
+        "kapp.k14s.io/original",
+        "operator.example.com/original-spec",
+    ],
+)
+def test_what_other_tools_applied_goes_too(name: str) -> None:
+    assert cleaned({"annotations": {name: "{}"}}) == {"annotations": {name: "<removed 2 bytes>"}}
+
+
+def test_what_lies_deeper_than_is_looked_goes() -> None:
+    deep: Any = "token=abc1"
+    for _ in range(150):
+        deep = [deep]
+    assert "abc1" not in json.dumps(cleaned({"spec": deep}))
+
+
 FIELDS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "arguments": ({"args": ["--token", "abc"]}, {"args": ["--token", "<removed 3 bytes>"]}),
     "headers": (
