@@ -1,4 +1,4 @@
-"""The address that a client takes for a connection (`ip_route_output_key`, `ipv6_dev_get_saddr`)."""
+"""The address that a client takes for a connection."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from analyzer.simulate.address import family_of, number
 from analyzer.simulate.atlas import Atlas, HostSite, Outside, Place
 from analyzer.simulate.host import PodSite
 from analyzer.simulate.machine import Machine, loopback
-from analyzer.simulate.routing import RouteKey, RouteKind
+from analyzer.simulate.routing import RouteKey
+from analyzer.simulate.source_address import source_by
 
 
 def client_address(atlas: Atlas, start: Place, family: Family, destination: int) -> int | None:
@@ -26,12 +27,4 @@ def client_address(atlas: Atlas, start: Place, family: Family, destination: int)
 
 def _of_host(machine: Machine, family: Family, destination: int) -> int | None:
     answer = machine.routes(family).lookup(RouteKey(destination))
-    if answer.preferred_source is not None:
-        return answer.preferred_source
-    if answer.kind is RouteKind.LOCAL:
-        return destination
-    if not answer.hops:
-        return None
-    hop = answer.hops[0]
-    target = destination if hop.gateway is None else hop.gateway
-    return machine.source_towards(family, hop.device, target)
+    return source_by(machine, family, answer, destination)

@@ -38,7 +38,7 @@ class Forwarding:
     def receive(self, branch: Branch, device: str | None, port: str | None = "") -> Sequence[Way]:
         """Take in a packet that is addressed to the host's own hardware address."""
         arrived = self._arrived(branch, device, UNSURE if device is None else port)
-        ways = through([arrived], self._netfilter.prerouting, self._route_in)
+        ways = through([arrived], self._let_in, self._netfilter.prerouting, self._route_in)
         return with_answer(ways, self._machine, self._output.send)
 
     def receive_by_bridge(
@@ -56,7 +56,7 @@ class Forwarding:
             if passing.packet.flow.destination != before:
                 return self._translated_on_bridge(passing, bridge, same_port)
             if neighbour is None:
-                return self._route_in(passing)
+                return through([passing], self._let_in, self._route_in)
             return self._bridging.cross(passing, bridge, same_port)
 
         ways = through([arrived], self._netfilter.prerouting, onwards)
@@ -95,24 +95,34 @@ class Forwarding:
     def _translated_on_bridge(self, branch: Branch, bridge: str, same_port: int) -> Sequence[Way]:
         """Go on after DNAT on a bridge: straight to a port of it where the new destination is behind one.
 
-        Up to Linux 6.13 that goes without ip_forward; since 6.14 it does not.
+        Up to Linux 6.13 that goes without ip_forward; since 6.14 it does not. IPv6 never asks.
         """
         answer = self._machine.route(branch.packet)
         if answer.kind is not RouteKind.UNICAST or answer.hops != (Hop(bridge, None),):
-            return self._route_in(branch)
+            return through([branch], self._let_in, self._route_in)
+        crossing = routed(self._machine, branch, answer, _("on the same bridge"))
+        if branch.packet.family is Family.IPV6:
+            return self._bridging.cross(crossing, bridge, same_port)
         refused = martian(self._machine, branch)
         if refused is not None:
             return [refused]
-        crossing = routed(self._machine, branch, answer, _("on the same bridge"))
         return through(
             self._may_forward(crossing),
             lambda passing: self._believe(passing, bridge),
             lambda passing: self._bridging.cross(passing, bridge, same_port),
         )
 
+    def _let_in(self, branch: Branch) -> Sequence[Way]:
+        """Refuse a martian of IPv6 before any rule sees it (`ip6_rcv_core`); IPv4 does when it is routed."""
+        if branch.packet.family is Family.IPV4:
+            return [branch]
+        refused = martian(self._machine, branch)
+        return [branch] if refused is None else [refused]
+
     def _route_in(self, branch: Branch) -> Sequence[Way]:
         """Decide after PREROUTING: to the host itself, or onwards (`ip_route_input_slow`)."""
-        refused = martian(self._machine, branch)
+        version_4 = branch.packet.family is Family.IPV4
+        refused = martian(self._machine, branch) if version_4 else None
         if refused is not None:
             return [refused]
         answer = self._machine.route(branch.packet)

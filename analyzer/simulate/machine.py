@@ -11,27 +11,28 @@ from analyzer.model.source import NOWHERE, SourceRef
 from analyzer.simulate.address import WIDTH, Block, block, family_of, number
 from analyzer.simulate.host import Host
 from analyzer.simulate.packet import Packet
-from analyzer.simulate.routing import RouteAnswer, RouteKey, RouteKind, Routes
+from analyzer.simulate.routing import RouteAnswer, RouteKey, Routes
 
 STRICT, LOOSE = 1, 2
 """Values of `rp_filter`."""
 
 _LOOPBACK = Block(127 << 24, 255 << 24)
-_ZERO_NET = Block(0, 255 << 24)
-_MULTICAST_V4 = Block(0xE0 << 24, 0xF0 << 24)
-_MULTICAST_V6 = Block(0xFF << 120, 0xFF << 120)
-_LINK_LOCAL = Block(0xFE80 << 112, 0xFFC0 << 112)
-_LIMITED_BROADCAST = (1 << 32) - 1
+ZERO_NET = Block(0, 255 << 24)
+MULTICAST = {
+    Family.IPV4: Block(0xE0 << 24, 0xF0 << 24),
+    Family.IPV6: Block(0xFF << 120, 0xFF << 120),
+}
+LINK_LOCAL = Block(0xFE80 << 112, 0xFFC0 << 112)
+LIMITED_BROADCAST = (1 << 32) - 1
 
 SPECIAL_BLOCKS = frozenset(
     {
         _LOOPBACK,
         Block(1, (1 << 128) - 1),
-        _ZERO_NET,
-        _MULTICAST_V4,
-        _MULTICAST_V6,
-        _LINK_LOCAL,
-        Block(_LIMITED_BROADCAST, _LIMITED_BROADCAST),
+        ZERO_NET,
+        *MULTICAST.values(),
+        LINK_LOCAL,
+        Block(LIMITED_BROADCAST, LIMITED_BROADCAST),
     }
 )
 """Addresses that mean the same on every host."""
@@ -83,44 +84,6 @@ class Machine:
         """Tell whether an address is one of the host's own."""
         return address in self.device_of
 
-    def address_kind(self, family: Family, address: int, device: str | None = None) -> RouteKind:
-        """Return what `-m addrtype` takes an address for, on one interface only if that is given.
-
-        Linux looks into the table `local` alone (`__inet_dev_addr_type`).
-        """
-        if (_MULTICAST_V4 if family is Family.IPV4 else _MULTICAST_V6).holds(address):
-            return RouteKind.MULTICAST
-        if family is Family.IPV4 and (_ZERO_NET.holds(address) or address == _LIMITED_BROADCAST):
-            return RouteKind.BROADCAST
-        kind, owner = self.routes(family).local_kind(address)
-        return kind if device is None or owner == device else RouteKind.UNICAST
-
-    def source_towards(self, family: Family, device: str | None, target: int) -> int | None:
-        """Return the address that the kernel takes for packets out of an interface, or None for none.
-
-        IPv4 `inet_select_addr`: the first address whose subnet has the next hop, else the first one,
-        else one of another interface. IPv6: the one that shares the longest prefix with the target.
-        """
-        if device is None or not self.host.addresses:
-            own = [v for t in self.host.internal_addresses if (v := number(t)) is not None]
-            return next((v for v in own if (v >= 1 << 32) == (family is Family.IPV6)), None)
-        listed = [a for a in self._addresses(family, device) if _usable(a, target)]
-        others = [a for a in self.host.addresses if family_of(a.address) is family]
-        usable = [a for a in others if _usable(a, target)]
-        if family is Family.IPV6:
-            return _longest_match(listed or usable, target)
-        for item in listed:
-            subnet = block(f"{item.address}/{item.prefix_length}")
-            if subnet is not None and subnet.holds(target):
-                return number(item.address)
-        return next((number(a.address) for a in (*listed, *usable)), None)
-
-    def first_address(self, family: Family, device: str | None) -> list[int] | None:
-        """Return the first address of an interface (where REDIRECT leads), or None where it has none."""
-        found = (number(a.address) for a in self._addresses(family, device))
-        first = next((v for v in found if v is not None), None)
-        return None if first is None else [first]
-
     # --- routes ---
 
     def routes(self, family: Family) -> Routes:
@@ -155,11 +118,13 @@ class Machine:
         return (*implied, _local_route("127.0.0.0/8" if family is Family.IPV4 else "::1/128", "lo"))
 
     def route(self, packet: Packet) -> RouteAnswer:
-        """Return where a packet goes from here."""
+        """Return where a packet goes from here; `::1` only back out of where it came in (`rt6_need_strict`)."""
         arrival = "lo" if packet.local else packet.in_interface
-        flow = packet.flow
-        return self.routes(packet.family).lookup(
-            RouteKey(flow.destination, flow.source, arrival, packet.mark)
+        family, flow = packet.family, packet.flow
+        strict = family is Family.IPV6 and loopback(family, flow.destination)
+        only_by = arrival if strict else None
+        return self.routes(family).lookup(
+            RouteKey(flow.destination, flow.source, arrival, packet.mark, only_by)
         )
 
     # --- connections of before ---
@@ -268,16 +233,3 @@ def loopback(family: Family, address: int) -> bool:
 
 def _local_route(destination: str, device: str, item: InterfaceAddress | None = None) -> Route:
     return Route("local", destination, "", device, "local", 0, item.source if item else NOWHERE)
-
-
-def _usable(item: InterfaceAddress, target: int) -> bool:
-    value = number(item.address)
-    if value is None or loopback(family_of(item.address), value):
-        return False
-    scoped = ":" in item.address and _LINK_LOCAL.holds(value)
-    return not scoped or _LINK_LOCAL.holds(target)
-
-
-def _longest_match(listed: list[InterfaceAddress], target: int) -> int | None:
-    values = [v for a in listed if (v := number(a.address)) is not None]
-    return min(values, key=lambda v: (v ^ target).bit_length(), default=None)

@@ -12,6 +12,7 @@ from analyzer.model.ruleset import Family, Rule, Shape, unquote
 from analyzer.model.source import ParseProblem
 from analyzer.simulate.address import WIDTH, block, family_of, number
 from analyzer.simulate.machine import SPECIAL_BLOCKS, Machine
+from analyzer.simulate.source_address import label_of
 
 _NESTED = 8
 """Sets may hold sets."""
@@ -43,8 +44,8 @@ class Near:
     own: int
 
     def holds(self, address: int) -> int:
-        """Return how many of the last bits may differ."""
-        return (self.own ^ address).bit_length()
+        """Return how many of the last bits may differ, and the label of the address (RFC 6724)."""
+        return (self.own ^ address).bit_length() << 8 | label_of(address)
 
 
 class Naming(NamedTuple):

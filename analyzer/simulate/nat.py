@@ -13,6 +13,7 @@ from analyzer.simulate.address import WIDTH
 from analyzer.simulate.branch import Branch, Cause, Ending, Fate, Step
 from analyzer.simulate.machine import Machine
 from analyzer.simulate.packet import UNPRIVILEGED, Connection, Hook, Packet, Ports
+from analyzer.simulate.source_address import first_address, source_towards
 from analyzer.simulate.translation import Change, Translation, described
 
 DESTINATION_HOOKS = frozenset({Hook.PREROUTING, Hook.OUTPUT})
@@ -20,6 +21,9 @@ DESTINATION_HOOKS = frozenset({Hook.PREROUTING, Hook.OUTPUT})
 
 _MOST_ADDRESSES = 32
 _MOST_PORTS = 16
+_ALL_PORTS = 1 << 16
+"""The kernel keeps the distance of a port from the base in 16 bits."""
+
 _LOOPBACK = {Family.IPV4: 0x7F000001, Family.IPV6: 1}
 
 replace = msgspec.structs.replace
@@ -123,13 +127,15 @@ def _addresses(
     current = packet.flow.source if to_source else packet.flow.destination
     match translation.change:
         case Change.MASQUERADE:
-            target = packet.flow.destination if next_hop is None else next_hop
-            found = machine.source_towards(packet.family, packet.out_interface, target)
+            found = source_towards(
+                machine, packet.family, packet.out_interface, packet.flow.destination, next_hop
+            )
             return None if found is None else [found]
         case Change.REDIRECT:
             if packet.hook is Hook.OUTPUT:
                 return [_LOOPBACK[packet.family]]
-            return machine.first_address(packet.family, packet.in_interface)
+            found = first_address(machine, packet.family, packet.in_interface, current)
+            return None if found is None else [found]
         case Change.NETMAP:
             network = translation.network
             return None if network is None else [network.value | (current & ~network.mask)]
@@ -154,7 +160,7 @@ def _destination_ports(current: Ports, translation: Translation) -> list[Ports]:
     if wanted.exact:
         return [wanted]
     if translation.base is not None and current.exact:
-        shift = (current.low - translation.base) % (wanted.high - wanted.low + 1)
+        shift = (current.low - translation.base) % _ALL_PORTS % (wanted.high - wanted.low + 1)
         return [Ports(wanted.low + shift, wanted.low + shift)]
     if translation.random or not current.exact:
         return _each(wanted)

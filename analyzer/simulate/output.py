@@ -63,7 +63,8 @@ class Output:
 
     def _choose(self, branch: Branch, answer: RouteAnswer, hop: Hop) -> Sequence[Way]:
         # Its own addresses a host reaches by lo.
-        way_out = Hop("lo", None) if answer.kind is RouteKind.LOCAL else hop
+        own = answer.kind in {RouteKind.LOCAL, RouteKind.ANYCAST}
+        way_out = Hop("lo", None) if own else hop
         refused = leak_of_loopback(self._machine, branch, way_out.device)
         if refused is not None:
             return [refused]

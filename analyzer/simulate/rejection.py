@@ -14,6 +14,7 @@ from analyzer.simulate.branch import CERTAIN, Branch, Cause, Ending, Fate, Leg, 
 from analyzer.simulate.machine import Machine
 from analyzer.simulate.packet import Flow, Packet, Ports, State, TcpFlags
 from analyzer.simulate.routing import RouteAnswer, RouteKey
+from analyzer.simulate.source_address import source_by
 
 _ICMP = {Family.IPV4: "icmp", Family.IPV6: "icmpv6"}
 _UNREACHABLE = {Family.IPV4: 3, Family.IPV6: 1}
@@ -114,8 +115,7 @@ def _error(packet: Packet, machine: Machine, kind: str, route: RouteAnswer | Non
     code = _CODES[family].get(kind, _PORT_UNREACHABLE[family])
     source: int | None = packet.flow.destination
     if route is not None:
-        device = route.hops[0].device if route.hops else None
-        source = machine.source_towards(family, device, target)
+        source = source_by(machine, family, route, target)
     flow = Flow(source or 0, _NO_PORTS, target, _NO_PORTS)
     answer = _answer(packet, flow)
     said = (_UNREACHABLE[family], code)

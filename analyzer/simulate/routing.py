@@ -59,6 +59,8 @@ class RouteKey(NamedTuple):
     source: int = 0
     in_interface: str | None = "lo"
     mark: int = 0
+    only_by: str | None = None
+    """None for any interface, else the one that a route has to lead out of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +113,7 @@ class Routes:
 
     def local_kind(self, address: int) -> tuple[RouteKind, str | None]:
         """Return kind and device of an address in the table `local` (what `-m addrtype` asks)."""
-        found = self._find("local", address, -1)
+        found = self._find("local", address, -1, None)
         if found is None:
             return RouteKind.UNICAST, None
         return found.kind, found.hops[0].device if found.hops else None
@@ -124,7 +126,7 @@ class Routes:
                 continue
             if not policy.table:
                 return RouteAnswer(RouteKind.UNKNOWN, reason=policy.unmodelled)
-            found = self._find(policy.table, key.destination, policy.longer_than)
+            found = self._find(policy.table, key.destination, policy.longer_than, key.only_by)
             if applies is None:
                 return self._either(found, position, key, policy.unmodelled)
             if found is not None:
@@ -139,11 +141,14 @@ class Routes:
             return without
         return RouteAnswer(RouteKind.UNKNOWN, reason=_("ip rule selects by {word}", word=word))
 
-    def _find(self, table: str, destination: int, longer_than: int) -> RouteAnswer | None:
+    def _find(
+        self, table: str, destination: int, longer_than: int, only_by: str | None
+    ) -> RouteAnswer | None:
         for length, mask, entries in self._tables.get(table, ()):
             if length <= longer_than:
                 return None
-            found = entries.get(destination & mask)
+            listed = entries.get(destination & mask, ())
+            found = next((a for a in listed if only_by is None or _leads_out_of(a, only_by)), None)
             if found is not None:
                 return None if found.reason == "throw" else found
         return None
@@ -152,7 +157,8 @@ class Routes:
 class _Prefixes(NamedTuple):
     length: int
     mask: int
-    entries: dict[int, RouteAnswer]
+    entries: dict[int, list[RouteAnswer]]
+    """Those that count for a destination come first."""
 
 
 def _tables(routes: list[Route]) -> Mapping[str, tuple[_Prefixes, ...]]:
@@ -164,11 +170,15 @@ def _tables(routes: list[Route]) -> Mapping[str, tuple[_Prefixes, ...]]:
         table = tables.setdefault(_TABLE_NAMES.get(route.table, route.table), {})
         length = covered.mask.bit_count()
         prefixes = table.setdefault(length, _Prefixes(length, covered.mask, {}))
-        prefixes.entries.setdefault(covered.value, _answer(route))
+        prefixes.entries.setdefault(covered.value, []).append(_answer(route))
     return {
         name: tuple(sorted(table.values(), key=lambda p: -p.length))
         for name, table in tables.items()
     }
+
+
+def _leads_out_of(answer: RouteAnswer, device: str) -> bool:
+    return any(hop.device == device for hop in answer.hops)
 
 
 def _answer(route: Route) -> RouteAnswer:

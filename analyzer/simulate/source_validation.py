@@ -43,11 +43,14 @@ def implausible_source(
 
 
 def leak_of_loopback(machine: Machine, branch: Branch, device: str | None) -> Ending | None:
-    """Return the end of an own packet with a loopback address that would leave the host, or None."""
+    """Return the end of an own packet with a loopback address that would leave the host, or None.
+
+    IPv6 lets it go: whoever gets it refuses it.
+    """
     packet = branch.packet
-    if device == "lo" or not loopback(packet.family, packet.flow.source):
+    if packet.family is Family.IPV6 or device == "lo":
         return None
-    if packet.family is Family.IPV4 and machine.routes_localnet(device):
+    if not loopback(packet.family, packet.flow.source) or machine.routes_localnet(device):
         return None
     reason = _(
         "{spell} may not leave by {device} (route_localnet)",

@@ -11,6 +11,7 @@ from tests.kernel.frames import Turn
 from tests.kernel.generator import Generator
 from tests.kernel.lab import SERVED, KernelLab, Kind, Observed, Probe, answer_to
 from tests.kernel.nft_generator import NftGenerator
+from tests.kernel.palette import Palette
 from tests.kernel.predict import Predicted, Predictor
 
 PROBES = 16
@@ -51,26 +52,26 @@ class Comparison:
         return f"seed {self.seed}: {self.turn.name} {self.probe}\n  seen {self.seen}\n  predicted\n{predicted}"
 
 
-def compare(lab: KernelLab, seed: int) -> Iterator[Comparison]:
+def compare(lab: KernelLab, seed: int, palette: Palette) -> Iterator[Comparison]:
     """Yield a comparison for each packet of a seed, which has a ruleset and surroundings of its own.
 
     Of four seeds two have rules of iptables-nft, one of iptables-legacy, and one of nft itself. Where a packet was
     expected but not seen, it is sent once more and waited for longer.
     """
-    generator = Generator(seed)
+    generator = Generator(seed, palette)
     flavour = "legacy" if seed % 4 == 1 else "nft"
     lab.reset()
     if seed % 4:
         ruleset = generator.ruleset()
-        lab.load(ruleset, flavour, sets=(DATA / "ipsets.txt").read_text())
+        lab.load(ruleset, flavour, palette.family, (DATA / "ipsets.txt").read_text())
     else:
-        ruleset = NftGenerator(seed).ruleset()
+        ruleset = NftGenerator(seed, palette).ruleset()
         lab.load_nft(ruleset)
     surroundings = generator.surroundings()
     lab.set_sysctls(surroundings.sysctls)
     lab.hairpin(surroundings.hairpin)
     with lab.routing(surroundings.routing):
-        predictor = Predictor(lab.told(flavour))
+        predictor = Predictor(lab.told(flavour, palette.family))
         for _ in range(PROBES):
             probe = generator.probe(lab.new_port())
             if "-m recent" in ruleset:
@@ -112,7 +113,7 @@ def _goes_on(comparison: Comparison) -> bool:
 
 
 def _nobody_answers(seen: Observed, probe: Probe) -> bool:
-    """Tell whether no host would answer (its own address, no server), or the laboratory does not know as whom."""
+    """Tell whether no host would answer: its own address, no server."""
     if seen.kind is Kind.OUT:
         return seen.source == seen.destination
-    return seen.port not in SERVED if probe.protocol == "tcp" else seen.destination == "::"
+    return probe.protocol == "tcp" and seen.port not in SERVED

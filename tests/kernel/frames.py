@@ -18,7 +18,9 @@ _ROOM = 16
 
 _ANSWERS = 5
 _INIT, _INIT_ACK = 1, 2
-_ECHO, _ECHO_REPLY = 8, 0
+PINGS = {"icmp": (8, 0), "icmpv6": (128, 129)}
+"""Types of an echo and of its reply."""
+
 _ERRORS = {ICMP: 3, ICMP6: 1}
 _CASTAGNOLI = 0x82F63B78
 
@@ -115,13 +117,22 @@ def _sctp(content: Content, _ends: bytes) -> bytes:
 
 
 def _icmp(content: Content, _ends: bytes) -> bytes:
-    kind = _ECHO_REPLY if content.turn is Turn.REPLY else _ECHO
-    identity = content.port if content.turn is Turn.REPLY else content.source_port
-    body = struct.pack("!BBHHHI", kind, 0, 0, identity, 1, _number(content))
+    body = _echo(content, *PINGS["icmp"])
     return body[:2] + struct.pack("!H", checksum(body)) + body[4:]
 
 
-_BODIES = {TCP: _tcp, UDP: _udp, SCTP: _sctp, ICMP: _icmp}
+def _icmp6(content: Content, ends: bytes) -> bytes:
+    return _summed(_echo(content, *PINGS["icmpv6"]), 2, ends, ICMP6)
+
+
+def _echo(content: Content, asks: int, replies: int) -> bytes:
+    answers = content.turn is Turn.REPLY
+    identity = content.port if answers else content.source_port
+    kind = replies if answers else asks
+    return struct.pack("!BBHHHI", kind, 0, 0, identity, 1, _number(content))
+
+
+_BODIES = {TCP: _tcp, UDP: _udp, SCTP: _sctp, ICMP: _icmp, ICMP6: _icmp6}
 
 
 def _number(content: Content) -> int:
@@ -207,8 +218,8 @@ def read(data: bytes) -> Seen | None:
         case _ if protocol == SCTP and len(body) >= 20:
             ports = struct.unpack("!HH", body[:4])
             return _read_numbered(SCTP, body[16:20], ends, ports)
-        case _ if protocol == ICMP and len(body) >= 12:
-            return _read_numbered(ICMP, body[8:12], ends, struct.unpack("!H", body[4:6]) * 2)
+        case _ if protocol in {ICMP, ICMP6} and len(body) >= 12:
+            return _read_numbered(protocol, body[8:12], ends, struct.unpack("!H", body[4:6]) * 2)
         case _:
             return None
 

@@ -8,80 +8,14 @@ from random import Random
 
 from tests.kernel import frames
 from tests.kernel.lab import Probe
+from tests.kernel.palette import IPV4, Palette
 
-_ADDRESSES = (
-    "10.1.0.2", "10.1.0.3", "10.2.0.2", "10.2.0.3", "10.3.0.2", "10.3.0.3",
-    "10.1.0.1", "10.2.0.1", "10.3.0.1", "10.96.0.1", "10.96.0.2", "8.8.8.8",
-)  # fmt: skip
-_BLOCKS = (
-    *_ADDRESSES,
-    "10.1.0.0/24",
-    "10.2.0.0/16",
-    "10.0.0.0/8",
-    "10.96.0.0/12",
-    "10.0.0.2/255.0.0.255",
-    "10.0.0.0/9",
-)
 _PORTS = (22, 53, 80, 81, 443, 8080, 30080)
-_TARGETS = (
-    "10.2.0.2",
-    "10.2.0.3",
-    "10.3.0.2",
-    "10.3.0.3",
-    "10.1.0.2",
-    "10.2.0.1",
-    "10.3.0.1",
-    "10.2.0.254",
-)
 _DEVICES = ("a0", "b0", "br0", "lo", "a+", "b+", "vp1")
 _LISTS = ("known", "others")
 _STATES = ("NEW", "ESTABLISHED", "RELATED", "INVALID", "UNTRACKED", "DNAT", "SNAT")
-_KINDS = ("LOCAL", "UNICAST", "BROADCAST", "MULTICAST", "LOCAL,BROADCAST")
-_SETS = (
-    ("ips", "src"), ("ips", "dst"), ("nets", "dst"), ("nets", "src"), ("ends", "dst,dst"), ("ports", "dst"),
-    ("triples", "dst,dst,src"), ("both", "src"), ("doors", "src,src"),
-)  # fmt: skip
-_REJECTIONS = (
-    "icmp-port-unreachable", "icmp-host-prohibited", "icmp-net-unreachable", "icmp-host-unreachable",
-    "icmp-proto-unreachable", "icmp-net-prohibited", "icmp-admin-prohibited",
-)  # fmt: skip
-_ICMP_TYPES = ("8", "0", "3", "3/3", "3/10", "any", "11")
-_PROTOCOLS = ("tcp", "udp", "sctp", "icmp")
 _WITH_PORTS = frozenset({"tcp", "udp", "sctp"})
 _FLAGS = (frames.SYN, frames.ACK, frames.SYN | frames.ACK)
-_SETTINGS = (
-    ("net.ipv4.ip_forward", "0", 0.05),
-    ("net.ipv4.conf.all.rp_filter", "1", 0.15),
-    ("net.ipv4.conf.all.rp_filter", "2", 0.15),
-    ("net.ipv4.conf.all.route_localnet", "1", 0.2),
-    ("net.bridge.bridge-nf-call-iptables", "0", 0.2),
-)
-"""Name, value other than the usual one, and how often."""
-
-_ROUTING = (
-    "route {} blackhole 10.96.0.2/32",
-    "route {} unreachable 10.96.0.0/30",
-    "route {} prohibit 10.2.0.3/32",
-    "route {} 10.96.0.0/16 via 10.2.0.2 dev b0",
-    "route {} 10.2.0.9/32 dev a0",
-    "route {} default via 10.2.0.254 dev b0 table 100",
-    "route {} blackhole 10.2.0.0/16 table 100",
-    "route {} 10.96.0.1/32 via 10.1.0.2 dev a0 table 100",
-    "route {} throw 10.3.0.0/24 table 100",
-    "rule {} fwmark 1/3 lookup 100 pref 50",
-    "rule {} from 10.1.0.0/24 lookup 100 pref 60",
-    "rule {} iif a0 to 10.96.0.0/12 lookup 100 pref 70",
-    "rule {} not from 10.3.0.0/24 lookup 100 pref 80",
-    "rule {} fwmark 2 prohibit pref 90",
-)
-"""What is put into routing tables and rules, and taken out again."""
-_SOURCES = {
-    "a": ("10.1.0.2", "10.1.0.3", "10.2.0.9"),
-    "b": ("10.2.0.2", "10.2.0.3", "8.8.8.8"),
-    "p1": ("10.3.0.2",),
-    "p2": ("10.3.0.3",),
-    "host": ("10.1.0.1", "10.2.0.1", "10.3.0.1", "127.0.0.1"),
-}
 _HOOKS = {
     "raw": ("PREROUTING", "OUTPUT"),
     "mangle": ("PREROUTING", "INPUT", "FORWARD", "OUTPUT", "POSTROUTING"),
@@ -110,10 +44,13 @@ class Surroundings:
 
 
 class Generator:
-    """Draws rulesets and packets from one seed."""
+    """Draws rulesets and packets of one family from one seed."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, palette: Palette = IPV4) -> None:
         self._random = Random(seed)
+        self._palette = palette
+        self._blocks = (*palette.addresses, *palette.blocks)
+        self._protocols = ("tcp", "udp", "sctp", palette.ping)
 
     def ruleset(self) -> str:
         """Return a ruleset as iptables-restore reads it."""
@@ -122,20 +59,23 @@ class Generator:
     def surroundings(self) -> Surroundings:
         """Return what else of the host decides."""
         sysctls = {
-            name: value for name, value, chance in _SETTINGS if self._random.random() < chance
+            name: value
+            for name, value, chance in self._palette.settings
+            if self._random.random() < chance
         }
         several = self._random.randint(1, 5) if self._random.random() < 0.25 else 0
-        chosen = self._random.sample(_ROUTING, several)
+        chosen = self._random.sample(self._palette.routing, several)
         return Surroundings(sysctls, self._random.random() < 0.5, tuple(chosen))
 
     def probe(self, source_port: int) -> Probe:
         """Return a packet from any side."""
-        side = self._random.choice([*_SOURCES, "a", "p1", "host"])
+        palette = self._palette
+        side = self._random.choice([*palette.sources, "a", "p1", "host"])
         protocol = self._drawn((6, 3, 1, 1))
-        source = self._random.choice(_SOURCES[side])
-        destinations = [*_ADDRESSES, "10.96.0.1", "10.96.0.1"]
-        if source == "127.0.0.1":
-            destinations = ["127.0.0.1", "10.1.0.1", "10.2.0.1"]
+        source = self._random.choice(palette.sources[side])
+        destinations = [*palette.addresses, palette.service, palette.service]
+        if source == palette.loopback:
+            destinations = [*palette.from_loopback]
         destination = self._random.choice(
             [d for d in destinations if d != source or side == "host"]
         )
@@ -144,7 +84,7 @@ class Generator:
         return Probe(side, source, destination, port, protocol, source_port, flags)
 
     def _drawn(self, weights: tuple[int, ...]) -> str:
-        return self._random.choices(_PROTOCOLS, weights)[0]
+        return self._random.choices(self._protocols, weights)[0]
 
     # --- tables and chains ---
 
@@ -189,8 +129,8 @@ class Generator:
 
     def _matches(self, table: str, chain: _Chain, protocol: str) -> str:
         own = [f"-p {protocol}"] if protocol else []
-        own += self._some(0.35, lambda: f"{self._not()}-s {self._random.choice(_BLOCKS)}")
-        own += self._some(0.35, lambda: f"{self._not()}-d {self._random.choice(_BLOCKS)}")
+        own += self._some(0.35, lambda: f"{self._not()}-s {self._random.choice(self._blocks)}")
+        own += self._some(0.35, lambda: f"{self._not()}-d {self._random.choice(self._blocks)}")
         if not chain.hooks & _WITHOUT_IN:
             own += self._some(0.2, lambda: f"{self._not()}-i {self._random.choice(_DEVICES)}")
         if not chain.hooks & _WITHOUT_OUT:
@@ -208,8 +148,9 @@ class Generator:
         return "! " if self._random.random() < 0.25 else ""
 
     def _of_ports(self, protocol: str) -> str:
-        if protocol == "icmp":
-            return f"-m icmp {self._not()}--icmp-type {self._random.choice(_ICMP_TYPES)}"
+        if protocol == self._palette.ping:
+            match = self._palette.ping_match.format(self._not())
+            return f"{match} {self._random.choice(self._palette.ping_types)}"
         port = self._random.choice(_PORTS)
         options = [
             f"-m {protocol} {self._not()}--dport {port}",
@@ -229,14 +170,14 @@ class Generator:
         return self._random.choice(options)
 
     def _extensions(self, table: str, chain: _Chain) -> list[Callable[[], str]]:
-        choose = self._random.choice
+        choose, palette = self._random.choice, self._palette
         menu: list[Callable[[], str]] = [
             lambda: f"-m mark {self._not()}--mark {choose((1, 2, 3)):#x}/{choose((1, 3, 255)):#x}",
-            lambda: f"-m addrtype {self._not()}--dst-type {choose(_KINDS)}",
-            lambda: f"-m addrtype {self._not()}--src-type {choose(_KINDS)}",
-            lambda: f"-m iprange {self._not()}--dst-range 10.2.0.0-10.3.0.2",
-            lambda: f"-m iprange {self._not()}--src-range 10.1.0.3-10.3.0.2",
-            lambda: "-m set {}--match-set {} {}".format(self._not(), *choose(_SETS)),
+            lambda: f"-m addrtype {self._not()}--dst-type {choose(palette.kinds)}",
+            lambda: f"-m addrtype {self._not()}--src-type {choose(palette.kinds)}",
+            lambda: f"-m iprange {self._not()}--dst-range {palette.ranges[0]}",
+            lambda: f"-m iprange {self._not()}--src-range {palette.ranges[1]}",
+            lambda: "-m set {}--match-set {} {}".format(self._not(), *choose(palette.sets)),
             lambda: "-m comment --comment \"a 'b' -j DROP\"",
             lambda: (
                 f"-m statistic --mode random {self._not()}--probability {choose((0.25, 0.5, 0.333))}"
@@ -258,8 +199,8 @@ class Generator:
                     f"-m conntrack {self._not()}--ctstate {','.join(self._random.sample(_STATES, 2))}"
                 ),
                 lambda: f"-m state {self._not()}--state {choose(_STATES[:4])}",
-                lambda: f"-m conntrack {self._not()}--ctorigdst {choose(_BLOCKS)}",
-                lambda: f"-m conntrack {self._not()}--ctreplsrc {choose(_BLOCKS)}",
+                lambda: f"-m conntrack {self._not()}--ctorigdst {choose(self._blocks)}",
+                lambda: f"-m conntrack {self._not()}--ctreplsrc {choose(self._blocks)}",
                 lambda: (
                     f"-m conntrack --ctorigdstport {choose(_PORTS)} --ctproto {choose((6, 17))}"
                 ),
@@ -313,7 +254,7 @@ class Generator:
         verdicts: list[Callable[[], str]] = [lambda: "-j ACCEPT", lambda: "-j DROP"]
         if table == "mangle":
             return [*marks, *marks, lambda: "-j ACCEPT", lambda: choose(("-j DROP", "-j ACCEPT"))]
-        kinds = (*_REJECTIONS, *(["tcp-reset"] * 7 if protocol == "tcp" else []))
+        kinds = (*self._palette.rejections, *(["tcp-reset"] * 7 if protocol == "tcp" else []))
         return [
             *verdicts,
             lambda: f"-j REJECT --reject-with {choose(kinds)}",
@@ -321,40 +262,53 @@ class Generator:
         ]
 
     def _translations(self, chain: _Chain, *, with_ports: bool) -> list[Callable[[], str]]:
-        choose = self._random.choice
+        choose, palette = self._random.choice, self._palette
         if chain.hooks & {"PREROUTING", "OUTPUT"}:
-            plain: list[Callable[[], str]] = [
-                lambda: f"-j DNAT --to-destination {choose(_TARGETS)}",
-                lambda: "-j DNAT --to-destination 10.2.0.2-10.2.0.3",
-                lambda: "-j DNAT --to-destination 10.2.0.2-10.2.0.3 --persistent",
-                lambda: "-j NETMAP --to 10.2.0.0/30",
-                lambda: "-j ACCEPT",
-            ]
-            ported: list[Callable[[], str]] = [
-                lambda: f"-j DNAT --to-destination {choose(_TARGETS)}:{choose(_PORTS)}",
-                lambda: f"-j DNAT --to-destination {choose(_TARGETS)}:8000-8010",
-                lambda: f"-j DNAT --to-destination {choose(_TARGETS)}:8000-8010 --random",
-                lambda: f"-j DNAT --to-destination :{choose(_PORTS)}",
-                lambda: f"-j REDIRECT --to-ports {choose(_PORTS)}",
-            ]
-            return plain + ported if with_ports else plain
+            return self._destinations(with_ports=with_ports)
         if chain.hooks == {"INPUT"}:
             return [
-                lambda: "-j SNAT --to-source 10.9.9.9",
-                lambda: "-j SNAT --to-source 10.2.0.3",
+                *(lambda to=to: f"-j SNAT --to-source {to}" for to in palette.host_sources),
                 lambda: "-j ACCEPT",
             ]
-        plain = [
+        plain: list[Callable[[], str]] = [
             lambda: "-j MASQUERADE",
             lambda: "-j MASQUERADE --random-fully",
-            lambda: "-j SNAT --to-source 10.2.0.77",
-            lambda: "-j SNAT --to-source 10.2.0.77-10.2.0.78",
-            lambda: "-j NETMAP --to 10.2.0.64/28",
+            lambda: f"-j SNAT --to-source {palette.snat}",
+            lambda: f"-j SNAT --to-source {palette.snat_several}",
+            lambda: f"-j NETMAP --to {palette.netmap_from}",
             lambda: "-j ACCEPT",
         ]
-        with_port = [
-            lambda: "-j SNAT --to-source 10.2.0.77:4000-5000",
-            lambda: "-j SNAT --to-source 10.2.0.77 --random",
-            lambda: "-j MASQUERADE --to-ports 4000-5000",
+        with_port: list[Callable[[], str]] = [
+            lambda: f"-j SNAT --to-source {palette.end(palette.snat, '4000-5000')}",
+            lambda: (
+                f"-j SNAT --to-source {palette.snat} {choose(('--random', '--random-fully', '--persistent'))}"
+            ),
+            lambda: f"-j MASQUERADE --to-ports 4000-5000{choose(('', ' --random'))}",
         ]
         return plain + with_port if with_ports else plain
+
+    def _destinations(self, *, with_ports: bool) -> list[Callable[[], str]]:
+        choose, palette = self._random.choice, self._palette
+        plain: list[Callable[[], str]] = [
+            lambda: f"-j DNAT --to-destination {choose(palette.targets)}",
+            lambda: f"-j DNAT --to-destination {palette.several}",
+            lambda: f"-j DNAT --to-destination {palette.several} --persistent",
+            lambda: f"-j NETMAP --to {palette.netmap_to}",
+            lambda: "-j ACCEPT",
+        ]
+        if not with_ports:
+            return plain
+
+        def to(port: str) -> str:
+            return f"-j DNAT --to-destination {palette.end(choose(palette.targets), port)}"
+
+        ported: list[Callable[[], str]] = [
+            lambda: to(str(choose(_PORTS))),
+            lambda: to("8000-8010"),
+            lambda: f"{to('8000-8010')} --random",
+            lambda: f"{to('8000-8010')}/75",
+            lambda: f"-j DNAT --to-destination :{choose(_PORTS)}",
+            lambda: f"-j REDIRECT --to-ports {choose(_PORTS)}",
+            lambda: f"-j REDIRECT --to-ports 8000-8005{choose(('', ' --random'))}",
+        ]
+        return plain + ported

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import Enum
+from ipaddress import ip_address
 from pathlib import Path
 
 from analyzer.model.node import Document
@@ -32,11 +33,10 @@ SIDES = ("a", "b", "p1", "p2")
 _MAC = "02:00:00:00:00:{:02x}"
 _GATEWAY = {"10.2.0.254": "b0", "fd02::fe": "b0"}
 _NEIGHBOURS = {
-    "a0": ("10.1.0.2", "10.1.0.3", "10.2.0.9", "fd01::2"),
+    "a0": ("10.1.0.2", "10.1.0.3", "10.2.0.9", "fd01::2", "fd01::3", "fd02::9"),
     "b0": (
         *(f"10.2.0.{host}" for host in (0, 2, 3, 9, 254, *range(64, 80))),
-        "fd02::2",
-        "fd02::fe",
+        *(f"fd02::{host:x}" for host in (2, 3, 9, 254, *range(64, 80))),
     ),
 }
 _PODS = {"p1": ("10.3.0.2", "fd03::2"), "p2": ("10.3.0.3", "fd03::3")}
@@ -47,6 +47,7 @@ _SYSCTLS = (
 )  # fmt: skip
 _QUIET = (
     "net.ipv4.icmp_ratelimit=0", "net.ipv6.icmp.ratelimit=0", "net.ipv4.icmp_echo_ignore_all=1",
+    "net.ipv6.icmp.echo_ignore_all=1",
     "net.ipv4.tcp_syncookies=2",
 )  # fmt: skip
 """Errors are not held back, no echo is answered but by the laboratory, and no half-open connection is kept."""
@@ -124,10 +125,13 @@ class KernelLab:
             self._host.socket(family, socket.SOCK_RAW, protocol)
             for family, protocols in (
                 (socket.AF_INET, (frames.TCP, frames.UDP, frames.ICMP, frames.SCTP)),
-                (socket.AF_INET6, (frames.TCP, frames.UDP, frames.ICMP6)),
+                (socket.AF_INET6, (frames.TCP, frames.UDP, frames.ICMP6, frames.SCTP)),
             )
             for protocol in protocols
         ]
+        for opened in self._local:
+            if opened.family is socket.AF_INET6:
+                opened.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_RECVPKTINFO, 1)
         self._servers = [
             self._host.server(kind, port)
             for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM)
@@ -407,26 +411,36 @@ class KernelLab:
         found = []
         for opened in ready:
             side = sides.get(opened, "")
-            data, address = opened.recvfrom(65535)
+            data, ancillary, _, address = opened.recvmsg(65535, 128)
             if side and (
                 address[2] == socket.PACKET_OUTGOING
                 or data[:6] != _bytes(_MAC.format(SIDES.index(side)))
             ):
                 continue
-            seen = self._read(opened, data[14:] if side else data, address)
+            if side:
+                data = data[14:]
+            elif opened.family is socket.AF_INET6:
+                data = _headed(data, opened.proto, str(address[0]), ancillary)
+            seen = _read(data)
             if seen is not None:
                 found.append((side, seen))
         return found or ([("", _NOTHING)] if ready else [])
 
-    def _read(self, opened: socket.socket, data: bytes, address: tuple[object, ...]) -> Seen | None:
-        if opened.family is socket.AF_INET6:
-            # A raw IPv6 socket hands over the payload without header.
-            protocol = opened.proto
-            data = frames.headed(data, str(address[0]), "::", protocol)
-        try:
-            return frames.read(data)
-        except (IndexError, ValueError):
-            return None
+
+def _headed(
+    data: bytes, protocol: int, source: str, ancillary: list[tuple[int, int, bytes]]
+) -> bytes:
+    """Return a payload with the header that a raw IPv6 socket leaves out."""
+    told = {(level, kind): value for level, kind, value in ancillary}
+    found = told[socket.IPPROTO_IPV6, socket.IPV6_PKTINFO]
+    return frames.headed(data, source, str(ip_address(found[:16])), protocol)
+
+
+def _read(data: bytes) -> Seen | None:
+    try:
+        return frames.read(data)
+    except (IndexError, ValueError):
+        return None
 
 
 def answer_to(request: Observed, probe: Probe) -> Probe:
@@ -444,7 +458,7 @@ def answer_to(request: Observed, probe: Probe) -> Probe:
 def _is_about(refused: Ends, opened: Probe) -> bool:
     """Tell whether a client would take a refusal for one of the connection that it opened."""
     sent = Ends(opened.source, opened.source_port, opened.destination, opened.port)
-    if opened.protocol == "icmp":
+    if opened.protocol in frames.PINGS:
         return (refused.source, refused.destination) == (sent.source, sent.destination)
     return refused == sent
 

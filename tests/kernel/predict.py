@@ -63,7 +63,7 @@ class Predicted:
             return False
         if self.kind in {Kind.DROPPED, Kind.REJECTED}:
             return True
-        if self.branch.packet.protocol == "icmp":
+        if self.branch.packet.protocol in frames.PINGS:
             return (self.side, self.source) == (seen.side, seen.source) and (
                 self.destination == seen.destination
             )
@@ -162,13 +162,14 @@ def _flow(probe: Probe) -> Flow:
 
 
 def _ports(probe: Probe, port: int) -> Ports:
-    return _NO_PORT if probe.protocol == "icmp" else Ports(port, port)
+    return _NO_PORT if probe.protocol in frames.PINGS else Ports(port, port)
 
 
 def _first_packet(probe: Probe) -> Packet:
     family = family_of(probe.source)
-    if probe.protocol == "icmp":
-        return Packet(family, "icmp", _flow(probe), icmp=(8, 0))
+    if probe.protocol in frames.PINGS:
+        asks, _ = frames.PINGS[probe.protocol]
+        return Packet(family, probe.protocol, _flow(probe), icmp=(asks, 0))
     flags = TcpFlags(probe.flags) if probe.protocol == "tcp" else TcpFlags.NONE
     return Packet(family, probe.protocol, _flow(probe), flags=flags)
 
@@ -177,8 +178,9 @@ def _next(branch: Branch, flow: Flow, turn: Turn) -> Branch:
     tcp = branch.packet.protocol == "tcp"
     flags = TcpFlags(frames.FLAGS[turn]) if tcp else TcpFlags.NONE
     packet = branch.packet.followed_by(flow, flags)
-    if packet.protocol == "icmp":
-        packet = replace(packet, icmp=(0, 0))
+    if packet.protocol in frames.PINGS:
+        _, replies = frames.PINGS[packet.protocol]
+        packet = replace(packet, icmp=(replies, 0))
     return replace(branch, packet=packet, leg=Leg.REPLY if turn is Turn.REPLY else Leg.DATA)
 
 

@@ -1,5 +1,7 @@
 """`python -m tests.kernel.soak PACKETS [FIRST_SEED]`: as many random packets as asked, and how often both agree.
 
+Half of the rulesets are of IPv4, half of IPv6.
+
 Exit status: 1 with a disagreement or wrong shares, 2 where the machine does not allow it.
 """
 
@@ -14,6 +16,7 @@ from itertools import count
 from tests.kernel.differential import compare
 from tests.kernel.lab import KernelLab
 from tests.kernel.namespaces import why_impossible
+from tests.kernel.palette import palette_of
 from tests.kernel.shares import Shares
 
 
@@ -37,10 +40,13 @@ def main() -> int:
 def _soak(lab: KernelLab, packets: int, first_seed: int) -> int:
     found: Counter[str] = Counter()
     turns: Counter[str] = Counter()
+    families: Counter[str] = Counter()
     shares = Shares()
     seed = first_seed
     for seed in count(first_seed):
-        for comparison in compare(lab, seed):
+        palette = palette_of(seed)
+        for comparison in compare(lab, seed, palette):
+            families[palette.family.value] += 1
             found[comparison.verdict] += 1
             turns[comparison.turn.name.lower()] += 1
             shares.add(comparison)
@@ -49,7 +55,7 @@ def _soak(lab: KernelLab, packets: int, first_seed: int) -> int:
         sys.stdout.flush()
         if found.total() >= packets:
             break
-    sent = ", ".join(f"{number} {turn}" for turn, number in turns.items())
+    sent = ", ".join(f"{number} {word}" for word, number in (families + turns).items())
     sys.stdout.write(f"{found.total()} packets ({sent}), seeds {first_seed}-{seed}\n")
     sys.stdout.write(f"{shares}\n")
     verdicts = ("agree", "disagree", "inconclusive")

@@ -7,9 +7,10 @@ from collections import Counter
 from tests.kernel.differential import PROBES, compare
 from tests.kernel.frames import Turn
 from tests.kernel.lab import KernelLab, Probe
+from tests.kernel.palette import palette_of
 from tests.kernel.predict import Predictor
 
-_RULESETS = 30
+_RULESETS = 40
 _PACKETS = 900
 _LEAST_LIKELY = 27.6
 """Chi-square of three shares that a right prediction exceeds once in a million runs."""
@@ -25,7 +26,8 @@ COMMIT
 
 
 def test_agrees_with_the_kernel_on_random_rulesets(lab: KernelLab) -> None:
-    found = [c for seed in range(1, 1 + _RULESETS) for c in compare(lab, seed)]
+    seeds = range(1, 1 + _RULESETS)
+    found = [c for seed in seeds for c in compare(lab, seed, palette_of(seed))]
     assert sum(c.turn is Turn.REQUEST for c in found) == _RULESETS * PROBES
     assert {c.turn for c in found} == set(Turn)
     wrong = [str(c) for c in found if c.verdict == "disagree"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from analyzer.model.ruleset import Match, Option
+from analyzer.simulate.address_kind import is_any_of
 from analyzer.simulate.machine import Machine
 from analyzer.simulate.match.condition import (
     Condition,
@@ -20,7 +21,7 @@ _LOOKED_UP = {k.name: k for k in RouteKind} | {"PROHIBIT": RouteKind.PROHIBIT}
 
 
 def addrtype(match: Match, machine: Machine) -> tuple[Condition, ...]:
-    """`-m addrtype`, by the host's own table `local`."""
+    """`-m addrtype`, by the host's own table `local`, or its routes (IPv6)."""
     limits = {o.flag for o in match.options if o.flag.startswith("--limit-iface")}
     found = [o for o in match.options if o.flag not in limits]
     return tuple(with_sign(o, _of_kind(o, limits, machine)) for o in found)
@@ -42,7 +43,7 @@ def _of_kind(option: Option, limits: set[str], machine: Machine) -> Condition:
             if device is None:
                 return None
         address = flow.source if source else flow.destination
-        return machine.address_kind(packet.family, address, device) in kinds
+        return is_any_of(machine, packet.family, address, kinds, device)
 
     return of_kind
 

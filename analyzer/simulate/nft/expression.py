@@ -6,9 +6,11 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from analyzer.model.ruleset import Family
+from analyzer.simulate.address_kind import address_kind
 from analyzer.simulate.machine import Machine
 from analyzer.simulate.nft.constant import Constant, Value, protocol_name
 from analyzer.simulate.packet import Connection, Packet, Ports, State
+from analyzer.simulate.routing import RouteKind
 
 ABSENT: Final = "\0absent"
 """A header that the packet does not have: no match holds, negated or not."""
@@ -172,7 +174,8 @@ def _kind_of_address(flags: list[Any], machine: Machine) -> Getter:
             if device is None:
                 return None
         address = packet.flow.source if "saddr" in flags else packet.flow.destination
-        return machine.address_kind(packet.family, address, device).value
+        found = address_kind(machine, packet.family, address, device)
+        return None if found is RouteKind.UNKNOWN else found.value
 
     return kind
 
