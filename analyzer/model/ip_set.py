@@ -32,3 +32,9 @@ class IPSet:
     members: tuple[SetMember, ...]
     source: SourceRef
     """Its `create` line."""
+
+    netmask: str = ""
+    """Addresses are looked up without the other bits: a length or a mask, empty for all bits."""
+
+    markmask: str = ""
+    """The same for marks."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 from analyzer.language import _
 from analyzer.model.ip_set import IPSet, SetMember
@@ -13,6 +14,10 @@ _LINE = re.compile(
     r"(?P<verb>create|add)\s+(?P<name>\"[^\"]*\"|\S+)\s+(?P<what>\S+)(?P<options>(?:\s.*)?)"
 )
 _FAMILY = re.compile(r"\sfamily\s+(\S+)")
+_MASK = re.compile(r"\s(?:netmask|bitmask)\s+([^\s/]+)")
+"""ipset 7.17 prints `bitmask 255.0.0.255/154`."""
+
+_MARK_MASK = re.compile(r"\smarkmask\s+(\S+)")
 _COMMENT = re.compile(r"\scomment\s+(?:\"[^\"]*\"|\S+)")
 _SHOWN = 200
 
@@ -31,8 +36,7 @@ def parse_ipset_save(path: str, text: str) -> Parsed[dict[str, IPSet]]:
             continue
         name = match["name"].strip('"')
         if match["verb"] == "create":
-            family = _FAMILY.search(match["options"])
-            created[name] = IPSet(name, match["what"], family[1] if family else "inet", (), source)
+            created[name] = _created(name, match["what"], match["options"], source)
             members.setdefault(name, [])
         elif name in created:
             options = _COMMENT.sub("", match["options"]).split()
@@ -42,10 +46,22 @@ def parse_ipset_save(path: str, text: str) -> Parsed[dict[str, IPSet]]:
                 _problem(path, number, line, _("set {name} was not created before", name=name))
             )
     sets = {
-        name: IPSet(name, found.kind, found.family, tuple(members[name]), found.source)
-        for name, found in created.items()
+        name: replace(found, members=tuple(members[name])) for name, found in created.items()
     }
     return Parsed(sets, tuple(problems))
+
+
+def _created(name: str, kind: str, options: str, source: SourceRef) -> IPSet:
+    family, mask, mark = (p.search(options) for p in (_FAMILY, _MASK, _MARK_MASK))
+    return IPSet(
+        name,
+        kind,
+        family[1] if family else "inet",
+        (),
+        source,
+        netmask=mask[1] if mask else "",
+        markmask=mark[1] if mark else "",
+    )
 
 
 def _problem(path: str, line: int, text: str, message: str) -> ParseProblem:

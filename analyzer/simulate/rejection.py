@@ -14,7 +14,7 @@ from analyzer.simulate.branch import CERTAIN, Branch, Cause, Ending, Fate, Leg, 
 from analyzer.simulate.machine import Machine
 from analyzer.simulate.packet import Flow, Packet, Ports, State, TcpFlags
 from analyzer.simulate.routing import RouteAnswer, RouteKey
-from analyzer.simulate.source_address import source_by
+from analyzer.simulate.source_address import source_by, source_towards
 
 _ICMP = {Family.IPV4: "icmp", Family.IPV6: "icmpv6"}
 _UNREACHABLE = {Family.IPV4: 3, Family.IPV6: 1}
@@ -110,12 +110,26 @@ def _route_of_error(packet: Packet, machine: Machine) -> RouteAnswer | None:
     return machine.routes(packet.family).lookup(RouteKey(flow.source))
 
 
+def _device_of_error(packet: Packet) -> str | None:
+    """Return the interface whose address an IPv6 error has: where the packet came in (`icmp6_send`).
+
+    Of what was translated on a bridge IP knows only where it leads.
+    """
+    if packet.family is Family.IPV4:
+        return None
+    known = packet.connection
+    translated = bool(packet.physical_in) and known is not None and known.dnat
+    return packet.out_interface if translated else packet.in_interface
+
+
 def _error(packet: Packet, machine: Machine, kind: str, route: RouteAnswer | None) -> Packet:
     family, target = packet.family, packet.flow.source
     code = _CODES[family].get(kind, _PORT_UNREACHABLE[family])
     source: int | None = packet.flow.destination
     if route is not None:
-        source = source_by(machine, family, route, target)
+        device = _device_of_error(packet)
+        by_device = source_towards(machine, family, device, target, None) if device else None
+        source = by_device or source_by(machine, family, route, target)
     flow = Flow(source or 0, _NO_PORTS, target, _NO_PORTS)
     answer = _answer(packet, flow)
     said = (_UNREACHABLE[family], code)

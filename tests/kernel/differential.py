@@ -113,7 +113,9 @@ def _goes_on(comparison: Comparison) -> bool:
 
 
 def _nobody_answers(seen: Observed, probe: Probe) -> bool:
-    """Tell whether no host would answer: its own address, no server."""
+    """Tell whether no host would answer: its own address, that of all routers of a network, no server."""
     if seen.kind is Kind.OUT:
         return seen.source == seen.destination
+    if seen.destination.endswith("::"):
+        return True
     return probe.protocol == "tcp" and seen.port not in SERVED

@@ -6,6 +6,7 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from analyzer.model.ruleset import Match
+from analyzer.simulate.address import number
 from analyzer.simulate.machine import Machine
 from analyzer.simulate.match.condition import Condition, always, never
 from analyzer.simulate.packet import Listed, Packet
@@ -42,18 +43,23 @@ class RecentList(NamedTuple):
     of_destinations: bool
     """True with `--rdest`: it has destinations on it, not clients."""
 
+    mask: int = -1
+    """What it keeps of addresses (`--mask`)."""
+
     def entry(self, host: str, packet: Packet) -> Listed:
         """Return what a packet has on the list, or would have."""
         flow = packet.flow
         address = flow.destination if self.of_destinations else flow.source
-        return Listed(host, self.name, address)
+        return Listed(host, self.name, address & self.mask)
 
 
 def list_of(match: Match) -> RecentList:
     """Return the list that a `-m recent` uses; the kernel's default is DEFAULT."""
     option = match.option("--name")
     name = option.values[0] if option is not None and option.values else "DEFAULT"
-    return RecentList(name, match.option("--rdest") is not None)
+    masked = match.option("--mask")
+    mask = number(masked.values[0]) if masked is not None and masked.values else None
+    return RecentList(name, match.option("--rdest") is not None, -1 if mask is None else mask)
 
 
 def puts_on_list(match: Match) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from analyzer.model.ip_set import IPSet, SetMember
-from analyzer.model.ruleset import Match, Option
+from analyzer.model.ruleset import Family, Match, Option
 from analyzer.simulate.address import Block, block, number
 from analyzer.simulate.machine import Machine
 from analyzer.simulate.match.condition import Condition, either, unknown, with_sign, within
@@ -50,11 +50,22 @@ def membership(found: IPSet, sides: list[str], machine: Machine, depth: int) -> 
             [unknown if s is None else membership(s, sides, machine, depth - 1) for s in inner]
         )
     known = {"ip", "net", "port", "iface", "mark"}
-    if method not in {"hash", "bitmap"} or not known.issuperset(kinds) or len(kinds) > len(sides):
+    masked = (found.netmask and kinds != ["ip"]) or found.markmask
+    if method not in {"hash", "bitmap"} or not known.issuperset(kinds) or masked:
         return unknown
-    members = sorted((_member(m, kinds) for m in found.members), key=lambda m: -m.bits)
+    if len(kinds) > len(sides):
+        return unknown
+    listed = (_member(m, kinds, found.netmask) for m in found.members)
+    members = sorted(listed, key=lambda m: m.bits, reverse=True)
     sources = [side == "src" for side in sides[: len(kinds)]]
-    return _holds(members, sources)
+    held = _holds(members, sources)
+    return held if kinds == ["port"] else _of_family(found.family, held)
+
+
+def _of_family(name: str, held: Condition) -> Condition:
+    """Return the condition for packets of the set's family; no other is ever in it (`ip_set_test`)."""
+    family = Family.IPV6 if name == "inet6" else Family.IPV4
+    return lambda packet: held(packet) if packet.family is family else False
 
 
 def _any(conditions: list[Condition]) -> Condition:
@@ -73,8 +84,8 @@ class Member(NamedTuple):
     parts: tuple[Part, ...] | None
     """None for an element that is not understood: it may be anything."""
 
-    bits: int
-    """How many bits of the address it fixes: the most specific element decides."""
+    bits: tuple[int, ...]
+    """How many bits of each address it fixes: the most specific element decides, the first address before others."""
 
     nomatch: bool
 
@@ -103,12 +114,14 @@ def _all(parts: tuple[Part, ...], sources: list[bool], packet: Packet) -> bool |
     return answer
 
 
-def _member(member: SetMember, kinds: list[str]) -> Member:
+def _member(member: SetMember, kinds: list[str], netmask: str) -> Member:
     texts = member.element.split(",")
+    if netmask:
+        texts = [f"{text}/{netmask}" for text in texts]
     found = [_part(kind, text) for kind, text in zip(kinds, texts, strict=False)]
     parts = tuple(p for p in found if p is not None)
     covered = (block(text) for text in texts)
-    bits = sum(b.mask.bit_count() for b in covered if b is not None)
+    bits = tuple(b.mask.bit_count() for b in covered if b is not None)
     return Member(parts if len(parts) == len(kinds) else None, bits, member.nomatch)
 
 
