@@ -86,7 +86,10 @@ class Route:
     """`dead`, `linkdown`, `onlink`, …"""
 
     nexthops: tuple[tuple[str, str], ...] = ()
-    """(gateway, device) of a multipath route."""
+    """(gateway, device) of a multipath route; those that are dead are left out."""
+
+    weights: tuple[int, ...] = ()
+    """Weight of each of `nexthops`; empty where none is printed."""
 
     preferred_source: str = ""
     """`src` (`prefsrc` in JSON): the address that the node's own packets get; empty where not printed."""
@@ -104,6 +107,8 @@ class RoutePolicyRule:
     """Table that `lookup` names; empty for other actions."""
 
     source: SourceRef
+    action: str = ""
+    """Any other action: `blackhole`, `unreachable`, `prohibit`, `nop`, `goto 200`; empty where not known."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,6 +47,8 @@ class _NextHop(Struct, frozen=True):
     gateway: str = ""
     via: _Via | None = None
     dev: str = ""
+    weight: int = 1
+    flags: list[str] = []
 
 
 class _Route(Struct, frozen=True):
@@ -136,7 +138,8 @@ def _link(interface: _Interface, ref: ObjectRef) -> Link:
 def _route(route: _Route, ref: ObjectRef) -> Route:
     """Return a route; raise ValueError where its destination or gateway is no address."""
     gateway = route.via.host if route.via else route.gateway
-    nexthops = tuple((n.via.host if n.via else n.gateway, n.dev) for n in route.nexthops)
+    alive = [n for n in route.nexthops if "dead" not in n.flags] or route.nexthops
+    nexthops = tuple((n.via.host if n.via else n.gateway, n.dev) for n in alive)
     destination = cidr_of(
         route.dst,
         gateway=gateway or next((first for first, _ in nexthops if first), ""),
@@ -153,5 +156,6 @@ def _route(route: _Route, ref: ObjectRef) -> Route:
         ref,
         frozenset(route.flags),
         nexthops,
-        route.prefsrc,
+        preferred_source=route.prefsrc,
+        weights=tuple(n.weight for n in alive),
     )

@@ -99,12 +99,11 @@ def routes_of_text(path: str, text: str) -> Parsed[tuple[Route, ...]]:
     routes: list[Route] = []
     problems: list[ParseProblem] = []
     for block in _blocks(text):
-        hops = [hop for line in block.details for hop in line.split("nexthop ")[1:]]
+        hops = [hop.split() for line in block.details for hop in line.split("nexthop ")[1:]]
+        alive = [words for words in hops if "dead" not in words] or hops
         try:
             source = SourceRef(path, block.first.number)
-            routes.append(
-                _route(block.first.text.split(), [_words(h.split()) for h in hops], source)
-            )
+            routes.append(_route(block.first.text.split(), [_words(h) for h in alive], source))
         except ValueError:
             problems.append(_problem(path, block.first, _("not a line of ip route")))
     return Parsed(tuple(routes), tuple(problems))
@@ -179,7 +178,8 @@ def _route(words: Sequence[str], hops: Sequence[dict[str, str]], source: SourceR
         source,
         frozenset(_ROUTE_FLAGS.intersection(named)),
         nexthops,
-        values.get("src", ""),
+        preferred_source=values.get("src", ""),
+        weights=tuple(int(hop.get("weight", "1")) for hop in hops),
     )
 
 

@@ -50,8 +50,11 @@ def parse_route_rules(path: str, text: str) -> Parsed[tuple[RoutePolicyRule, ...
         if match := _RULE.fullmatch(line.strip()):
             source = SourceRef(path, number)
             priority, table = int(match["priority"]), match["table"] or ""
-            selector = f"{match['selector']} {match['rest']}".strip()
-            rules.append(RoutePolicyRule(priority, selector, table, source))
+            action, rest = match["action"] or "", match["rest"]
+            if action == "goto":
+                action, rest = f"goto {rest}", ""
+            selector = f"{match['selector']} {rest}".strip()
+            rules.append(RoutePolicyRule(priority, selector, table, source, action))
         elif line.strip():
             expected = _("a line of ip rule")
             text = line[:_SHOWN]

@@ -45,9 +45,7 @@ def parse_ipset_save(path: str, text: str) -> Parsed[dict[str, IPSet]]:
             problems.append(
                 _problem(path, number, line, _("set {name} was not created before", name=name))
             )
-    sets = {
-        name: replace(found, members=tuple(members[name])) for name, found in created.items()
-    }
+    sets = {name: replace(found, members=tuple(members[name])) for name, found in created.items()}
     return Parsed(sets, tuple(problems))
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from fractions import Fraction
 
 import msgspec
 
@@ -17,7 +16,7 @@ from analyzer.simulate.output import Output, departure
 from analyzer.simulate.packet import UNSURE
 from analyzer.simulate.rejection import with_answer
 from analyzer.simulate.route_step import noted, routed, unroutable
-from analyzer.simulate.routing import Hop, RouteAnswer, RouteKind
+from analyzer.simulate.routing import Hop, RouteAnswer, RouteKind, shares
 from analyzer.simulate.source_validation import implausible_source, martian
 
 _ONWARDS = frozenset({RouteKind.UNICAST, RouteKind.MULTICAST})
@@ -169,10 +168,13 @@ class Forwarding:
         hops = answer.hops
         effect = _("forward") if len(hops) == 1 else _("one of {count} next hops", count=len(hops))
         onwards = routed(self._machine, branch, answer, effect)
-        share = Fraction(1, len(hops))
-        if share != 1:
-            onwards = replace(onwards, chance=onwards.chance * share)
-        return [way for hop in hops for way in self._leave(onwards, hop)]
+        return [
+            way
+            for hop, share in shares(hops)
+            for way in self._leave(
+                onwards if share == 1 else replace(onwards, chance=onwards.chance * share), hop
+            )
+        ]
 
     def _leave(self, branch: Branch, hop: Hop) -> Sequence[Way]:
         leaving = replace(branch, packet=replace(branch.packet, out_interface=hop.device))

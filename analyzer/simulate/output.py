@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from fractions import Fraction
 
 import msgspec
 
@@ -12,7 +11,7 @@ from analyzer.simulate.branch import Branch, Departure, Way, through
 from analyzer.simulate.machine import Machine
 from analyzer.simulate.netfilter import Netfilter
 from analyzer.simulate.route_step import routed, unroutable
-from analyzer.simulate.routing import Chosen, Hop, RouteAnswer, RouteKind
+from analyzer.simulate.routing import Chosen, Hop, RouteAnswer, RouteKind, shares
 from analyzer.simulate.source_validation import leak_of_loopback
 
 _LEADING = frozenset(
@@ -46,9 +45,13 @@ class Output:
         answer = route or self._machine.route(branch.packet)
         if not _leads_somewhere(answer):
             return [unroutable(self._machine, branch, answer)]
-        share = Fraction(1, len(answer.hops))
-        chosen = branch if share == 1 else replace(branch, chance=branch.chance * share)
-        return [way for hop in answer.hops for way in self._send_by(chosen, answer, hop)]
+        return [
+            way
+            for hop, share in shares(answer.hops)
+            for way in self._send_by(
+                branch if share == 1 else replace(branch, chance=branch.chance * share), answer, hop
+            )
+        ]
 
     def _send_by(self, branch: Branch, answer: RouteAnswer, hop: Hop) -> Sequence[Way]:
         ways = self._choose(branch, answer, hop)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from fractions import Fraction
 from typing import NamedTuple
 
 from analyzer.language import _
@@ -43,6 +45,15 @@ class Hop(NamedTuple):
 
     gateway: int | None
     """None for a neighbour: the destination itself."""
+
+    weight: int = 1
+    """Of several hops: how much more connections it gets than one of weight 1."""
+
+
+def shares(hops: Sequence[Hop]) -> list[tuple[Hop, Fraction]]:
+    """Return each hop with the part of all connections that it gets."""
+    total = sum(hop.weight for hop in hops)
+    return [(hop, Fraction(hop.weight, total)) for hop in hops]
 
 
 class Chosen(NamedTuple):
@@ -86,14 +97,22 @@ class Policy(NamedTuple):
     mark: Block | None
     in_interface: str | None
     never: bool
-    """True for `oif`: only sockets that are bound to an interface match."""
+    """True for `oif`, which only sockets match that are bound to an interface, and where there is no such `iif`."""
 
     unmodelled: str
     """The word of a selector that is not modelled; empty where all are."""
 
     table: str
+    """Where to look; empty for another action."""
+
     longer_than: int
     """Routes with at most this prefix length are ignored (`suppress_prefixlength`); -1 for none."""
+
+    ends: RouteKind | None = None
+    """What becomes of the packet where the rule itself says so (`blackhole`, `prohibit`)."""
+
+    goes_to: int | None = None
+    """Priority of the rule to go on with (`goto`)."""
 
 
 class Routes:
@@ -104,7 +123,9 @@ class Routes:
     ) -> None:
         own = [r for r in routes if family_of(r.destination) is family]
         self._tables = _tables(own)
-        listed = [_policy(r) for r in sorted(rules, key=lambda r: r.priority)]
+        ordered = sorted(rules, key=lambda r: r.priority)
+        self._priorities = [r.priority for r in ordered]
+        listed = [_policy(r) for r in ordered]
         self._policies = listed or [_lookup_in(t) for t in ("local", "main", "default")]
 
     def lookup(self, key: RouteKey) -> RouteAnswer:
@@ -124,18 +145,27 @@ class Routes:
             applies = _applies(policy, key)
             if applies is False:
                 continue
-            if not policy.table:
-                return RouteAnswer(RouteKind.UNKNOWN, reason=policy.unmodelled)
-            found = self._find(policy.table, key.destination, policy.longer_than, key.only_by)
+            found = self._obey(policy, position, key)
             if applies is None:
                 return self._either(found, position, key, policy.unmodelled)
             if found is not None:
                 return found
         return RouteAnswer(RouteKind.NONE)
 
+    def _obey(self, policy: Policy, position: int, key: RouteKey) -> RouteAnswer | None:
+        """Return what a rule that applies leads to, or None where the next one is asked."""
+        if policy.ends is not None:
+            return RouteAnswer(policy.ends, reason=policy.unmodelled)
+        if policy.goes_to is not None:
+            there = bisect_left(self._priorities, policy.goes_to, lo=position + 1)
+            return self._from(there, key)
+        return self._find(policy.table, key.destination, policy.longer_than, key.only_by)
+
     def _either(
         self, found: RouteAnswer | None, position: int, key: RouteKey, word: str
     ) -> RouteAnswer:
+        if found is not None and found.kind is RouteKind.UNKNOWN:
+            return found
         without = self._from(position + 1, key)
         if found is None or (found.kind, found.hops) == (without.kind, without.hops):
             return without
@@ -185,8 +215,10 @@ def _answer(route: Route) -> RouteAnswer:
     if route.kind == "throw":
         return RouteAnswer(RouteKind.NONE, reason=_("throw"))
     listed = route.nexthops or ((route.gateway, route.device),)
+    weights = route.weights or (1,) * len(listed)
     hops = tuple(
-        Hop(device or None, number(gateway) if gateway else None) for gateway, device in listed
+        Hop(device or None, number(gateway) if gateway else None, weight)
+        for (gateway, device), weight in zip(listed, weights, strict=True)
     )
     kinds = {k.value: k for k in RouteKind}
     return RouteAnswer(
@@ -225,19 +257,29 @@ def _lookup_in(table: str) -> Policy:
 
 def _policy(rule: RoutePolicyRule) -> Policy:
     words = iter(rule.selector.split())
-    policy = _lookup_in(_TABLE_NAMES.get(rule.table, rule.table) if rule.table else "")
-    if not rule.table:
-        policy = policy._replace(
-            unmodelled=_(
-                "ip rule {priority}: {selector}", priority=rule.priority, selector=rule.selector
-            )
-        )
+    policy = _acting(rule, _lookup_in(_TABLE_NAMES.get(rule.table, rule.table)))
     for word in words:
         try:
             policy = _with_word(policy, word, words)
         except ValueError:
             policy = policy._replace(unmodelled=word)
     return policy
+
+
+def _acting(rule: RoutePolicyRule, policy: Policy) -> Policy:
+    if rule.table:
+        return policy
+    match rule.action.split():
+        case ["nop"]:
+            return policy._replace(table="")
+        case ["goto", priority, *_unresolved] if priority.isdecimal():
+            return policy._replace(table="", goes_to=int(priority))
+        case ["blackhole" | "unreachable" | "prohibit" as kind]:
+            return policy._replace(table="", ends=RouteKind(kind))
+        case _:
+            selector = f"{rule.selector} {rule.action}".strip()
+            text = _("ip rule {priority}: {selector}", priority=rule.priority, selector=selector)
+            return policy._replace(table="", ends=RouteKind.UNKNOWN, unmodelled=text)
 
 
 def _with_word(policy: Policy, word: str, words: Iterator[str]) -> Policy:
@@ -256,6 +298,8 @@ def _with_word(policy: Policy, word: str, words: Iterator[str]) -> Policy:
             return policy._replace(in_interface=next(words, ""))
         case "oif":
             next(words, "")
+            return policy._replace(never=True)
+        case "[detached]":
             return policy._replace(never=True)
         case "suppress_prefixlength":
             return policy._replace(longer_than=int(next(words, "")))

@@ -15,6 +15,7 @@ _DEVICES = ("a0", "b0", "br0", "lo", "a+", "b+", "vp1")
 _LISTS = ("known", "others")
 _STATES = ("NEW", "ESTABLISHED", "RELATED", "INVALID", "UNTRACKED", "DNAT", "SNAT")
 _WITH_PORTS = frozenset({"tcp", "udp", "sctp"})
+_BIT_CHANGES = ("--set-mark", "--or-mark", "--and-mark", "--xor-mark")
 _FLAGS = (frames.SYN, frames.ACK, frames.SYN | frames.ACK)
 _HOOKS = {
     "raw": ("PREROUTING", "OUTPUT"),
@@ -103,9 +104,7 @@ class Generator:
         return "\n".join([*lines, "COMMIT", ""])
 
     def _policy(self, table: str) -> str:
-        drops = table in {"filter", "mangle"} and self._random.random() < (
-            0.15 if table == "filter" else 0.03
-        )
+        drops = self._random.random() < (0.15 if table == "filter" else 0.03)
         return "DROP" if drops else "ACCEPT"
 
     def _user_chains(self, table: str) -> list[_Chain]:
@@ -183,6 +182,7 @@ class Generator:
                 f"-m statistic --mode random {self._not()}--probability {choose((0.25, 0.5, 0.333))}"
             ),
             lambda: "-m statistic --mode nth --every 2 --packet 0",
+            lambda: f"-m statistic --mode nth {self._not()}--every 3 --packet 2",
             lambda: f"-m physdev {self._not()}--physdev-in {choose(('vp1', 'vp+'))}",
             lambda: f"-m physdev {self._not()}--physdev-is-in",
             lambda: f"-m recent --name {choose(_LISTS)} --set",
@@ -203,6 +203,14 @@ class Generator:
                 lambda: f"-m conntrack {self._not()}--ctreplsrc {choose(self._blocks)}",
                 lambda: (
                     f"-m conntrack --ctorigdstport {choose(_PORTS)} --ctproto {choose((6, 17))}"
+                ),
+                lambda: (
+                    f"-m conntrack {self._not()}--{choose(('ctorigdstport', 'ctreplsrcport'))} 53:443"
+                ),
+                lambda: f"-m conntrack {self._not()}--ctorigsrc {choose(self._blocks)}",
+                lambda: f"-m conntrack {self._not()}--ctrepldst {choose(self._blocks)}",
+                lambda: (
+                    f"-m conntrack --ctstate {choose(_STATES)} {self._not()}--ctorigdst {choose(self._blocks)}"
                 ),
                 lambda: f"-m conntrack --ctdir {choose(('ORIGINAL', 'REPLY'))}",
                 lambda: (
@@ -234,6 +242,7 @@ class Generator:
             lambda: (
                 f"-j MARK --set-xmark {choose((0, 1, 2, 3)):#x}/{choose((1, 3, 0xFFFFFFFF)):#x}"
             ),
+            lambda: f"-j MARK {choose(_BIT_CHANGES)} {choose((1, 2, 3)):#x}",
         ]
         if table == "raw":
             return [
@@ -248,6 +257,8 @@ class Generator:
             lambda: f"-j CONNMARK --set-xmark {choose((1, 2)):#x}/0x3",
             lambda: "-j CONNMARK --save-mark --nfmask 0x3 --ctmask 0xff",
             lambda: "-j CONNMARK --restore-mark --nfmask 0xff --ctmask 0x3",
+            lambda: f"-j CONNMARK {choose(_BIT_CHANGES)} {choose((1, 2, 3)):#x}",
+            lambda: f"-j CONNMARK --{choose(('save', 'restore'))}-mark",
         ]
         if table == "nat":
             return self._translations(chain, with_ports=protocol in _WITH_PORTS) + marks[:2]

@@ -49,8 +49,10 @@ _QUIET = (
     "net.ipv4.icmp_ratelimit=0", "net.ipv6.icmp.ratelimit=0", "net.ipv4.icmp_echo_ignore_all=1",
     "net.ipv6.icmp.echo_ignore_all=1",
     "net.ipv4.tcp_syncookies=2",
+    "net.ipv4.fib_multipath_hash_policy=1", "net.ipv6.fib_multipath_hash_policy=1",
 )  # fmt: skip
-"""Errors are not held back, no echo is answered but by the laboratory, and no half-open connection is kept."""
+"""Errors are not held back, no echo is answered but by the laboratory, no half-open connection is kept, and
+of several next hops each connection has its own."""
 
 _PATIENCE = 0.012
 """Seconds without any sign of a packet after which it is taken for dropped; the way is all in one kernel."""

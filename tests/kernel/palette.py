@@ -104,7 +104,8 @@ IPV4 = Palette(
     ping_types=("8", "0", "3", "3/3", "3/10", "any", "11"),
     sets=(
         ("ips", "src"), ("ips", "dst"), ("nets", "dst"), ("nets", "src"), ("ends", "dst,dst"), ("ports", "dst"),
-        ("triples", "dst,dst,src"), ("both", "src"), ("doors", "src,src"),
+        ("triples", "dst,dst,src"), ("both", "src"), ("doors", "src,src"), ("halves", "src"), ("bits", "dst"),
+        ("webs", "dst,dst"), ("webs", "src,dst"), ("ways", "dst,dst,src"), ("odd", "dst"), ("ends", "src,src"),
     ),
     settings=(
         ("net.ipv4.ip_forward", "0", 0.05),
@@ -128,6 +129,11 @@ IPV4 = Palette(
         "rule {} iif a0 to 10.96.0.0/12 lookup 100 pref 70",
         "rule {} not from 10.3.0.0/24 lookup 100 pref 80",
         "rule {} fwmark 2 prohibit pref 90",
+        "rule {} from 10.1.0.3 unreachable pref 40",
+        "rule {} fwmark 3/3 blackhole pref 41",
+        "rule {} to 10.96.0.0/16 goto 75 pref 45",
+        "rule {} from all to 10.3.0.0/24 lookup 100 suppress_prefixlength 0 pref 75",
+        "route {} 10.96.0.0/13 nexthop via 10.2.0.2 dev b0 weight 3 nexthop via 10.1.0.2 dev a0 weight 1",
     ),
 )  # fmt: skip
 
@@ -169,6 +175,7 @@ IPV6 = Palette(
     sets=(
         ("ips6", "src"), ("ips6", "dst"), ("nets6", "dst"), ("nets6", "src"), ("ends6", "dst,dst"),
         ("ports", "dst"), ("triples6", "dst,dst,src"), ("both6", "src"), ("doors6", "src,src"),
+        ("halves6", "src"),
     ),
     settings=(
         ("net.ipv6.conf.all.forwarding", "0", 0.05),
@@ -182,6 +189,7 @@ IPV6 = Palette(
         "-6 route {} fd02::9/128 dev a0",
         "-6 route {} fd96::1/128 via fd01::2 dev a0",
         "-6 route {} 2001:db8::/32 via fd01::2 dev a0",
+        "-6 route {} fd96::/13 nexthop via fd02::2 dev b0 weight 3 nexthop via fd01::2 dev a0 weight 1",
     ),
 )  # fmt: skip
 

@@ -157,6 +157,45 @@ def test_rules() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("line", "selector", "action"),
+    [
+        ("100:\tfrom all fwmark 0x1 goto 200", "from all fwmark 0x1", "goto 200"),
+        ("100:\tfrom all to 10.0.0.0/8 unreachable", "from all to 10.0.0.0/8", "unreachable"),
+        ("100:\tfrom 10.0.0.0/8 nop", "from 10.0.0.0/8", "nop"),
+        (
+            "100:\tfrom all lookup main suppress_prefixlength 0",
+            "from all suppress_prefixlength 0",
+            "",
+        ),
+    ],
+)
+def test_a_rule_has_its_action(line: str, selector: str, action: str) -> None:
+    (rule,) = parse_route_rules("f", line).value
+    assert (rule.selector, rule.action) == (selector, action)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        (
+            "10.5.0.0/16\n\tnexthop via 10.0.0.1 dev a weight 3\n\tnexthop via 10.0.0.2 dev b weight 1 dead\n"
+            "\tnexthop via 10.0.0.3 dev c weight 2\n"
+        ),
+        (
+            '[{"dst":"10.5.0.0/16","nexthops":[{"gateway":"10.0.0.1","dev":"a","weight":3,"flags":[]},'
+            '{"gateway":"10.0.0.2","dev":"b","weight":1,"flags":["dead"]},'
+            '{"gateway":"10.0.0.3","dev":"c","weight":2,"flags":[]}]}]'
+        ),
+    ],
+    ids=["text", "json"],
+)
+def test_next_hops_have_weights_and_dead_ones_do_not_count(text: str) -> None:
+    (route,) = parse_routes("f", text).value
+    assert route.nexthops == (("10.0.0.1", "a"), ("10.0.0.3", "c"))
+    assert route.weights == (3, 2)
+
+
 @pytest.mark.parametrize("parse", [parse_addresses, parse_links, parse_routes, parse_route_rules])
 @pytest.mark.parametrize("text", ["", "\n\n"])
 def test_an_empty_text_has_nothing(parse: Any, text: str) -> None:

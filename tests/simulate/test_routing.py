@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 import pytest
 
 from analyzer.model.node import Route, RoutePolicyRule
 from analyzer.model.ruleset import Family
 from analyzer.model.source import SourceRef
 from analyzer.simulate.address import number
-from analyzer.simulate.routing import RouteAnswer, RouteKey, RouteKind, Routes
+from analyzer.simulate.routing import RouteAnswer, RouteKey, RouteKind, Routes, shares
 
 _HERE = SourceRef("ip-route.json", 1)
 
@@ -29,6 +31,9 @@ _ROUTES = (
     _route("0.0.0.0/0", "other", table="100"),
     _route("10.4.0.0/16", "gone", flags=frozenset({"dead"})),
     _route("10.5.0.0/16", "", nexthops=(("192.0.2.7", "eth0"), ("192.0.2.8", "eth0"))),
+    _route(
+        "10.6.0.0/16", "", nexthops=(("192.0.2.7", "eth0"), ("192.0.2.8", "eth0")), weights=(3, 1)
+    ),
     _route("192.0.2.1/32", "eth0", kind="local", table="local"),
     _route("::/0", "six"),
 )
@@ -71,6 +76,11 @@ def test_the_main_table(destination: str, kind: RouteKind, device: str | None) -
 def test_a_multipath_route_has_all_its_hops() -> None:
     gateways = [hop.gateway for hop in _asked((), "10.5.0.1").hops]
     assert gateways == [number("192.0.2.7"), number("192.0.2.8")]
+
+
+def test_hops_get_connections_by_their_weights() -> None:
+    hops = _asked((), "10.6.0.1").hops
+    assert [share for _, share in shares(hops)] == [Fraction(3, 4), Fraction(1, 4)]
 
 
 @pytest.mark.parametrize(
@@ -121,8 +131,42 @@ def test_what_is_not_modelled_is_unknown_only_where_it_decides(selector: str) ->
     )
 
 
-def test_an_action_other_than_lookup_is_unknown() -> None:
-    assert _asked((*_USUAL, _rule(100, "from all", "")), "8.8.8.8").kind is RouteKind.UNKNOWN
+def test_an_action_that_is_not_known_is_unknown() -> None:
+    answer = _asked((*_USUAL, _acting("nat 10.0.0.1")), "8.8.8.8")
+    assert (answer.kind, answer.reason) == (
+        RouteKind.UNKNOWN,
+        "ip rule 100: from all nat 10.0.0.1",
+    )
+
+
+@pytest.mark.parametrize("kind", ["blackhole", "unreachable", "prohibit"])
+def test_a_rule_may_end_a_packet_by_itself(kind: str) -> None:
+    rules = (*_USUAL, _acting(kind, "from all fwmark 0x1"))
+    assert _asked(rules, "8.8.8.8", mark=1).kind is RouteKind(kind)
+    assert _asked(rules, "8.8.8.8", mark=2).kind is RouteKind.UNICAST
+
+
+@pytest.mark.parametrize(
+    ("action", "device"),
+    [
+        ("nop", "other"),
+        ("goto 200", "eth0"),
+        ("goto 150", "other"),
+        ("goto 200 [unresolved]", "eth0"),
+    ],
+)
+def test_a_rule_may_leave_others_out(action: str, device: str) -> None:
+    rules = (*_USUAL, _acting(action), _rule(150, "from all"))
+    assert _asked(rules, "8.8.8.8").hops[0].device == device
+
+
+def test_a_rule_for_an_interface_that_is_gone_never_applies() -> None:
+    rules = (*_USUAL, _rule(100, "from all iif eth9 [detached]"))
+    assert _asked(rules, "8.8.8.8", in_interface="eth9").hops[0].device == "eth0"
+
+
+def _acting(action: str, selector: str = "from all") -> RoutePolicyRule:
+    return RoutePolicyRule(100, selector, "", _HERE, action)
 
 
 def test_families_have_tables_of_their_own() -> None:
