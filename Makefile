@@ -28,6 +28,7 @@ docs: $(VENV)/.installed
 	@$(BIN)/python -m docs.generate
 
 bench: $(VENV)/.installed-dev
+	@$(BIN)/python -m compileall -q analyzer  # as pip does with what is not editable
 	@$(BIN)/python -m bench.run
 
 # Random packets against the kernel, in network namespaces of this machine (root): how often both agree.

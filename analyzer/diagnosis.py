@@ -8,11 +8,12 @@ from dataclasses import dataclass, replace
 
 from analyzer.check import Check
 from analyzer.examination import Examination
-from analyzer.findings import Finding, NotEvaluated, ServiceReport, StationResult, Status, Verdict
+from analyzer.findings import Finding, NotEvaluated, ServiceReport, StationResult
 from analyzer.language import _
 from analyzer.model.forwarding import ServiceKey
 from analyzer.model.severity import Severity
-from analyzer.model.station import Station
+from analyzer.model.station import Station, Status
+from analyzer.model.verdict import Verdict
 from analyzer.problems import Problem
 from analyzer.snapshot import ClusterView, ServiceView
 

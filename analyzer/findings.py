@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from enum import Enum
 
 from analyzer.check import Check
 from analyzer.model.bundle import BundleFile, BundleIdentity
@@ -16,7 +15,8 @@ from analyzer.model.ruleset import Backend, Family
 from analyzer.model.service_path import ServicePath
 from analyzer.model.severity import Severity
 from analyzer.model.source import Ref
-from analyzer.model.station import Station
+from analyzer.model.station import Station, Status
+from analyzer.model.verdict import Verdict
 from analyzer.problems import Evidence, Problem
 
 
@@ -49,29 +49,6 @@ class NotEvaluated:
     command: str
     service: ServiceKey | None = None
     node: str | None = None
-
-
-class Status(Enum):
-    """Result of a station for one Service."""
-
-    PASS = "pass"  # noqa: S105 - a result
-    FAIL = "fail"
-    WARN = "warn"
-    NOT_EVALUATED = "not-evaluated"
-    NOT_APPLICABLE = "not-applicable"
-
-
-class Verdict(Enum):
-    """What a client of the Service sees."""
-
-    BROKEN = "broken"
-    """No client gets an answer."""
-
-    DEGRADED = "degraded"
-    """Some do, or sometimes."""
-
-    HEALTHY = "healthy"
-    UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,6 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
 from gettext import GNUTranslations, NullTranslations
-from importlib.resources import files
 
 ENGLISH = "en"
 LANGUAGES = (ENGLISH, "zh")
@@ -59,6 +58,8 @@ def _catalogue(language: str) -> NullTranslations:
         raise KeyError(language)
     if language == ENGLISH:
         return NullTranslations()
+    from importlib.resources import files  # noqa: PLC0415 - English needs no catalogue, and it takes long
+
     path = files("analyzer").joinpath("locale", language, "LC_MESSAGES", f"{_DOMAIN}.mo")
     with path.open("rb") as file:
         return GNUTranslations(file)

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TypeVar
 
-from analyzer.findings import ServiceReport, Verdict
+from analyzer.findings import ServiceReport
 from analyzer.language import _
 from analyzer.model.backend import Backend
 from analyzer.model.forwarding import Endpoint, ForwardingTable, ServiceKey
 from analyzer.model.inputs import Input
 from analyzer.model.ruleset import Family
 from analyzer.model.service_path import EndpointSite, NodePath, Readiness, ServicePath, Sides
+from analyzer.model.verdict import Verdict
 from analyzer.snapshot import ClusterView, NodeView, ServiceView
 
 Table = TypeVar("Table", ForwardingTable, ForwardingTable | None)

@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 
 from analyzer.bundle.reader import open_bundle
-from analyzer.findings import Finding, Report, Status, Verdict
+from analyzer.findings import Finding, Report
 from analyzer.model.kube_proxy import ProxyMode
 from analyzer.model.severity import Severity
-from analyzer.model.station import Station
+from analyzer.model.station import Station, Status
+from analyzer.model.verdict import Verdict
 from analyzer.pipeline import Question, analyse
 from tests.bundles import laid_out
 from tests.cluster_faults import (

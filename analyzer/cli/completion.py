@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -12,6 +11,8 @@ import click
 from analyzer.errors import SvcbundleError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from click.shell_completion import CompletionItem
 
     from analyzer.snapshot import ClusterView
@@ -78,6 +79,8 @@ def _items(names: Iterable[str], incomplete: str) -> list[CompletionItem]:
 @contextmanager
 def _cluster(context: click.Context) -> Iterator[ClusterView | None]:
     """Open the bundle that stands before the cursor; None where there is none that can be read at once."""
+    from pathlib import Path
+
     from analyzer.bundle.limits import Limits
     from analyzer.bundle.reader import open_bundle
     from analyzer.load import load

@@ -16,10 +16,10 @@ from analyzer.errors import UsageError
 @language_option
 def explain(slug: str) -> int:
     """Explain one check: what it means, what it needs, how to put it right."""
-    from analyzer.checks import catalogue
+    from analyzer.checks import described
     from analyzer.report.catalogue import render_explanation
 
-    found = next((c for c in catalogue() if c.slug == slug), None)
+    found = described(slug)
     if found is None:
         raise UsageError(f"there is no check {slug!r}; `svcbundle checks` lists them")
     write(render_explanation(found, width=width()))

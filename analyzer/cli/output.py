@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 
 from analyzer.errors import UsageError
 
@@ -42,10 +43,16 @@ def _drop_output() -> None:
 
 
 def width() -> int:
-    """Return the columns of the terminal, at least 40; 100 where there is none."""
-    from shutil import get_terminal_size
+    """Return COLUMNS or the columns of the terminal, at least 40; 100 where there is neither.
 
-    return max(40, get_terminal_size((100, 24)).columns)
+    As `shutil.get_terminal_size` does, which imports compressors first: a fifth of the time in which Python starts.
+    """
+    given = os.environ.get("COLUMNS", "")
+    columns = int(given) if given.isdecimal() else 0
+    if not columns and sys.__stdout__:
+        with suppress(OSError, ValueError):
+            columns = os.get_terminal_size(sys.__stdout__.fileno()).columns
+    return max(40, columns or 100)
 
 
 def coloured(color: str, output: Path | None) -> bool:

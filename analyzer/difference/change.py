@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from enum import Enum
 
 from analyzer.difference.identity import FindingIdentity
-from analyzer.findings import Finding, Verdict
+from analyzer.findings import Finding
 from analyzer.model.forwarding import Clients, Endpoint, Frontend, ServiceKey, ServicePortName
 from analyzer.model.source import Ref
+from analyzer.model.verdict import Verdict
 
 
 class Presence(Enum):

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from analyzer.difference.change import Blind, FieldChange, Presence, ServiceChange
 from analyzer.difference.fields import changes, service_fields
 from analyzer.difference.side import Side, Sides, tells_of
-from analyzer.findings import Verdict
 from analyzer.language import _
 from analyzer.model.forwarding import ServiceKey
 from analyzer.model.inputs import Input
 from analyzer.model.kubernetes import Service
+from analyzer.model.verdict import Verdict
 
 
 def service_changes(sides: Sides) -> Iterator[ServiceChange]:

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from enum import Enum
 
+from analyzer.language import later
+
 
 class Severity(Enum):
-    """How much a finding matters."""
+    """How much a finding matters; people are told `_(severity.value)`."""
 
-    ERROR = "error"
+    ERROR = later("error")
     """A Service or a node does not work."""
 
-    WARNING = "warning"
+    WARNING = later("warning")
     """It works partly, sometimes, or from some places only."""
 
-    INFO = "info"
+    INFO = later("info")
     """Advice."""
 
     @property

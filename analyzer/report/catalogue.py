@@ -9,7 +9,6 @@ from analyzer.check import Check
 from analyzer.language import _
 from analyzer.report.markdown import Block, BlockKind, blocks_of
 from analyzer.report.terminal import Terminal, pad
-from analyzer.report.wording import SEVERITY_WORDS, STATION_WORDS
 
 _INDENT = "  "
 _LEAST_SUMMARY = 30
@@ -22,7 +21,7 @@ def render_checks(catalogue: Iterable[Check], *, width: int) -> str:
     terminal = Terminal(width, color=False)
     slug = max((len(check.slug) for check in checks), default=0)
     sections = (
-        "\n".join((_(STATION_WORDS[station]), *(_rows(terminal, found, slug))))
+        "\n".join((_(station.value), *(_rows(terminal, found, slug))))
         for station, found in groupby(checks, key=lambda check: check.station)
     )
     return "\n\n".join(sections) + "\n"
@@ -34,8 +33,8 @@ def render_explanation(check: Check, *, width: int) -> str:
     title = _(
         "{check} ({severity}, station {station})",
         check=check.slug,
-        severity=_(SEVERITY_WORDS[check.severity]),
-        station=_(STATION_WORDS[check.station]),
+        severity=_(check.severity.value),
+        station=_(check.station.value),
     )
     sections = [[title], *(list(_block(terminal, b)) for b in blocks_of(_(check.documentation)))]
     sections.append(list(_needs(terminal, check)))
@@ -51,7 +50,7 @@ def render_explanation(check: Check, *, width: int) -> str:
 
 def _rows(terminal: Terminal, checks: Iterable[Check], slug: int) -> Iterator[str]:
     for check in checks:
-        severity = _(SEVERITY_WORDS[check.severity])
+        severity = _(check.severity.value)
         lead = f"{_INDENT}{pad(check.slug, slug)}  {pad(severity, 7)}  "
         if terminal.width - len(lead) >= _LEAST_SUMMARY:
             yield from terminal.wrap(_(check.summary), lead)

@@ -18,8 +18,8 @@ from analyzer.difference.change import (
     ServiceChange,
 )
 from analyzer.difference.report import DiffReport, DiffSide
-from analyzer.findings import Verdict
 from analyzer.model.source import Ref
+from analyzer.model.verdict import Verdict
 from analyzer.report.json import rfc3339
 from analyzer.report.json_text import json_text
 

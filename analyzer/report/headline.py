@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 
-from analyzer.findings import Report, Verdict
+from analyzer.findings import Report
 from analyzer.language import _, later, plural
+from analyzer.model.verdict import Verdict
 from analyzer.report.view_causes import Cause
 from analyzer.report.wording import VERDICT_ORDER, sentence
 

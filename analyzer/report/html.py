@@ -9,8 +9,10 @@ from itertools import groupby
 
 from markupsafe import Markup
 
-from analyzer.findings import Finding, Report, Status, Verdict
+from analyzer.findings import Finding, Report
 from analyzer.language import _, spoken
+from analyzer.model.station import Status
+from analyzer.model.verdict import Verdict
 from analyzer.report.finding_anchors import anchors_of
 from analyzer.report.page import content_policy, page_environment
 from analyzer.report.path_parts import TONE_SIGNS, TONE_WORDS
@@ -22,7 +24,6 @@ from analyzer.report.view_paths import path_views
 from analyzer.report.view_reasoning import reasoning
 from analyzer.report.view_service_nodes import nodes_table
 from analyzer.report.view_services import STATIONS, ServiceRow
-from analyzer.report.wording import STATION_WORDS
 from analyzer.resources import resource_text
 
 _ROWS_SHOWN = 200
@@ -89,7 +90,7 @@ def render_html(report: Report) -> str:
 def _names_below_marks() -> str:
     """Return the style that names the stations on narrow screens, where the table has no heads."""
     names = (
-        f'  .stations td:nth-child({number})::after {{ content: "{_(STATION_WORDS[station])}"; }}'
+        f'  .stations td:nth-child({number})::after {{ content: "{_(station.value)}"; }}'
         for number, station in enumerate(STATIONS, start=2)
     )
     return "\n".join(("@media screen and (max-width: 62rem) {", *names, "}\n"))

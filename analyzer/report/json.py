@@ -15,10 +15,10 @@ from analyzer.findings import (
     Report,
     ServiceReport,
     StationResult,
-    Verdict,
 )
 from analyzer.model.kubernetes import Service, ServicePort
 from analyzer.model.severity import Severity
+from analyzer.model.verdict import Verdict
 from analyzer.report.json_text import json_text
 
 SCHEMA = "svcbundle/report/v1"

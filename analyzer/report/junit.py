@@ -10,10 +10,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC
 from xml.etree import ElementTree as ET
 
-from analyzer.findings import Finding, Report, ServiceReport, StationResult, Status
+from analyzer.findings import Finding, Report, ServiceReport, StationResult
 from analyzer.language import _
 from analyzer.model.severity import Severity
-from analyzer.model.station import Station
+from analyzer.model.station import Station, Status
 from analyzer.report.view_findings import Shown
 from analyzer.report.view_gaps import Gap, gaps_of
 from analyzer.report.visible import visible

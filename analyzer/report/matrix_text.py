@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from analyzer.findings import Status, Verdict
 from analyzer.language import _
+from analyzer.model.station import Status
+from analyzer.model.verdict import Verdict
 from analyzer.report.terminal import Paint, Terminal, pad
 from analyzer.report.view_services import STATIONS, Cell, ServiceRow
 from analyzer.report.visible import cells, visible
-from analyzer.report.wording import STATION_WORDS, STATUS_MARKS, VERDICT_MARKS
+from analyzer.report.wording import STATUS_MARKS, VERDICT_MARKS
 
 _STATUS_PAINT = {
     Status.PASS: Paint.GOOD,
@@ -34,7 +35,7 @@ def matrix_lines(terminal: Terminal, rows: Sequence[ServiceRow]) -> Iterator[str
     words = max(cells(_(mark.word)) for mark in VERDICT_MARKS.values())
     longest = max(cells(visible(row.name)) for row in rows)
     columns = min(longest, max(terminal.width - words - 52, 30))
-    initials = " ".join(_initials(_(STATION_WORDS[station])) for station in STATIONS)
+    initials = " ".join(_initials(_(station.value)) for station in STATIONS)
     lead = words + columns + 6
     if lead + cells(initials) > terminal.width:
         words, columns, lead = 0, 0, 2
@@ -73,7 +74,7 @@ def _mark(terminal: Terminal, cell: Cell) -> str:
 
 def legend_lines(terminal: Terminal) -> Iterator[str]:
     """Yield what the column heads and the marks stand for."""
-    stations = _(", ").join(_(STATION_WORDS[station]) for station in STATIONS)
+    stations = _(", ").join(_(station.value) for station in STATIONS)
     marks = _(", ").join(f"{mark.sign} {_(mark.word)}" for mark in STATUS_MARKS.values())
     yield from terminal.wrap(_("Columns: {stations}.", stations=stations), "  ", "  ")
     yield from terminal.wrap(_("Marks: {marks}.", marks=marks), "  ", "  ")

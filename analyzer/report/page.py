@@ -12,7 +12,7 @@ from analyzer.language import _, plural
 from analyzer.phrases import listed
 from analyzer.report.view_services import anchor_of
 from analyzer.report.visible import HIDDEN, spell, visible
-from analyzer.report.wording import SEVERITY_MARKS, STATION_WORDS, STATUS_MARKS, VERDICT_MARKS
+from analyzer.report.wording import SEVERITY_MARKS, STATUS_MARKS, VERDICT_MARKS
 from analyzer.resources import resource_text
 
 
@@ -33,7 +33,6 @@ def page_environment() -> Environment:
         "status_marks": STATUS_MARKS,
         "verdict_marks": VERDICT_MARKS,
         "severity_marks": SEVERITY_MARKS,
-        "station_words": STATION_WORDS,
     }
     return environment
 

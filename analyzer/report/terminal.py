@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
+from functools import cache
 
 from analyzer.report.visible import cells
 
@@ -14,11 +15,6 @@ _OPENING, _CLOSING = (
     "\uff08\u300a\u300c\u201c",
     "\uff09\u300b\u300d\u201d\u3001\u3002\uff0c\uff1a\uff1b\uff01\uff1f",
 )
-_PIECE = re.compile(
-    f"(?P<blank> *)(?P<word>[{_OPENING}]*(?:[{_WIDE}]|[^ {_WIDE}{_OPENING}]+)[{_CLOSING}]*)"
-)
-"""What stays on one line: a word, or one character of a script without blanks, with the marks that belong to it."""
-
 _PAINT = re.compile("\x1b\\[[0-9;]*m")
 
 
@@ -55,7 +51,7 @@ class Terminal:
         indent = rest if rest is not None else " " * cells(first)
         line, used = first, cells(first)
         empty = True
-        for piece in _PIECE.finditer(text.strip(" ")):
+        for piece in _pieces(text.isascii()).finditer(text.strip(" ")):
             word, blank = piece["word"], piece["blank"][:1]
             size = cells(_PAINT.sub("", word))
             if not empty and used + len(blank) + size > self.width:
@@ -65,6 +61,19 @@ class Terminal:
             used += size + (0 if empty else len(blank))
             empty = False
         yield line.rstrip(" ")
+
+
+@cache
+def _pieces(ascii_only: bool) -> re.Pattern[str]:
+    """Return what stays on one line: a word, or one character of a script without blanks, with its marks.
+
+    To compile what only other scripts need takes longer than most English text takes to wrap.
+    """
+    if ascii_only:
+        return re.compile("(?P<blank> *)(?P<word>[^ ]+)")
+    return re.compile(
+        f"(?P<blank> *)(?P<word>[{_OPENING}]*(?:[{_WIDE}]|[^ {_WIDE}{_OPENING}]+)[{_CLOSING}]*)"
+    )
 
 
 def pad(text: str, columns: int) -> str:

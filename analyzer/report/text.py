@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from analyzer.findings import Report, Verdict
+from analyzer.findings import Report
 from analyzer.language import _, plural
+from analyzer.model.verdict import Verdict
 from analyzer.phrases import listed
 from analyzer.report.cause_text import cause_lines, one_line
 from analyzer.report.matrix_text import VERDICT_PAINT, legend_lines, matrix_lines

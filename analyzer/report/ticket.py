@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from analyzer import __version__
-from analyzer.findings import Report, Verdict
+from analyzer.findings import Report
 from analyzer.language import _, plural
+from analyzer.model.verdict import Verdict
 from analyzer.phrases import listed
 from analyzer.report.markdown import Block, BlockKind
 from analyzer.report.markdown_text import code, fenced, inline, table_row

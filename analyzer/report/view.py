@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
-from analyzer.findings import CheckTally, Report, Verdict
+from analyzer.findings import CheckTally, Report
 from analyzer.language import _
 from analyzer.model.severity import Severity
+from analyzer.model.verdict import Verdict
 from analyzer.report.headline import explanation, headline
 from analyzer.report.view_bundle import Fact, collected_text, facts_of
 from analyzer.report.view_causes import Cause, CheckGroup, causes_of, grouped

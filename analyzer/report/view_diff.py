@@ -22,10 +22,10 @@ from analyzer.difference.change import (
 )
 from analyzer.difference.report import DiffReport, DiffSide
 from analyzer.difference.treatments import EVEN
-from analyzer.findings import Verdict
 from analyzer.language import _, later, plural
 from analyzer.model.forwarding import Action, Masquerade
 from analyzer.model.source import Ref
+from analyzer.model.verdict import Verdict
 from analyzer.phrases import listed
 from analyzer.report.forwarding_words import ACTION_WORDS, CLIENT_WORDS, FRONTEND_WORDS
 from analyzer.report.view import origin_of

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from analyzer.findings import Finding, Report, ServiceReport, Verdict
+from analyzer.findings import Finding, Report, ServiceReport
 from analyzer.language import _, plural
 from analyzer.model.forwarding import Action
 from analyzer.model.service_path import EndpointSite, ServicePath
+from analyzer.model.verdict import Verdict
 from analyzer.phrases import listed
 from analyzer.report.path_branches import READINESS_WORDS
 from analyzer.report.path_lanes import NodeLanes

@@ -6,9 +6,10 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from analyzer.findings import Finding, NotEvaluated, Report, ServiceReport, Status, Verdict
+from analyzer.findings import Finding, NotEvaluated, Report, ServiceReport
 from analyzer.model.severity import Severity
-from analyzer.model.station import Station
+from analyzer.model.station import Station, Status
+from analyzer.model.verdict import Verdict
 from analyzer.report.view_services import ServiceRow
 
 _ROWS = 200

@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from analyzer.findings import Report, ServiceReport, StationResult, Status, Verdict
+from analyzer.findings import Report, ServiceReport, StationResult
 from analyzer.language import _
 from analyzer.model.kubernetes import Service, ServicePort
-from analyzer.model.station import Station
-from analyzer.report.wording import STATION_WORDS, VERDICT_ORDER
+from analyzer.model.station import Station, Status
+from analyzer.model.verdict import Verdict
+from analyzer.report.wording import VERDICT_ORDER
 
 STATIONS = tuple(station for station in Station if station is not Station.BUNDLE)
 """Columns of the table."""
@@ -55,7 +56,7 @@ class ServiceRow:
     def failing(self) -> tuple[str, ...]:
         """Names of the stations that fail or warn."""
         bad = {Status.FAIL, Status.WARN}
-        return tuple(_(STATION_WORDS[cell.station]) for cell in self.cells if cell.status in bad)
+        return tuple(_(cell.station.value) for cell in self.cells if cell.status in bad)
 
 
 def service_rows(report: Report) -> tuple[ServiceRow, ...]:

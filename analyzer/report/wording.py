@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from analyzer.findings import Status, Verdict
 from analyzer.language import _, later
 from analyzer.model.severity import Severity
-from analyzer.model.station import Station
+from analyzer.model.station import Status
+from analyzer.model.verdict import Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,34 +36,12 @@ SEVERITY_MARKS = {
     Severity.INFO: Mark("i", later("Advice")),
 }
 
-SEVERITY_WORDS = {
-    Severity.ERROR: later("error"),
-    Severity.WARNING: later("warning"),
-    Severity.INFO: later("info"),
-}
-"""As `--fail-on` and the JSON report say them; a column of these is narrow."""
-
 VERDICT_MARKS = {
     Verdict.BROKEN: Mark("✗", later("broken")),
     Verdict.DEGRADED: Mark("!", later("degraded")),
     Verdict.UNKNOWN: Mark("?", later("unknown")),
     Verdict.HEALTHY: Mark("✓", later("healthy")),
 }
-
-STATION_WORDS = {
-    Station.EXISTS: later("exists"),
-    Station.DNS: later("dns"),
-    Station.IP: later("ip"),
-    Station.DEFINITION: later("definition"),
-    Station.ENDPOINTS: later("endpoints"),
-    Station.PODS: later("pods"),
-    Station.KUBE_PROXY: later("kube-proxy"),
-    Station.RULES: later("rules"),
-    Station.PROXYING: later("proxying"),
-    Station.HAIRPIN: later("hairpin"),
-    Station.BUNDLE: later("bundle"),
-}
-"""In English they are the names that the JSON report has."""
 
 _ENDS = tuple(".!?…:\u3002\uff01\uff1f\uff1a")
 """Those of Chinese as well."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from analyzer.check import Check
-from analyzer.checks import catalogue
+from analyzer.checks import catalogue, described
 
 CHECKS = {check.slug: check for check in catalogue()}
 
@@ -16,6 +18,31 @@ def test_a_check_explains_itself(check: Check) -> None:
     assert "## Why it matters" in check.documentation
     assert "## How to put it right" in check.documentation
     assert all(url.startswith("https://") for url in check.references)
+
+
+@pytest.mark.parametrize("check", CHECKS.values(), ids=CHECKS)
+def test_a_check_is_described_as_it_is_defined(check: Check) -> None:
+    found = described(check.slug)
+    assert found is not None
+    assert replace(found, probe=check.probe) == check
+    assert found.probe.__module__ == check.probe.__module__
+
+
+@pytest.mark.parametrize(
+    "slug",
+    [
+        "",
+        "-",
+        "no-such-check",
+        "endpoints_stale",
+        "--init--",
+        "__init__",
+        "../load",
+        "endpoints.endpoints-stale",
+    ],
+)
+def test_what_is_no_slug_describes_nothing(slug: str) -> None:
+    assert described(slug) is None
 
 
 @pytest.mark.parametrize("check", CHECKS.values(), ids=CHECKS)

@@ -10,10 +10,10 @@ from analyzer.bundle.reader import open_bundle
 from analyzer.checks import catalogue
 from analyzer.diagnosis import diagnose
 from analyzer.examination import examine
-from analyzer.findings import Verdict
 from analyzer.load import load
 from analyzer.model.severity import Severity
 from analyzer.model.station import Station
+from analyzer.model.verdict import Verdict
 
 FOLDER = Path(__file__).parent
 STATIONS = {Station.EXISTS, Station.DEFINITION, Station.ENDPOINTS, Station.PODS}

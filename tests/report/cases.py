@@ -8,13 +8,14 @@ from datetime import UTC, datetime
 
 from msgspec import structs
 
-from analyzer.findings import Quote, Report, StationResult, Status, Verdict
+from analyzer.findings import Quote, Report, StationResult
 from analyzer.model.bundle import BundleFile, BundleIdentity, Standing
 from analyzer.model.forwarding import ServiceKey
 from analyzer.model.inputs import Input
 from analyzer.model.kubernetes import ServicePort
 from analyzer.model.service_path import EndpointSite, Readiness, ServicePath
-from analyzer.model.station import Station
+from analyzer.model.station import Station, Status
+from analyzer.model.verdict import Verdict
 from tests.report import factories as make
 from tests.report import paths
 

@@ -17,8 +17,6 @@ from analyzer.findings import (
     Report,
     ServiceReport,
     StationResult,
-    Status,
-    Verdict,
 )
 from analyzer.model.bundle import BundleIdentity
 from analyzer.model.inputs import Input
@@ -27,7 +25,8 @@ from analyzer.model.kubernetes import Metadata, Service, ServicePort, ServiceSpe
 from analyzer.model.ruleset import Backend
 from analyzer.model.severity import Severity
 from analyzer.model.source import Ref, SourceRef
-from analyzer.model.station import Station
+from analyzer.model.station import Station, Status
+from analyzer.model.verdict import Verdict
 from analyzer.problems import Evidence, Outcome, Problem
 
 

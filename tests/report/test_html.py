@@ -10,10 +10,11 @@ from html.parser import HTMLParser
 
 import pytest
 
-from analyzer.findings import Report, StationResult, Status, Verdict
+from analyzer.findings import Report, StationResult
 from analyzer.model.forwarding import Endpoint, ServiceKey
 from analyzer.model.service_path import ServicePath
-from analyzer.model.station import Station
+from analyzer.model.station import Station, Status
+from analyzer.model.verdict import Verdict
 from analyzer.report.html import render_html
 from analyzer.report.visible import HIDDEN
 from analyzer.resources import resource_text

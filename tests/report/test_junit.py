@@ -7,8 +7,9 @@ from xml.etree import ElementTree as ET
 import pytest
 from junitparser import Failure, JUnitXml, Skipped
 
-from analyzer.findings import StationResult, Status, Verdict
-from analyzer.model.station import Station
+from analyzer.findings import StationResult
+from analyzer.model.station import Station, Status
+from analyzer.model.verdict import Verdict
 from analyzer.report.junit import render_junit
 from tests.report import factories as make
 from tests.report.cases import CASES, nothing_known, one_broken

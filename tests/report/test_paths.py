@@ -5,13 +5,14 @@ from dataclasses import replace
 import pytest
 from msgspec import structs
 
-from analyzer.findings import Quote, Report, StationResult, Status, Verdict
+from analyzer.findings import Quote, Report, StationResult
 from analyzer.model.forwarding import Clients, Endpoint, Entry
 from analyzer.model.kube_proxy import ProxyMode
 from analyzer.model.kubernetes import Service
 from analyzer.model.service_path import EndpointSite, Readiness, ServicePath
 from analyzer.model.severity import Severity
-from analyzer.model.station import Station
+from analyzer.model.station import Station, Status
+from analyzer.model.verdict import Verdict
 from analyzer.report.path_layout import fit
 from analyzer.report.path_parts import Box, Group, Lane, Tone
 from analyzer.report.path_tall import tall

@@ -4,10 +4,11 @@ from collections.abc import Sequence
 
 import pytest
 
-from analyzer.findings import Report, Verdict
+from analyzer.findings import Report
 from analyzer.model.forwarding import ServiceKey
 from analyzer.model.inputs import Input
 from analyzer.model.severity import Severity
+from analyzer.model.verdict import Verdict
 from analyzer.report.view import view_of
 from analyzer.report.view_gaps import gaps_of
 from tests.report import factories as make
