@@ -83,19 +83,25 @@ def backends_of_pod_port(service: Service, found: PodPort) -> Iterator[Backend]:
     protocol, pod = Protocol.parse(found.port.protocol), found.pod
     if protocol is None or found.resolution.number is None:
         return
-    ready, terminating = pod.ready, pod.terminating
-    published = (ready and not terminating) or service.spec.publish_not_ready_addresses is True
+    ready = pod.ready
     for address in pod.ips:
         yield Backend(
             port_name=found.port.name,
             protocol=protocol,
             endpoint=Endpoint(canonical_ip(address), found.resolution.number),
-            ready=published,
+            ready=is_published_ready(service, pod),
             serving=ready,
-            terminating=terminating,
+            terminating=pod.terminating,
             node=pod.spec.node_name,
             zone_hints=(),
             node_hints=(),
             pod=pod.full_name,
             source=pod.ref,
         )
+
+
+def is_published_ready(service: Service, pod: Pod) -> bool:
+    """Tell whether the addresses of the pod are published as ready."""
+    if service.spec.publish_not_ready_addresses is True:
+        return True
+    return pod.ready and not pod.terminating

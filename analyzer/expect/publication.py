@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from functools import cached_property
 
 from analyzer.expect.backends import backends_of_endpoints, backends_of_slices
 from analyzer.expect.endpoints import (
     PodPort,
     backends_of_pod_port,
+    is_published_ready,
     port_resolutions,
     service_families,
 )
-from analyzer.model.address import family_of
+from analyzer.model.address import canonical_ip, family_of
 from analyzer.model.backend import Backend
-from analyzer.model.forwarding import Endpoint, Protocol
+from analyzer.model.forwarding import Protocol
 from analyzer.model.kubernetes import Endpoints, EndpointSlice, Pod, Service
+from analyzer.model.ruleset import Family
 
 SLICE_CONTROLLER = "endpointslice-controller.k8s.io"
 MIRRORING_CONTROLLER = "endpointslicemirroring-controller.k8s.io"
@@ -27,7 +30,8 @@ LEADER_ANNOTATION = "control-plane.alpha.kubernetes.io/leader"
 ENDPOINTS_CAPACITY = 1000
 """Addresses that an Endpoints object holds at most (`maxCapacity`, Kubernetes 1.22 and later)."""
 
-_Key = tuple[str, Protocol, Endpoint]
+_Key = tuple[str, Protocol, str, int]
+"""Name and protocol of the endpoint port, address and number."""
 
 
 class DifferenceKind(Enum):
@@ -50,39 +54,67 @@ class Difference:
     """What was published; None for MISSING."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Called:
-    """What the pods call for."""
+@dataclass(frozen=True, eq=False)
+class CalledPorts:
+    """What the pods of a Service call for."""
 
-    backends: dict[_Key, Backend]
-    certain: frozenset[_Key]
-    """Those that every version of the controller publishes."""
+    service: Service
+    pods: Sequence[Pod]
+    """Any pods of the cluster, finished ones included."""
+
+    @cached_property
+    def by_key(self) -> dict[_Key, PodPort]:
+        """The ports of pods by what is published of them; of two pods with one address, the one that stays."""
+        found: dict[_Key, PodPort] = {}
+        for pod_port in port_resolutions(self.service, self.pods):
+            protocol, number = Protocol.parse(pod_port.port.protocol), pod_port.resolution.number
+            if protocol is None or number is None:
+                continue
+            leaving = pod_port.pod.terminating
+            for address in pod_port.pod.ips:
+                key = (pod_port.port.name, protocol, canonical_ip(address), number)
+                if not leaving or key not in found:
+                    found[key] = pod_port
+        return found
+
+    @cached_property
+    def staying(self) -> dict[_Key, PodPort]:
+        """Those of pods that are not being deleted."""
+        return {key: found for key, found in self.by_key.items() if not found.pod.terminating}
+
+    def backend(self, key: _Key) -> Backend:
+        """Return what the controller would publish."""
+        made = backends_of_pod_port(self.service, self.by_key[key])
+        return next(b for b in made if b.endpoint.address == key[2])
 
 
 def differences_from_slices(
-    service: Service,
-    pods: Sequence[Pod],
+    called: CalledPorts,
     slices: Sequence[EndpointSlice],
     known_nodes: Collection[str] | None = None,
+    published: Sequence[Backend] | None = None,
 ) -> tuple[Difference, ...]:
     """Compare with the EndpointSlices of the Service; nothing for a Service without selector.
 
     Slices of other writers (mirrored, custom) may hold a pod's address, but are never called wrong.
     `known_nodes`: names of the Node objects, without which the controller leaves a pod out; None if not known.
+    `published`: the backends of all the slices, where they were read before.
     """
-    called = _called(service, pods, known_nodes, with_terminating=True)
-    by_controller = tuple(s for s in slices if s.managed_by == SLICE_CONTROLLER)
     by_others = tuple(s for s in slices if s.managed_by != SLICE_CONTROLLER)
-    owned = _by_key(backends_of_slices(by_controller))
+    if published is None or by_others:
+        published = backends_of_slices(tuple(s for s in slices if s.managed_by == SLICE_CONTROLLER))
+    owned = _by_key(published)
+    anywhere = owned | _by_key(backends_of_slices(by_others)) if by_others else owned
+    families = service_families(called.service)
     return (
-        *_missing(called, owned | _by_key(backends_of_slices(by_others))),
-        *_readiness(called, owned),
-        *_extra(service, pods, called, owned),
+        *_missing(called, called.by_key, anywhere, families, known_nodes),
+        *_readiness(called, called.by_key, owned),
+        *_extra(called, called.by_key, owned),
     )
 
 
 def differences_from_endpoints(
-    service: Service, pods: Sequence[Pod], item: Endpoints | None
+    called: CalledPorts, item: Endpoints | None
 ) -> tuple[Difference, ...]:
     """Compare with the Endpoints object (None: there is none); nothing for a Service without selector.
 
@@ -90,41 +122,14 @@ def differences_from_endpoints(
     """
     if item is not None and LEADER_ANNOTATION in item.annotations:
         return ()
-    everything = _called(service, pods, None, with_terminating=_publishes_not_ready(service))
-    primary = service_families(service)[0]
-    called = _Called(
-        everything.backends,
-        frozenset(k for k in everything.certain if family_of(k[2].address) is primary),
-    )
+    wanted = called.by_key if _publishes_not_ready(called.service) else called.staying
+    primary = service_families(called.service)[:1]
     published = _by_key(backends_of_endpoints(item)) if item is not None else {}
     return (
-        *(() if _truncated(item) else _missing(called, published)),
-        *_readiness(called, published),
-        *_extra(service, pods, called, published),
+        *(() if _truncated(item) else _missing(called, wanted, published, primary, None)),
+        *_readiness(called, wanted, published),
+        *_extra(called, wanted, published),
     )
-
-
-def _called(
-    service: Service,
-    pods: Sequence[Pod],
-    known_nodes: Collection[str] | None,
-    *,
-    with_terminating: bool,
-) -> _Called:
-    families = service_families(service)
-    backends: dict[_Key, Backend] = {}
-    certain: set[_Key] = set()
-    for found in port_resolutions(service, pods):
-        if found.pod.terminating and not with_terminating:
-            continue
-        sure = _is_certain(service, found, known_nodes)
-        for backend in backends_of_pod_port(service, found):
-            key = _key(backend)
-            if key not in backends or not backend.terminating:
-                backends[key] = backend
-            if sure and family_of(backend.endpoint.address) in families:
-                certain.add(key)
-    return _Called(backends, frozenset(certain))
 
 
 def _is_certain(service: Service, found: PodPort, known_nodes: Collection[str] | None) -> bool:
@@ -140,29 +145,46 @@ def _publishes_not_ready(service: Service) -> bool:
     return service.spec.publish_not_ready_addresses is True
 
 
-def _missing(called: _Called, published: dict[_Key, Backend]) -> Iterator[Difference]:
-    for key, backend in called.backends.items():
-        if key in called.certain and key not in published:
-            yield Difference(DifferenceKind.MISSING, backend, None)
+def _missing(
+    called: CalledPorts,
+    wanted: Mapping[_Key, PodPort],
+    published: Mapping[_Key, Backend],
+    families: Collection[Family],
+    known_nodes: Collection[str] | None,
+) -> Iterator[Difference]:
+    """Yield what every version of the controller publishes, and was not."""
+    for key, pod_port in wanted.items():
+        if (
+            key not in published
+            and family_of(key[2]) in families
+            and _is_certain(called.service, pod_port, known_nodes)
+        ):
+            yield Difference(DifferenceKind.MISSING, called.backend(key), None)
 
 
-def _readiness(called: _Called, published: dict[_Key, Backend]) -> Iterator[Difference]:
-    for key, backend in called.backends.items():
+def _readiness(
+    called: CalledPorts, wanted: Mapping[_Key, PodPort], published: Mapping[_Key, Backend]
+) -> Iterator[Difference]:
+    for key, pod_port in wanted.items():
         found = published.get(key)
-        if found is not None and found.ready is not backend.ready:
-            yield Difference(DifferenceKind.READINESS, backend, found)
+        if found is not None and found.ready is not is_published_ready(
+            called.service, pod_port.pod
+        ):
+            yield Difference(DifferenceKind.READINESS, called.backend(key), found)
 
 
 def _extra(
-    service: Service, pods: Sequence[Pod], called: _Called, published: dict[_Key, Backend]
+    called: CalledPorts, wanted: Mapping[_Key, PodPort], published: Mapping[_Key, Backend]
 ) -> Iterator[Difference]:
+    service = called.service
     if not service.spec.selector or service.spec.type == "ExternalName":
         return
-    finished = {p.full_name for p in pods if p.finished}
-    for key, backend in published.items():
+    unasked = [backend for key, backend in published.items() if key not in wanted]
+    finished = {p.full_name for p in called.pods if p.finished} if unasked else frozenset()
+    for backend in unasked:
         # Up to 1.21 the controllers keep a failed pod that will be restarted, as not ready.
         kept = not backend.ready and backend.pod in finished
-        if key not in called.backends and family_of(backend.endpoint.address) and not kept:
+        if family_of(backend.endpoint.address) and not kept:
             yield Difference(DifferenceKind.EXTRA, None, backend)
 
 
@@ -176,8 +198,4 @@ def _truncated(item: Endpoints | None) -> bool:
 
 
 def _by_key(backends: Sequence[Backend]) -> dict[_Key, Backend]:
-    return {_key(b): b for b in backends}
-
-
-def _key(backend: Backend) -> _Key:
-    return backend.port_name, backend.protocol, backend.endpoint
+    return {(b.port_name, b.protocol, b.endpoint.address, b.endpoint.port): b for b in backends}

@@ -15,6 +15,7 @@ from analyzer.expect.endpoints import expected_backends
 from analyzer.expect.publication import (
     LEADER_ANNOTATION,
     SKIP_MIRROR_LABEL,
+    CalledPorts,
     Difference,
     differences_from_endpoints,
     differences_from_slices,
@@ -116,6 +117,11 @@ class ServiceView:
         return last_change(self.service, self.selected_pods, self.slices, self.endpoints)
 
     @cached_property
+    def called_ports(self) -> CalledPorts:
+        """What its pods call for."""
+        return CalledPorts(self.service, self.matching_pods)
+
+    @cached_property
     def differences(self) -> tuple[Difference, ...]:
         """How the endpoints that kube-proxy reads differ from those that the pods call for.
 
@@ -128,9 +134,9 @@ class ServiceView:
             return ()
         if cluster.endpoints_input is Input.ENDPOINT_SLICES:
             return differences_from_slices(
-                self.service, self.matching_pods, self.slices, cluster.known_nodes
+                self.called_ports, self.slices, cluster.known_nodes, self.backends
             )
-        return differences_from_endpoints(self.service, self.matching_pods, self.endpoints)
+        return differences_from_endpoints(self.called_ports, self.endpoints)
 
     @cached_property
     def unwritten(self) -> bool:

@@ -6,7 +6,11 @@ from collections.abc import Callable
 
 import pytest
 
-from analyzer.expect.publication import differences_from_endpoints, differences_from_slices
+from analyzer.expect.publication import (
+    CalledPorts,
+    differences_from_endpoints,
+    differences_from_slices,
+)
 from analyzer.model.forwarding import Entry
 from analyzer.model.ruleset import Family
 from tests.expect.builders import kube_proxy
@@ -20,8 +24,8 @@ def test_pods_call_for_exactly_what_the_controllers_published() -> None:
     for service in CLUSTER.services:
         slices = CLUSTER.slices.get(service.key, ())
         published = CLUSTER.endpoints.get(service.key)
-        assert differences_from_slices(service, CLUSTER.pods, slices) == ()
-        assert differences_from_endpoints(service, CLUSTER.pods, published) == ()
+        assert differences_from_slices(CalledPorts(service, CLUSTER.pods), slices) == ()
+        assert differences_from_endpoints(CalledPorts(service, CLUSTER.pods), published) == ()
 
 
 @pytest.mark.parametrize("version", ["1.14", "1.23", "1.30"])

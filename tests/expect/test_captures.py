@@ -7,7 +7,11 @@ from pathlib import Path
 import pytest
 
 from analyzer.expect.cluster_dns import dns_addresses, kubelet_dns
-from analyzer.expect.publication import differences_from_endpoints, differences_from_slices
+from analyzer.expect.publication import (
+    CalledPorts,
+    differences_from_endpoints,
+    differences_from_slices,
+)
 from analyzer.expect.resolv_conf import compare_resolv_conf, expected_resolv_conf
 from analyzer.model.chain_names import service_suffix
 from analyzer.model.forwarding import (
@@ -41,9 +45,9 @@ def test_published_endpoints_are_those_that_the_pods_call_for(shared: Path) -> N
         for service in cluster.services:
             slices = cluster.slices.get(service.key, ())
             pods = cluster.pods
-            assert differences_from_slices(service, pods, slices, nodes) == ()
+            assert differences_from_slices(CalledPorts(service, pods), slices, nodes) == ()
             published = cluster.endpoints.get(service.key)
-            assert differences_from_endpoints(service, pods, published) == ()
+            assert differences_from_endpoints(CalledPorts(service, pods), published) == ()
             compared += 1
     assert compared > 500
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from analyzer.expect.publication import (
+    CalledPorts,
     Difference,
     DifferenceKind,
     differences_from_endpoints,
@@ -114,19 +115,21 @@ def told(differences: tuple[Difference, ...]) -> list[tuple[DifferenceKind, str]
 def test_slices(
     pods: list[Pod], slices: list[EndpointSlice], expected: list[tuple[DifferenceKind, str]]
 ) -> None:
-    assert told(differences_from_slices(service(), pods, slices)) == expected
+    assert told(differences_from_slices(CalledPorts(service(), pods), slices)) == expected
 
 
 @pytest.mark.parametrize("changes", [{"selector": None}, {"type": "ExternalName"}])
 def test_a_service_without_selector_is_not_compared(changes: dict[str, Any]) -> None:
     manual = [endpoint_slice(endpoint("192.0.2.1"))]
-    assert differences_from_slices(service(**changes), [pod()], manual) == ()
-    assert differences_from_endpoints(service(**changes), [pod()], None) == ()
+    assert differences_from_slices(CalledPorts(service(**changes), [pod()]), manual) == ()
+    assert differences_from_endpoints(CalledPorts(service(**changes), [pod()]), None) == ()
 
 
 def test_pods_on_a_node_that_is_gone_are_left_out_by_newer_controllers() -> None:
-    assert told(differences_from_slices(service(), [pod()], [], {"a"})) == [(MISSING, "10.244.0.1")]
-    assert differences_from_slices(service(), [pod()], [], {"b"}) == ()
+    assert told(differences_from_slices(CalledPorts(service(), [pod()]), [], {"a"})) == [
+        (MISSING, "10.244.0.1")
+    ]
+    assert differences_from_slices(CalledPorts(service(), [pod()]), [], {"b"}) == ()
 
 
 def test_ports_of_sidecars_are_published_by_newer_controllers_only() -> None:
@@ -136,8 +139,8 @@ def test_ports_of_sidecars_are_published_by_newer_controllers_only() -> None:
     published = endpoint_slice(
         endpoint("10.244.0.1"), ports=[{"name": "http", "port": 1, "protocol": "TCP"}]
     )
-    assert differences_from_slices(wanted, pods, []) == ()
-    assert differences_from_slices(wanted, pods, [published]) == ()
+    assert differences_from_slices(CalledPorts(wanted, pods), []) == ()
+    assert differences_from_slices(CalledPorts(wanted, pods), [published]) == ()
 
 
 def subset(*ready: str, unready: tuple[str, ...] = ()) -> dict[str, Any]:
@@ -176,18 +179,20 @@ def test_endpoints(
     pods: list[Pod], subsets: list[dict[str, Any]], expected: list[tuple[DifferenceKind, str]]
 ) -> None:
     wanted = service(ipFamilies=["IPv4", "IPv6"])
-    found = differences_from_endpoints(wanted, pods, endpoints_object(*subsets))
+    found = differences_from_endpoints(CalledPorts(wanted, pods), endpoints_object(*subsets))
     assert told(found) == expected
 
 
 def test_endpoints_that_do_not_exist_miss_everything() -> None:
-    assert told(differences_from_endpoints(service(), [pod()], None)) == [(MISSING, "10.244.0.1")]
+    assert told(differences_from_endpoints(CalledPorts(service(), [pod()]), None)) == [
+        (MISSING, "10.244.0.1")
+    ]
 
 
 def test_published_not_ready_addresses_keep_leaving_pods_in_endpoints() -> None:
     wanted = service(publishNotReadyAddresses=True)
     published = endpoints_object(subset("10.244.0.1"))
-    assert differences_from_endpoints(wanted, [pod(deleted=LEAVING)], published) == ()
+    assert differences_from_endpoints(CalledPorts(wanted, [pod(deleted=LEAVING)]), published) == ()
 
 
 @pytest.mark.parametrize(
@@ -200,10 +205,10 @@ def test_published_not_ready_addresses_keep_leaving_pods_in_endpoints() -> None:
 def test_truncated_endpoints_miss_nothing(annotations: dict[str, str], addresses: int) -> None:
     some = [f"10.1.{i // 250}.{i % 250}" for i in range(addresses)]
     published = endpoints_object(subset(*some), annotations=annotations)
-    found = differences_from_endpoints(service(), [pod()], published)
+    found = differences_from_endpoints(CalledPorts(service(), [pod()]), published)
     assert {d.kind for d in found} == {EXTRA}
 
 
 def test_endpoints_that_serve_as_a_lock_are_not_compared() -> None:
     lock = endpoints_object(annotations={"control-plane.alpha.kubernetes.io/leader": "{}"})
-    assert differences_from_endpoints(service(), [pod()], lock) == ()
+    assert differences_from_endpoints(CalledPorts(service(), [pod()]), lock) == ()

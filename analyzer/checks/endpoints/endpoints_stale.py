@@ -249,7 +249,7 @@ def _only_endpoints(cluster: ClusterView, told: Container[ServiceKey]) -> Iterat
             continue
         found = [
             d
-            for d in differences_from_endpoints(view.service, view.matching_pods, view.endpoints)
+            for d in differences_from_endpoints(view.called_ports, view.endpoints)
             if _is_felt(view, d)
         ]
         if found:
