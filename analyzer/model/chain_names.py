@@ -6,7 +6,6 @@ prefix + the first 16 characters of base32(sha256(name)).
 
 from __future__ import annotations
 
-import base64
 import hashlib
 from functools import lru_cache
 
@@ -20,6 +19,14 @@ ENDPOINT_PREFIX = "KUBE-SEP-"
 _DIGEST_BYTES = 10
 """As many as 16 characters of base32 hold."""
 
+_ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
+"""Of base32 (RFC 4648)."""
+
+_PAIRS = tuple(one + other for one in _ALPHABET for other in _ALPHABET)
+"""Two characters each, by the ten bits that they stand for."""
+
+_SHIFTS = range(70, -1, -10)
+
 
 @lru_cache(maxsize=1 << 16)
 def service_suffix(name: ServicePortName, protocol: Protocol, *, colon: bool = False) -> str:
@@ -30,7 +37,6 @@ def service_suffix(name: ServicePortName, protocol: Protocol, *, colon: bool = F
     return _hash(_spelled(name, colon) + protocol.value.lower())
 
 
-@lru_cache(maxsize=1 << 15)
 def endpoint_chain(
     name: ServicePortName, protocol: Protocol, endpoint: Endpoint, *, colon: bool = False
 ) -> str:
@@ -51,4 +57,6 @@ def _spelled(name: ServicePortName, colon: bool) -> str:
 
 
 def _hash(text: str) -> str:
-    return base64.b32encode(hashlib.sha256(text.encode()).digest()[:_DIGEST_BYTES]).decode()
+    # The same as base64.b32encode, which takes most of the time of a check of 100,000 names.
+    number = int.from_bytes(hashlib.sha256(text.encode()).digest()[:_DIGEST_BYTES])
+    return "".join([_PAIRS[number >> shift & 0x3FF] for shift in _SHIFTS])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from analyzer.model.ruleset import Chain, Rule, Ruleset, Table
@@ -93,37 +93,42 @@ def chain_graph(ruleset: Ruleset) -> ChainGraph:
     tables = tuple(ruleset.tables.values())
     empty: list[ServiceChain] = []
     unused: list[ServiceChain] = []
+    dangling: list[Jump] = []
     for table in tables:
-        reached = _reached(table)
+        led_to = {name: _targets(chain) for name, chain in table.chains.items()}
+        reached = _reached(table, led_to)
         services = {c.name: c for c in table.chains.values() if is_service_chain(c.name)}
-        barren = {n for n, c in services.items() if n in reached and not _sends_on(c)}
+        barren = {n for n in services if n in reached and not any(map(_is_sending, led_to[n]))}
         empty.extend(_described(ruleset, table, services, barren))
         unused.extend(_described(ruleset, table, services, services.keys() - reached))
+        dangling.extend(_dangling(ruleset, table, led_to))
     return ChainGraph(
         hooks=tuple(jump for table in tables for jump in hook_jumps(ruleset, table)),
-        dangling=tuple(jump for table in tables for jump in _dangling(ruleset, table)),
+        dangling=tuple(dangling),
         empty=tuple(empty),
         unused=tuple(unused),
         traces=tuple(_traces(ruleset)),
     )
 
 
-def _reached(table: Table) -> set[str]:
+_LedTo = Mapping[str, frozenset[str]]
+"""The targets of the rules of each chain."""
+
+
+def _targets(chain: Chain) -> frozenset[str]:
+    return frozenset([t for r in chain.rules if (t := r.target) is not None])
+
+
+def _reached(table: Table, led_to: _LedTo) -> set[str]:
     """Return the chains that a packet can come to; KUBE-SERVICES counts even where its hooks are lost."""
     waiting = [c.name for c in table.chains.values() if is_built_in(c)]
     waiting += [n for n in ("KUBE-SERVICES", "KUBE-NODEPORTS") if n in table.chains]
     reached = set(waiting)
     while waiting:
-        for rule in table.chains[waiting.pop()].rules:
-            target = rule.target
-            if target in table.chains and target not in reached:
-                reached.add(target)
-                waiting.append(target)
+        found = [t for t in led_to[waiting.pop()] if t in led_to and t not in reached]
+        waiting += found
+        reached.update(found)
     return reached
-
-
-def _sends_on(chain: Chain) -> bool:
-    return any(_is_sending(rule.target or "") for rule in chain.rules)
 
 
 def _is_sending(target: str) -> bool:
@@ -148,14 +153,17 @@ def _described(
         yield ServiceChain(name, source, tuple(callers))
 
 
-def _dangling(ruleset: Ruleset, table: Table) -> Iterator[Jump]:
+def _dangling(ruleset: Ruleset, table: Table, led_to: _LedTo) -> Iterator[Jump]:
     undeclared = [chain.line == 0 for chain in table.chains.values()]
     if all(undeclared) or (not table.complete and any(undeclared)):
         return
-    for rule in table.rules():
-        target = rule.target
-        if target is not None and target not in table.chains and target not in EXTENSION_TARGETS:
-            yield _jump(ruleset, table, rule, target)
+    known = led_to.keys() | EXTENSION_TARGETS
+    for name, targets in led_to.items():
+        if targets <= known:
+            continue
+        for rule in table.chains[name].rules:
+            if (target := rule.target) is not None and target not in known:
+                yield _jump(ruleset, table, rule, target)
 
 
 def _jump(ruleset: Ruleset, table: Table, rule: Rule, target: str) -> Jump:

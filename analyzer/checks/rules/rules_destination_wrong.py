@@ -84,17 +84,19 @@ class _Choice(Struct, frozen=True):
 
 def _choices(node: NodeView) -> Iterator[_Choice]:
     """Yield each KUBE-SEP chain in use once."""
-    chosen: dict[str, list[tuple[Entry, Target]]] = {}
+    chosen: dict[str, tuple[Target, Protocol]] = {}
+    makers: dict[str, dict[ServicePortName, None]] = {}
     for family in Family:
         table = node.observed(family)
         for entry in table.entries if table else ():
+            name = _maker(node, entry)
             for target in entry.targets:
                 if target.chain.startswith(ENDPOINT_PREFIX):
-                    chosen.setdefault(target.chain, []).append((entry, target))
-    for uses in chosen.values():
-        entry, target = uses[0]
-        names = dict.fromkeys(name for e, _ in uses if (name := _maker(node, e)) is not None)
-        yield _Choice(target, entry.frontend.protocol, tuple(names))
+                    chosen.setdefault(target.chain, (target, entry.frontend.protocol))
+                    if name is not None:
+                        makers.setdefault(target.chain, {})[name] = None
+    for chain, (target, protocol) in chosen.items():
+        yield _Choice(target, protocol, tuple(makers.get(chain, ())))
 
 
 def _maker(node: NodeView, entry: Entry) -> ServicePortName | None:
