@@ -22,7 +22,8 @@ _SHOWN = 200
 def decode_document(path: str, data: bytes, fields: Any = Any) -> Parsed[Document | None]:  # noqa: ANN401 - a type
     """Return the document in a file, YAML or JSON by the file's name; None where it holds none.
 
-    `fields`: a TypedDict; of a JSON file that fits it, the content has these keys only.
+    `fields`: a TypedDict of raw values; of a JSON file that fits it, the content has these keys only, and how deep
+    the values are nested was not looked at.
     """
     ref = ObjectRef(path, -1)
     if is_yaml(path):
@@ -63,7 +64,7 @@ def _yaml(text: str, ref: ObjectRef) -> Parsed[Document | None]:
 def _json(file: JsonFile, ref: ObjectRef, fields: Any = Any) -> Parsed[Document | None]:  # noqa: ANN401 - a type
     if file.start is None:
         return Parsed(None, file.problems)
-    if is_deeper_than(DEPTH_LIMIT, file.body()):
+    if fields is Any and is_deeper_than(DEPTH_LIMIT, file.body()):
         return Parsed(None, (*file.problems, file.malformed(RecursionError(), file.start, "$")))
     try:
         content: Any = msgspec.json.decode(file.body(), type=fields)

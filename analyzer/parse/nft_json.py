@@ -1,4 +1,4 @@
-"""Output of `nft -j list ruleset`, without the rules that iptables-save shows.
+"""Output of `nft -j list ruleset`, without the rules and chains that iptables-save shows.
 
 iptables-nft keeps its rules in tables of its own. On a node of a large cluster they are tens of megabytes here that
 nobody asks for.
@@ -6,6 +6,7 @@ nobody asks for.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any, TypedDict
 
@@ -15,6 +16,8 @@ from msgspec import Raw, Struct
 from analyzer.model.node import Document
 from analyzer.model.ruleset import IPTABLES_TABLES
 from analyzer.parse.document import decode_document
+from analyzer.parse.json_file import DEPTH_LIMIT
+from analyzer.parse.json_scan import is_deeper_than
 from analyzer.parse.parsed import Parsed
 
 
@@ -25,13 +28,18 @@ class _Listing(TypedDict, total=False):
     message: Any
 
 
-class _Rule(Struct, gc=False):
+class _Part(Struct, gc=False):
+    """A rule or chain."""
+
     family: str
     table: str
+    hook: Raw | None = None
+    """Only base chains have one."""
 
 
 class _Item(Struct, gc=False):
-    rule: _Rule | None = None
+    rule: _Part | None = None
+    chain: _Part | None = None
 
 
 class _Skimmed(Struct):
@@ -43,7 +51,10 @@ _SKIMMED = msgspec.json.Decoder(_Skimmed)
 
 
 def decode_nft_ruleset(path: str, data: bytes) -> Parsed[Document | None]:
-    """Return the list in a file; None stands in the place of each rule that iptables-save shows. Never raises."""
+    """Return the list in a file; None stands in the place of what iptables-save shows. Never raises.
+
+    Of the chains of iptables the base chains stay, and one of each table: that a table has chains is told.
+    """
     parsed = decode_document(path, data, fields=_Listing)
     if parsed.value is None or not isinstance(parsed.value.content, dict):
         return parsed
@@ -52,8 +63,9 @@ def decode_nft_ruleset(path: str, data: bytes) -> Parsed[Document | None]:
         return parsed
     try:
         skimmed = _skimmed(data, items)
-        kept = [_kept(item, found) for item, found in zip(items, skimmed, strict=True)]
-    except (msgspec.DecodeError, UnicodeDecodeError):  # what is skipped at first is not checked
+        kept = list(_kept(items, skimmed))
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        # What is skipped at first is not checked.
         return decode_document(path, data)
     content = {**parsed.value.content, "nftables": kept}
     return replace(parsed, value=replace(parsed.value, content=content))
@@ -63,7 +75,7 @@ def _skimmed(data: bytes, items: list[Any]) -> list[_Item]:
     """Return of each item which rule it is: at one go where nothing is out of the ordinary."""
     try:
         found = _SKIMMED.decode(data).nftables
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         found = []
     return found if len(found) == len(items) else [_skim(item) for item in items]
 
@@ -71,12 +83,26 @@ def _skimmed(data: bytes, items: list[Any]) -> list[_Item]:
 def _skim(item: Any) -> _Item:  # noqa: ANN401 - any JSON
     try:
         return _ITEM.decode(item) if isinstance(item, Raw) else _Item()
-    except msgspec.ValidationError:
+    except (msgspec.ValidationError, RecursionError):
         return _Item()
 
 
-def _kept(item: Any, skimmed: _Item) -> Any:  # noqa: ANN401 - any JSON
-    rule = skimmed.rule
-    if rule is not None and (rule.family, rule.table) in IPTABLES_TABLES:
-        return None
-    return msgspec.json.decode(item) if isinstance(item, Raw) else item
+def _kept(items: list[Any], skimmed: list[_Item]) -> Iterator[Any]:
+    with_chains: set[tuple[str, str]] = set()
+    for item, found in zip(items, skimmed, strict=True):
+        if (rule := found.rule) and (rule.family, rule.table) in IPTABLES_TABLES:
+            yield None
+            continue
+        if chain := found.chain:
+            table = (chain.family, chain.table)
+            if chain.hook is None and table in with_chains and table in IPTABLES_TABLES:
+                yield None
+                continue
+            with_chains.add(table)
+        yield _decoded(item) if isinstance(item, Raw) else item
+
+
+def _decoded(item: Raw) -> Any:  # noqa: ANN401 - any JSON
+    if is_deeper_than(DEPTH_LIMIT, bytes(item)):
+        raise RecursionError
+    return msgspec.json.decode(item)

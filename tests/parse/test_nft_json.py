@@ -17,6 +17,10 @@ def rule(family: Any, table: str) -> dict[str, Any]:
     return {"rule": {"family": family, "table": table, "chain": "C", "expr": [{"drop": None}]}}
 
 
+def chain(table: str, name: str) -> dict[str, Any]:
+    return {"chain": {"family": "ip", "table": table, "name": name}}
+
+
 @pytest.mark.parametrize(
     ("items", "kept"),
     [
@@ -31,6 +35,16 @@ def rule(family: Any, table: str) -> dict[str, Any]:
             [rule("ip", "kube-proxy"), rule("inet", "filter"), rule("bridge", "nat")],
             [rule("ip", "kube-proxy"), rule("inet", "filter"), rule("bridge", "nat")],
             id="rules of others are kept",
+        ),
+        pytest.param(
+            [chain("nat", "A"), chain("nat", "B"), chain("filter", "C"), CHAIN],
+            [chain("nat", "A"), None, chain("filter", "C"), CHAIN],
+            id="of the chains of iptables, hooks apart, one of each table is kept",
+        ),
+        pytest.param(
+            [chain("kube-proxy", "A"), chain("kube-proxy", "B")],
+            [chain("kube-proxy", "A"), chain("kube-proxy", "B")],
+            id="chains of others are kept",
         ),
         pytest.param(
             ["x", None, 7, {"rule": []}, rule(4, "nat")],
@@ -58,6 +72,9 @@ def test_rules_that_iptables_save_shows_are_left_out(items: list[Any], kept: lis
         pytest.param(b'{"nftables": [{"chain": {"name": "\xff"}}]}', id="no UTF-8"),
         pytest.param(b'{"nftables": [{"set": {"elem": [01, "\\u12"]}}]}', id="no JSON further in"),
         pytest.param(b'{"nftables": [{"table": {}}]}\nKilled', id="text behind"),
+        pytest.param(
+            b'{"nftables": [{"set": ' + b"[" * 300 + b"]" * 300 + b"}]}", id="nested too deep"
+        ),
     ],
 )
 def test_what_is_damaged_is_read_as_any_document_is(data: bytes) -> None:
