@@ -145,6 +145,7 @@ class _Judge:
                 self._of_nodes.append(finding)
         self._open_of_service: dict[ServiceKey, list[NotEvaluated]] = defaultdict(list)
         self._open_everywhere: list[NotEvaluated] = []
+        self._known: dict[object, tuple[StationResult, ...]] = {}
         for item in not_evaluated:
             if item.check.advisory:
                 continue
@@ -158,25 +159,34 @@ class _Judge:
         findings = [*self._of_service.get(view.key, ()), *self._of_cluster]
         if view.proxied:
             findings.extend(self._of_nodes)
-        open_ = [*self._open_of_service.get(view.key, ()), *self._open_everywhere]
-        stations = tuple(
-            self._station(view, station, findings, open_)
-            for station in Station
-            if station not in {Station.BUNDLE, Station.IP}
-        )
+        stations = self._stations(view, findings)
         verdict = self._verdict(view, findings, stations)
         stations = _with_ip(view, stations, verdict)
         cause = self._cause(view, findings) if verdict in _NEEDS_CAUSE else None
         return ServiceReport(view.service, verdict, stations, cause)
 
+    def _stations(
+        self, view: ServiceView, findings: Sequence[Finding]
+    ) -> tuple[StationResult, ...]:
+        """Return all stations but `ip`; made once for Services of which the same is known."""
+        own = self._open_of_service.get(view.key, ())
+        reasons = tuple(_not_applicable(view, station) for station in _EXAMINED)
+        known = (reasons, tuple(f.id for f in findings), tuple(map(id, own)))
+        if known not in self._known:
+            open_ = [*own, *self._open_everywhere]
+            self._known[known] = tuple(
+                self._station(station, reason, findings, open_)
+                for station, reason in zip(_EXAMINED, reasons, strict=True)
+            )
+        return self._known[known]
+
+    @staticmethod
     def _station(
-        self,
-        view: ServiceView,
         station: Station,
+        reason: str,
         findings: Sequence[Finding],
         open_: Sequence[NotEvaluated],
     ) -> StationResult:
-        reason = _not_applicable(view, station)
         if reason:
             return StationResult(station, Status.NOT_APPLICABLE, reason=reason)
         own = sorted(
@@ -228,6 +238,7 @@ class _Judge:
         return finding
 
 
+_EXAMINED = tuple(s for s in Station if s not in {Station.BUNDLE, Station.IP})
 _NEEDS_CAUSE = frozenset({Verdict.BROKEN, Verdict.DEGRADED})
 
 

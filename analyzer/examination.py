@@ -131,13 +131,14 @@ def _subjects(
             return [("", (cluster,))]
 
 
-def _judge(check: Check, subjects: Iterable[Any]) -> Result:
+def _judge(check: Check, subjects: Sequence[Any]) -> Result:
     outcomes: list[Problem | NotEvaluated] = []
     defects: list[Defect] = []
     passed = 0
+    whole = _has_all(check, subjects)
     for subject in subjects:
         try:
-            found = list(_run(check, subject))
+            found = [*(_ran if whole else _run)(check, subject)]
         except ElsewhereError:
             raise
         except Exception:  # noqa: BLE001 - one failing probe must not cost the other findings
@@ -148,6 +149,13 @@ def _judge(check: Check, subjects: Iterable[Any]) -> Result:
         passed += not found
         outcomes += found
     return Result(passed, tuple(outcomes), tuple(defects))
+
+
+def _has_all(check: Check, subjects: Sequence[Any]) -> bool:
+    """Tell whether all that a check of Services needs is there, for whichever of them."""
+    return check.subject == "ServiceView" and all(
+        subject.cluster.has(needed) for subject in subjects[:1] for needed in check.needs
+    )
 
 
 def _unknown_subjects(check: Check, cluster: ClusterView) -> list[NotEvaluated]:
@@ -167,6 +175,10 @@ def _run(check: Check, subject: Any) -> Iterator[Problem | NotEvaluated]:  # noq
         yield _not_evaluated(check, subject, lacking)
         yield from _despite(check, subject, [state for state, _ in lacking])
         return
+    yield from _ran(check, subject)
+
+
+def _ran(check: Check, subject: Any) -> Iterator[Problem | NotEvaluated]:  # noqa: ANN401 - a view
     for outcome in check.probe(subject):
         match outcome:
             case Problem():

@@ -203,7 +203,7 @@ class ClusterObjects:
     @cached_property
     def proxy_daemon_set(self) -> Workload | None:
         """The DaemonSet that runs kube-proxy, or None where there is none of a known name or label."""
-        return next((w for w in self.daemon_sets if _is_kube_proxy(w)), None)
+        return next((w for w in self.daemon_sets if is_kube_proxy(w)), None)
 
     def config_document(self, config_map: str, key: str) -> Document | None:
         """Return the YAML or JSON document in a ConfigMap's value, or None where there is none."""
@@ -311,10 +311,13 @@ class ClusterObjects:
         )
 
 
-def _is_kube_proxy(item: Pod | Workload) -> bool:
+def is_kube_proxy(item: Pod | Workload) -> bool:
     """Tell by label, then by name and image, whether a pod or DaemonSet is kube-proxy."""
-    if "kube-proxy" in {item.labels.get("k8s-app"), item.labels.get("component")}:
+    labels = item.labels
+    if labels.get("k8s-app") == "kube-proxy" or labels.get("component") == "kube-proxy":
         return True
+    if not item.name.startswith("kube-proxy"):
+        return False
     spec = item.spec if isinstance(item, Pod) else item.spec.template.spec
     images = (c.image.rpartition("/")[2] for c in spec.containers or ())
-    return item.name.startswith("kube-proxy") and any("kube-proxy" in image for image in images)
+    return any("kube-proxy" in image for image in images)

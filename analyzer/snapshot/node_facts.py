@@ -16,7 +16,6 @@ from analyzer.model.ip_set import IPSet
 from analyzer.model.kubernetes import (
     Node,
     Pod,
-    Workload,
 )
 from analyzer.model.log import LogEntry
 from analyzer.model.node import (
@@ -36,6 +35,7 @@ from analyzer.observe.chains import ChainGraph, chain_graph
 from analyzer.observe.proxy_log import ProxyLog, read_proxy_log
 from analyzer.simulate.address import number
 from analyzer.simulate.routing import RouteAnswer, RouteKey, Routes
+from analyzer.snapshot.cluster_objects import is_kube_proxy
 from analyzer.snapshot.sources import (
     Availability,
     FileState,
@@ -153,7 +153,7 @@ class NodeFacts:
     @cached_property
     def proxy_pods(self) -> tuple[Pod, ...]:
         """Pods of kube-proxy on the node: of its DaemonSet, or static ones."""
-        return tuple(p for p in self.cluster.pods_by_node.get(self.name, ()) if _is_kube_proxy(p))
+        return tuple(p for p in self.cluster.pods_by_node.get(self.name, ()) if is_kube_proxy(p))
 
     @cached_property
     def proxy_processes(self) -> tuple[Process, ...]:
@@ -290,12 +290,3 @@ def _contains(network: IPv4Network | IPv6Network, address: str) -> bool:
         return ip_address(address) in network
     except ValueError:
         return False
-
-
-def _is_kube_proxy(item: Pod | Workload) -> bool:
-    """Tell by label, then by name and image, whether a pod or DaemonSet is kube-proxy."""
-    if "kube-proxy" in {item.labels.get("k8s-app"), item.labels.get("component")}:
-        return True
-    spec = item.spec if isinstance(item, Pod) else item.spec.template.spec
-    images = (c.image.rpartition("/")[2] for c in spec.containers or ())
-    return item.name.startswith("kube-proxy") and any("kube-proxy" in image for image in images)

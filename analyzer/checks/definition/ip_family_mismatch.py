@@ -41,12 +41,14 @@ def ip_family_mismatch(view: ServiceView) -> Iterator[Outcome]:
     On headless Services with `PreferDualStack`, which take what there is.
     """
     service = view.service
-    with_address = [p for p in view.current_pods if p.ips]
-    has = {p.ref: frozenset(map(family_of, p.ips)) - {None} for p in with_address}
-    pods = [p for p in with_address if has[p.ref]]
-    if service.spec.type == "ExternalName" or not with_address:
+    if service.spec.type == "ExternalName":
         return
     if service.headless and service.spec.ip_family_policy == "PreferDualStack":
+        return
+    with_address = [p for p in view.current_pods if p.ips]
+    has = {p.ref: set(map(family_of, p.ips)) - {None} for p in with_address}
+    pods = [p for p in with_address if has[p.ref]]
+    if not with_address:
         return
     if not pods:
         yield Undecided(

@@ -41,8 +41,11 @@ def dns_policy_not_cluster(cluster: ClusterView) -> Iterator[Problem]:
     which leaves all to dnsConfig. For others it is only advice, since not every pod uses such names.
     """
     yield from _kubelets_without_dns(cluster)
-    for origin in (DNSOrigin.NODE_FOR_HOST_NETWORK, DNSOrigin.NODE):
-        pods = [p for p in cluster.pods if _concerns(p) and dns_origin(p, None) is origin]
+    origins = (DNSOrigin.NODE_FOR_HOST_NETWORK, DNSOrigin.NODE)
+    found = [(dns_origin(p, None), p) for p in cluster.pods]
+    concerned = [(origin, p) for origin, p in found if origin in origins and _concerns(p)]
+    for origin in origins:
+        pods = [p for of, p in concerned if of is origin]
         if pods:
             yield _advice(origin, pods)
 

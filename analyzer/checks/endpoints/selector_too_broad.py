@@ -12,7 +12,7 @@ from analyzer.commands import edit, patch, pointer
 from analyzer.expect.target_port import declared_ports
 from analyzer.language import _, plural
 from analyzer.model.inputs import Input
-from analyzer.model.kubernetes import Pod
+from analyzer.model.kubernetes import OwnerReference, Pod
 from analyzer.model.severity import Severity
 from analyzer.model.source import ObjectRef
 from analyzer.model.station import Station
@@ -104,15 +104,19 @@ def _image(pod: Pod) -> ObjectRef:
 
 
 def _by_workload(view: ServiceView) -> _Workloads:
-    found: dict[str, list[Pod]] = defaultdict(list)
+    by_maker: dict[tuple[str, str], list[Pod]] = defaultdict(list)
     for pod in view.current_pods:
-        found[_workload_of(view.cluster, pod)].append(pod)
+        owner = _owner(pod)
+        by_maker[(owner.kind, owner.name) if owner else ("", _program(pod))].append(pod)
+    found: dict[str, list[Pod]] = defaultdict(list)
+    for pods in by_maker.values():
+        found[_workload_of(view.cluster, pods[0])] += pods
     return found
 
 
 def _workload_of(cluster: ClusterView, pod: Pod) -> str:
     """Return `Deployment web`: what makes pods like this one; for a lone pod, its program."""
-    owner = next((o for o in pod.metadata.owner_references or () if o.controller), None)
+    owner = _owner(pod)
     if owner is None:
         return _("pods without a workload ({program})", program=_program(pod))
     if owner.kind == "ReplicaSet":
@@ -128,8 +132,13 @@ def _workload_of(cluster: ClusterView, pod: Pod) -> str:
     return f"{owner.kind} {owner.name}"
 
 
+def _owner(pod: Pod) -> OwnerReference | None:
+    return next((o for o in pod.metadata.owner_references or () if o.controller), None)
+
+
 def _program(pod: Pod) -> str:
-    return pod.main_container.repository if pod.main_container else ""
+    main = pod.main_container
+    return main.repository if main else ""
 
 
 def _clash(group: ServiceGroup, workloads: _Workloads) -> _Clash | None:
