@@ -37,6 +37,7 @@ def service_suffix(name: ServicePortName, protocol: Protocol, *, colon: bool = F
     return _hash(_spelled(name, colon) + protocol.value.lower())
 
 
+@lru_cache(maxsize=1 << 17)
 def endpoint_chain(
     name: ServicePortName, protocol: Protocol, endpoint: Endpoint, *, colon: bool = False
 ) -> str:

@@ -70,13 +70,13 @@ class BalanceReader:
         """
         destination = chosen.destination
         return Target(
-            endpoint=chosen.endpoint,
-            share=0.0 if destination is None else share,
-            source=self.ruleset.ref(rule),
-            chain=chain,
-            destination=None if destination is None else self.ruleset.ref(destination),
-            hairpin_masquerade=chosen.hairpin_masquerade,
-            written_share=written_probability(rule, self.conditions.of(rule)),
+            chosen.endpoint,
+            0.0 if destination is None else share,
+            self.ruleset.ref(rule),
+            chain,
+            None if destination is None else self.ruleset.ref(destination),
+            chosen.hairpin_masquerade,
+            written_probability(rule, self.conditions.of(rule)),
         )
 
     def affinity_seconds(self, rule: Rule) -> int | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from msgspec import Struct
 
@@ -44,7 +45,13 @@ def endpoint_of(rule: Rule) -> Endpoint | None:
     """Return the one address and port that a DNAT rule sends to; None for a range, a REDIRECT or nonsense."""
     if rule.target != "DNAT":
         return None
-    found = _DESTINATION.fullmatch(rule.value("--to-destination") or "")
+    return _endpoint(rule.value("--to-destination") or "")
+
+
+@lru_cache(maxsize=1 << 17)
+def _endpoint(destination: str) -> Endpoint | None:
+    """Return what a destination means; most are the same on all nodes."""
+    found = _DESTINATION.fullmatch(destination)
     if found is None:
         return None
     address = found["v4"] or canonical_ip(found["v6"] or found["bare"])
@@ -58,21 +65,22 @@ def read_endpoint_chain(
     marked: list[str | None] = []
     for rule in rules:
         found = conditions.of(rule)
-        if found.unknown or not _is_for(rule, found.protocol, protocol):
+        if found.unknown:
             continue
-        source = None if found.source is None else rule.values[found.source]
-        if marks.masquerades(rule):
-            if not found.source_negated:
+        values = rule.values
+        if found.protocol is not None and protocol_of(values[found.protocol]) is not protocol:
+            continue
+        if found.source is not None or marks.masquerades(rule):
+            source = None if found.source is None else values[found.source]
+            if not found.source_negated and marks.masquerades(rule):
                 marked.append(source)
-        elif source is None and rule.target in {"RETURN", "ACCEPT"}:
+            continue
+        target = rule.target
+        if target in {"RETURN", "ACCEPT"}:
             break
-        elif source is None and translates(rule):
+        if target in _TRANSLATING:
             endpoint = endpoint_of(rule)
             hosts = [None if source is None else host_of(source) for source in marked]
             own = None in marked or (endpoint is not None and endpoint.address in hosts)
             return EndpointChain(rule, endpoint, own)
     return EndpointChain(None, None, hairpin_masquerade=False)
-
-
-def _is_for(rule: Rule, slot: int | None, protocol: Protocol) -> bool:
-    return slot is None or protocol_of(rule.values[slot]) is protocol

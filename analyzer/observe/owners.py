@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from analyzer.model.chain_names import service_suffix_of
 from analyzer.model.forwarding import FrontendKind, ServiceKey, ServicePortName
@@ -32,6 +33,7 @@ class Owner:
     """True for an unnamed port with a trailing colon, as Kubernetes 1.18 and earlier write it."""
 
 
+@lru_cache(maxsize=1 << 15)
 def owner_of(comment: str) -> Owner | None:
     """Return what a comment says, or None where it does not begin with the name of a Service port.
 

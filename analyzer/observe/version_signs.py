@@ -49,8 +49,10 @@ def version_of_rules(rulesets: Iterable[Ruleset]) -> VersionRange:
 
 
 def _bounds(ruleset: Ruleset) -> Iterator[_Bound]:
+    places = {(p.table, p.chain): p for p in VERSION_PATTERNS}
+    rules = {place: tuple(_rules(ruleset, pattern)) for place, pattern in places.items()}
     for pattern in VERSION_PATTERNS:
-        rule = next((r for r in _rules(ruleset, pattern) if pattern.test(r)), None)
+        rule = next((r for r in rules[pattern.table, pattern.chain] if pattern.test(r)), None)
         if rule is None:
             continue
         lower = pattern.earliest is not None

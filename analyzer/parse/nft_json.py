@@ -33,7 +33,7 @@ class _Part(Struct, gc=False):
 
     family: str
     table: str
-    hook: Raw | None = None
+    hook: str | None = None
     """Only base chains have one."""
 
 
