@@ -18,7 +18,7 @@ from analyzer.model.forwarding import (
     Target,
 )
 from analyzer.model.ruleset import Ruleset
-from analyzer.observe.conditions import Client, Packet
+from analyzer.observe.conditions import Client
 from analyzer.observe.dispatch import Entrance
 from analyzer.observe.endpoint_chain import SAME_PORT
 from analyzer.observe.owners import service_port_of
@@ -49,10 +49,7 @@ class EntryWriter:
         Behind them stands one for the clients that a KUBE-FW chain drops (1.4 to 1.24).
         """
         frontend = entrance.frontend
-        treatments = {
-            client: self.chains.follow(entrance.rules, Packet(frontend, client))
-            for client in Client
-        }
+        treatments = self.chains.follow(entrance.rules, frontend)
         for clients, treatment in _by_clients(treatments).items():
             concerned = {c: treatments[c] for c in _MEMBERS[clients]}
             yield self._entry(entrance, clients, treatment, concerned)

@@ -35,6 +35,9 @@ class Conditions:
     unknown: bool = False
     """True where a match is not modelled."""
 
+    asks_client: bool = False
+    """True where it matters which class of clients a connection comes from."""
+
     balancing: bool = True
     """True where nothing but chance and affinity decides."""
 
@@ -48,6 +51,9 @@ def conditions_of(shape: Shape) -> Conditions:
                 _read(found, match, option)
             if match.name not in _MODELLED:
                 found.unknown = True
+    found.asks_client = any(
+        slot is not None for slot in (found.source, found.source_type, found.interface)
+    )
     found.balancing = not found.unknown and all(
         slot is None
         for slot in (

@@ -12,13 +12,13 @@ from collections.abc import Iterable
 from msgspec import structs
 
 from analyzer.model.chain_names import ENDPOINT_PREFIX, service_suffix_of
-from analyzer.model.forwarding import Action
+from analyzer.model.forwarding import Action, Frontend
 from analyzer.model.ruleset import Rule, Ruleset, Table
 from analyzer.observe.balance import Balance, BalanceReader
-from analyzer.observe.conditions import ConditionReader, Packet, host_of
+from analyzer.observe.conditions import Client, ConditionReader, Packet, host_of
 from analyzer.observe.endpoint_chain import EndpointChain, endpoint_of, translates
 from analyzer.observe.marks import marks_of
-from analyzer.observe.treatment import Passage, Treatment, add_target
+from analyzer.observe.treatment import MarkingRule, Passage, Treatment, add_target
 
 _DEEPEST = 16
 """How deep jumps are followed: nf_tables' own limit (NFT_JUMP_STACK_SIZE); kube-proxy needs five."""
@@ -44,11 +44,19 @@ class ServiceChains:
         self._reader = BalanceReader(ruleset, nat, self.marks, self._conditions)
         self._steps = 10_000 + _STEPS_PER_RULE * sum(len(c.rules) for c in nat.chains.values())
 
-    def follow(self, rules: Iterable[Rule], packet: Packet) -> Treatment:
-        """Return what becomes of a packet that meets these rules."""
-        passage = Passage(packet)
-        self._walk(rules, 1.0, passage, ())
-        return passage.treatment
+    def follow(self, rules: Iterable[Rule], frontend: Frontend) -> dict[Client, Treatment]:
+        """Return what becomes of each class of clients that meets these rules.
+
+        Most rules ask for clients only to mark them: then one walk tells it of all.
+        """
+        found: dict[Client, Treatment] = {}
+        passage: Passage | None = None
+        for client in Client:
+            if passage is None or passage.asks_client:
+                passage = Passage(Packet(frontend, client))
+                self._walk(rules, 1.0, passage, ())
+            found[client] = passage.treatment(client, self._conditions)
+        return found
 
     def _walk(self, rules: Iterable[Rule], mass: float, passage: Passage, path: _Path) -> float:
         """Let a share of a packet go through rules; return what comes back to the caller."""
@@ -61,8 +69,9 @@ class ServiceChains:
             if rule.target is None:
                 continue
             if self.marks.masquerades(rule):
-                self._mark(rule, passage, certain=mass == whole)
+                passage.marking.append(MarkingRule(rule, certain=mass == whole))
                 continue
+            passage.asks_client |= self._conditions.of(rule).asks_client
             taken = mass * (self._conditions.chance(rule, passage.packet) or 0.0)
             if taken == 0.0:
                 self._remember_affinity(rule, passage)
@@ -117,8 +126,7 @@ class ServiceChains:
         return self._walk(chain.rules, taken, passage, (*path, name))
 
     def _spread(self, balance: Balance, name: str, taken: float, passage: Passage) -> float:
-        for rule in balance.marking:
-            self._mark(rule, passage, certain=taken == 1.0)
+        passage.marking += [MarkingRule(rule, certain=taken == 1.0) for rule in balance.marking]
         if taken == 1.0 and not passage.picks:
             passage.picks = dict(balance.picks)
         else:
@@ -145,7 +153,7 @@ class ServiceChains:
             conditions = self._conditions.of(rule)
             source = None if conditions.source is None else rule.values[conditions.source]
             if self.marks.masquerades(rule):
-                self._mark(rule, passage, certain=True)
+                passage.marking.append(MarkingRule(rule, certain=True))
             elif self.marks.drops(rule):
                 dropping = rule
             elif service_suffix_of(rule.target or "") is not None and not conditions.unknown:
@@ -163,13 +171,6 @@ class ServiceChains:
         if dropping is not None:
             passage.decide(Action.DROP, dropping)
         return left
-
-    def _mark(self, rule: Rule, passage: Passage, *, certain: bool) -> None:
-        chance = self._conditions.chance(rule, passage.packet)
-        if chance == 1.0 and certain:
-            passage.masqueraded_by = passage.masqueraded_by or rule
-        elif chance != 0.0:
-            passage.masquerade_unknown = True
 
     def _remember_affinity(self, rule: Rule, passage: Passage) -> None:
         if (rule.target or "").startswith(ENDPOINT_PREFIX):

@@ -8,7 +8,7 @@ from msgspec import structs
 
 from analyzer.model.forwarding import Action, Target
 from analyzer.model.ruleset import Rule
-from analyzer.observe.conditions import Packet
+from analyzer.observe.conditions import Client, ConditionReader, Packet
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +40,24 @@ class Treatment:
         return mine != theirs
 
 
+@dataclass(frozen=True, slots=True)
+class MarkingRule:
+    """A rule that marks a packet for masquerading, met on the way."""
+
+    rule: Rule
+    certain: bool
+    """False where only a share of the connections comes there."""
+
+
 @dataclass(slots=True)
 class Passage:
     """A packet on its way through the rules, with what has happened to it."""
 
     packet: Packet
+    asks_client: bool = False
+    """True where a rule asked, marking apart, where the connection comes from."""
+
+    marking: list[MarkingRule] = field(default_factory=list)
     picks: dict[str, Target] = field(default_factory=dict)
     entered: str = ""
     chosen_in: str = ""
@@ -53,17 +66,17 @@ class Passage:
     affinity_seconds: int | None = None
     source_ranges: tuple[str, ...] | None = None
     others_dropped_by: Rule | None = None
-    masqueraded_by: Rule | None = None
-    masquerade_unknown: bool = False
 
     def decide(self, action: Action, rule: Rule) -> None:
         """Remember the first rule that drops or rejects."""
         if self.action is None:
             self.action, self.decided_by = action, rule
 
-    @property
-    def treatment(self) -> Treatment:
-        """What has become of the packet."""
+    def treatment(self, client: Client, conditions: ConditionReader) -> Treatment:
+        """Return what has become of the packet, or, where no rule asked for its client, of that of another one."""
+        packet = Packet(self.packet.frontend, client)
+        chances = [(m, conditions.chance(m.rule, packet)) for m in self.marking]
+        masquerading = (m.rule for m, chance in chances if chance == 1.0 and m.certain)
         action = Action.FORWARD if self.picks else self.action or Action.FORWARD
         return Treatment(
             action=action,
@@ -73,8 +86,10 @@ class Passage:
             affinity_seconds=self.affinity_seconds,
             source_ranges=self.source_ranges,
             others_dropped_by=self.others_dropped_by,
-            masqueraded_by=self.masqueraded_by,
-            masquerade_unknown=self.masquerade_unknown,
+            masqueraded_by=next(masquerading, None),
+            masquerade_unknown=any(
+                chance != 0.0 and not (chance == 1.0 and m.certain) for m, chance in chances
+            ),
         )
 
 
