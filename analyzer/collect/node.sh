@@ -21,6 +21,10 @@ main() {
 		echo "node.sh: no /proc of Linux here" >&2
 		exit 1
 	fi
+	if [ "$((2147483647 + 1))" -lt 0 ]; then
+		echo "node.sh: this shell counts to 31 bits, as mksh does: take dash, ash, bash or ksh" >&2
+		exit 1
+	fi
 	have iptables-save || have nft || PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
 	exec 3>&1 >&2 </dev/null
 	trap 'exit 143' HUP INT TERM
@@ -191,7 +195,7 @@ end_family() {
 		for stat in /proc/[0-9]*/stat; do
 			read -r line <"$stat" || continue
 			process=${line%% *}
-			line=${line##*) ? }
+			line=${line##*\) ? }
 			case $family in
 			*" $process "*) ;;
 			*" ${line%% *} "*) family="$family$process " grown=yes ;;
@@ -424,25 +428,30 @@ send_network_by_proc() {
 }
 
 # Print addresses as `ip -o addr` does. Of an IPv4 address the kernel tells here that it is the host's, but not the
-# interface: that is the one whose subnet it lies in, and the address is left out where there is none. Hence
-# always status 75: this is not all.
+# interface: that is the one whose subnet it lies in. Where there is none, or more than one, the address is left out
+# (status 75).
 print_addresses() {
 	subnets=$(grep '	00000000	0001	' /proc/net/route)
-	local_addresses | while read -r address length; do
-		case $address/$length in
-		127.*/32) echo "1: lo    inet $address/8 scope host lo" ;;
-		127.*) ;;
-		*/32) print_address "$address" ;;
-		esac
-	done
+	local_addresses | {
+		left_out=0
+		while read -r address length; do
+			case $address/$length in
+			127.*/32) echo "1: lo    inet $address/8 scope host lo" ;;
+			127.*) ;;
+			*/32) print_address "$address" || left_out=1 ;;
+			esac
+		done
+		[ "$left_out" -eq 0 ]
+	}
+	status=$?
 	[ ! -r /proc/net/if_inet6 ] || while read -r address index length _ _ device; do
 		v6_text "$address"
 		printf '%s: %s    inet6 %s/%s\n' "$((0x$index))" "$device" "$text" "$((0x$length))"
 	done </proc/net/if_inet6
-	return 75
+	[ "$status" -eq 0 ] || return 75
 }
 
-# print_address ADDRESS: with the interface that has the longest prefix around it.
+# print_address ADDRESS: with the interface that has the longest prefix around it; false where that is not known.
 print_address() {
 	split_dotted "$1"
 	number=$(((a << 24) + (b << 16) + (c << 8) + d))
@@ -454,13 +463,16 @@ print_address() {
 			hex_number "$mask"
 			mask=$hex
 			hex_number "$destination"
-			if [ "$((number & mask))" -eq "$hex" ] && [ "$mask" -gt "$best" ] && [ "$mask" -lt 4294967295 ]; then
-				best=$mask
-				owner=$device
+			if [ "$((number & mask))" -ne "$hex" ] || [ "$mask" -lt "$best" ] || [ "$mask" -eq 4294967295 ]; then
+				continue
 			fi
+			[ "$mask" -gt "$best" ] || [ "$owner" = "$device" ] || device= # two say that it is theirs
+			best=$mask
+			owner=$device
 		done
+		[ -n "$owner" ] || return 1
 		mask_length "$best"
-		[ -z "$owner" ] || printf '1: %s    inet %s/%s\n' "$owner" "$1" "$bits"
+		printf '1: %s    inet %s/%s\n' "$owner" "$1" "$bits"
 	}
 }
 
@@ -515,8 +527,8 @@ print_flags() {
 	[ "$state" != up ] || printf '%sLOWER_UP' "$separator"
 }
 
-# Print routes as `ip route show table all` does. /proc/net/route has the table main, fib_trie the names of
-# others, which are then not all here (status 75).
+# Print routes as `ip route show table all` does. /proc/net/route has the table main, and of a route over several
+# hops the first; fib_trie has the names of other tables, whose routes are then not here (status 75).
 print_routes() {
 	while read -r device destination gateway flags _ _ metric mask _; do
 		[ "$device" != Iface ] || continue
@@ -730,7 +742,7 @@ print_processes() {
 	echo '  PID STAT COMMAND'
 	for process in $components; do
 		read -r state <"/proc/$process/stat" || continue
-		state=${state##*) }
+		state=${state##*\) }
 		text=$(words_of "$process" | without_secrets)
 		[ -z "$text" ] || printf '%5s %s%s\n' "$process" "${state%% *}" "$text"
 	done

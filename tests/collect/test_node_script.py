@@ -55,6 +55,25 @@ def test_shellcheck_has_nothing_to_say() -> None:
     assert (done.returncode, done.stdout) == (0, "")
 
 
+@pytest.mark.parametrize("other", ["ksh93", "yash", "zsh", "mksh"])
+def test_other_shells_can_read_it(other: str) -> None:
+    found = shutil.which(other)
+    if found is None:
+        pytest.skip(f"no {other} here: node.sh is not read by it")
+    done = subprocess.run([found, "-n", SCRIPT], capture_output=True, text=True, check=False)
+    assert (done.returncode, "syntax error" in done.stderr) == (0, False)
+
+
+def test_a_shell_that_counts_to_31_bits_is_refused(words: tuple[str, ...], path: Path) -> None:
+    """mksh's numbers go around there, and its clock with them."""
+    wrapping = script(NodeSettings()).replace(b"$((2147483647 + 1))", b"-2147483648")
+    done = subprocess.run(
+        [*words, "-s"], input=wrapping, capture_output=True, env={"PATH": str(path)}, check=False
+    )
+    assert (done.returncode, done.stdout) == (1, b"")
+    assert b"31 bits" in done.stderr
+
+
 def test_no_function_that_the_image_lacks_a_program_for_is_needed(
     words: tuple[str, ...], path: Path
 ) -> None:

@@ -256,6 +256,49 @@ def test_addresses_without_ip_are_those_in_subnets_and_said_to_be_cut(
     assert file.truncated
 
 
+@pytest.mark.parametrize(
+    ("more", "owners", "cut"),
+    [
+        ((), {"192.0.2.5": "eth0"}, False),
+        (
+            ("link add eth1 type bridge", "addr add 192.0.2.6/24 dev eth1", "link set eth1 up"),
+            {},
+            True,
+        ),
+        (
+            ("link add eth1 type bridge", "addr add 192.0.2.6/25 dev eth1", "link set eth1 up"),
+            {"192.0.2.5": "eth1", "192.0.2.6": "eth1"},
+            False,
+        ),
+    ],
+    ids=["one subnet", "a subnet on two interfaces", "a subnet in another one"],
+)
+def test_an_address_is_told_where_one_interface_has_the_closest_subnet_around_it(
+    node: Namespace,
+    tmp_path: Path,
+    more: tuple[str, ...],
+    owners: dict[str, str],
+    cut: bool,
+) -> None:
+    assert node  # skipped where there is none
+    fresh = Namespace("addresses")
+    try:
+        for line in (
+            *("link set lo up", "link add eth0 type bridge", "addr add 192.0.2.5/24 dev eth0"),
+            *("link set eth0 up", *more),
+        ):
+            fresh.ip(line)
+        path = programs(tmp_path / "bin")
+        runs = [_run(fresh, shell(name), path) for name in SHELLS]
+    finally:
+        fresh.remove()
+    for ran in runs:
+        found = parse_addresses("x", ran.text("ip-addr.txt")).value
+        assert {a.address: a.interface for a in found if a.address.startswith("192.")} == owners
+        (file,) = (f for f in ran.stream.files if f.name == "ip-addr.txt")
+        assert file.truncated is cut
+
+
 def test_links_without_ip_have_the_same_masters_and_hairpin_modes(
     node: Namespace, tmp_path: Path
 ) -> None:
