@@ -19,6 +19,7 @@ from analyzer.collect.options import Options
 from analyzer.collect.permissions import (
     Allowed,
     Permission,
+    Verdict,
     ask_permission,
     needed,
     refusals,
@@ -119,6 +120,12 @@ class Collection:
         answers.sort(key=lambda answer: order[answer.permission])
         self.api.refused = refusals(answers)
         self.progress.say(_permissions_text(answers))
+        if any(_everywhere(a.permission) and a.verdict is Verdict.NO for a in answers):
+            restricted = _(
+                "lists of all namespaces are refused: --namespace NAME asks for those of some, and of kube-system"
+            )
+            self.spool.note(restricted)
+            self.progress.say(restricted)
 
     def _ask(self, permission: Permission, answers: list[Allowed]) -> None:
         answers.append(ask_permission(self.api, permission))
@@ -186,6 +193,15 @@ class Collection:
             self.spool.note(
                 _("node {name}: refused, its name is no file name", name=repr(name[:80]))
             )
+        windows = [node.name for node in self.seen.nodes.values() if node.listed and node.windows]
+        if windows:
+            self.spool.note(
+                plural(
+                    "{count} Windows node is not looked into: node.sh is for Linux",
+                    "{count:,} Windows nodes are not looked into: node.sh is for Linux",
+                    len(windows),
+                )
+            )
         for name in self.chosen.unknown:
             lack_all(self.spool, name, _("the cluster has no Linux node of this name"))
         for service in sorted(set(self.options.services) - self.seen.found_services):
@@ -207,6 +223,10 @@ class Collection:
         for candidates in samples(self.seen, nodes):
             first = candidates[0]
             yield Piece(f"pods/{first.namespace}/{first.name}", partial(files.collect, candidates))
+
+
+def _everywhere(permission: Permission) -> bool:
+    return permission.verb == "list" and permission.namespaced and not permission.namespace
 
 
 def _minor(version: bytes) -> int | None:

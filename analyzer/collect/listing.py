@@ -25,6 +25,9 @@ PAGE: Final = 500
 _RESTARTS: Final = 2
 """How often a list that expired on the way is begun anew."""
 
+_ATTEMPTS: Final = 3
+"""How often a page is asked for whose answers succeed and are no list: a proxy may cut one and not say so."""
+
 Look = Callable[[Listing, bytes], None]
 """Is given each object, cleaned, as JSON."""
 
@@ -150,11 +153,10 @@ class _Run:
         continuation = ""
         while True:
             query = page_query(paths[0], continuation)
-            answer = self.lister.api.raw(query)
+            answer, page = self._asked(query)
             if answer.failure is Failure.NOT_FOUND and len(paths) > 1:
                 del paths[0]
                 continue
-            page = self._page(answer) if answer.failure is None else None
             if page is None:
                 self._break_off(answer, preferred, namespace)
                 return
@@ -163,6 +165,15 @@ class _Run:
             continuation = page.metadata.continuation
             if not continuation:
                 return
+
+    def _asked(self, query: str) -> tuple[Answer[bytes], _Page | None]:
+        """Return an answer and the page that it is, None where it is none."""
+        for _attempt in range(_ATTEMPTS):
+            answer = self.lister.api.raw(query)
+            page = self._page(answer) if answer.failure is None else None
+            if page is not None or answer.failure is not None:
+                break
+        return answer, page
 
     def _page(self, answer: Answer[bytes]) -> _Page | None:
         try:

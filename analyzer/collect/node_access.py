@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import BinaryIO, Final, TypeVar
 
-from analyzer.collect.api import Api, Failure, complaint, failure_of
+from analyzer.collect.api import Answer, Api, Failure, complaint, failure_of
 from analyzer.collect.kubectl import Ended, Processes
 from analyzer.collect.node_script import COMMAND
 from analyzer.collect.options import NodeAccess
@@ -22,6 +22,10 @@ _POD_LIVES: Final = 900
 """Seconds after which the container of a debugging pod ends by itself, should nobody delete it."""
 
 _POD_STARTS: Final = 60
+_PROFILE: Final = "sysadmin"
+_NO_PROFILE: Final = re.compile(r"unknown (?:flag: --)?profile")
+"""What kubectl before 1.27 says of the profile; without it the pod is in the host's namespaces, and not privileged."""
+
 _CLEAN_UP_SECONDS: Final = 30.0
 _POD_NAME = re.compile(r"\b(node-debugger-[\w.-]*\w)")
 _ADDRESS = re.compile(r"[0-9A-Fa-f:.]+")
@@ -52,10 +56,15 @@ def exec_arguments(namespace: str, pod: str, container: str) -> tuple[str, ...]:
     )
 
 
-def debug_arguments(node: str, image: str) -> tuple[str, ...]:
+def debug_arguments(node: str, image: str, profile: str = _PROFILE) -> tuple[str, ...]:
     """Return kubectl's arguments that create a pod on a node, in its host's namespaces."""
     return (
-        *("debug", f"node/{node}", f"--image={image}", "--profile=sysadmin"),
+        *(
+            "debug",
+            f"node/{node}",
+            f"--image={image}",
+            *((f"--profile={profile}",) if profile else ()),
+        ),
         *(f"--namespace={SYSTEM}", "--", "sleep", str(_POD_LIVES)),
     )
 
@@ -109,9 +118,15 @@ class Door:
         self, node: SeenNode, script: bytes, consume: Callable[[BinaryIO], T]
     ) -> tuple[Visit, T]:
         image = self.image(node)
-        created = self.api.ask(
-            debug_arguments(node.name, image), lambda stream: stream.read(1 << 16), attempts=1
-        )
+        created = self._created(node, image, _PROFILE)
+        if created.failure is not None and _NO_PROFILE.search(created.ended.stderr):
+            self.spool.note(
+                _(
+                    "this kubectl knows no --profile=sysadmin (1.27 does): the debugging pods are not privileged, "
+                    "and rules may not be readable in them"
+                )
+            )
+            created = self._created(node, image, "")
         said = created.content.decode(errors="replace") + created.ended.stderr
         found = _POD_NAME.search(said)
         if found is None:
@@ -136,6 +151,10 @@ class Door:
             return self._enter("kubectl-debug", arguments, script, consume)
         finally:
             delete_pod(self.api, self.spool, f"{SYSTEM}/{pod}")
+
+    def _created(self, node: SeenNode, image: str, profile: str) -> Answer[bytes]:
+        arguments = debug_arguments(node.name, image, profile)
+        return self.api.ask(arguments, lambda stream: stream.read(1 << 16), attempts=1)
 
     def image(self, node: SeenNode) -> str:
         """Return an image that the node has, with a shell and iptables-save. Raises NoWayInError."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from analyzer.collect.api import Answer, Api, Failure
@@ -15,8 +16,16 @@ from analyzer.language import _
 from analyzer.model.inputs import Input
 
 _LARGEST: Final = 1 << 20
-_DECISIVE: Final = frozenset({Failure.FORBIDDEN, Failure.STOPPED, Failure.LOST})
+_DECISIVE: Final = frozenset({Failure.STOPPED, Failure.LOST})
 """What no other pod of the node would answer differently."""
+
+_REFUSALS: Final = 3
+"""Namespaces that have to refuse before no other one is asked."""
+
+_REFUSED: Final = re.compile(
+    r"admission webhook|denied the request|unable to upgrade connection|bad handshake"
+)
+"""How else than by 403 a command in a pod is refused, whatever the pod has."""
 
 
 def samples(seen: Sightings, nodes: frozenset[str]) -> Iterator[tuple[SeenPod, ...]]:
@@ -42,6 +51,10 @@ class PodFiles:
 
     api: Api
     spool: Spool
+    _refused: dict[str, str] = field(default_factory=dict)
+    """Namespaces in which no command may be run, with the reason."""
+
+    _succeeded: bool = False
 
     def collect(self, candidates: tuple[SeenPod, ...]) -> None:
         """Get the file of the first pod that has a `cat`; the others are noted, and not asked again."""
@@ -49,10 +62,14 @@ class PodFiles:
             return
         without: list[tuple[SeenPod, str]] = []
         for pod in candidates:
+            if reason := self._refusal(pod):
+                without.append((pod, reason))
+                continue
             answer = self.api.ask(
                 cat_arguments(pod), lambda stream: stream.read(_LARGEST), attempts=2
             )
             if answer.failure is None:
+                self._succeeded = True
                 self._keep(pod, answer)
                 for other, reason in without:
                     self.spool.note(
@@ -65,10 +82,26 @@ class PodFiles:
                     )
                 return
             without.append((pod, answer.reason))
+            if answer.failure is Failure.FORBIDDEN or _REFUSED.search(answer.reason):
+                self._refused.setdefault(pod.namespace, answer.reason)
             if answer.failure in _DECISIVE:
                 break
         for pod, reason in without:
             self.spool.lack(_path(pod), reason, ("kubectl", *cat_arguments(pod)))
+
+    def _refusal(self, pod: SeenPod) -> str:
+        """Return why a pod is not asked: its namespace refused before, or all that were asked did."""
+        refused = dict(self._refused)
+        if pod.namespace in refused:
+            reason = refused[pod.namespace]
+            return _("not tried: refused in another pod of the namespace: {reason}", reason=reason)
+        if len(refused) < _REFUSALS or self._succeeded:
+            return ""
+        return _(
+            "not tried: exec was refused in {count} namespaces, and nowhere allowed: {reason}",
+            count=len(refused),
+            reason=next(iter(refused.values())),
+        )
 
     def _keep(self, pod: SeenPod, answer: Answer[bytes]) -> None:
         keep_content(

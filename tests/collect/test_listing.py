@@ -136,6 +136,14 @@ def test_an_answer_that_is_no_list_is_missing(spool: Spool, answer: str) -> None
     assert spool.missing["cluster/pods.json"].reason == "the answer is no list of objects"
 
 
+def test_an_answer_that_was_cut_and_did_not_say_so_is_asked_for_again(spool: Spool) -> None:
+    cut = Answer('{"kind":"PodList","apiVersion":"v1","items":[{"metadata":{"na')
+    kubectl = listed(spool, PODS, {ONE: [cut, page("Pod", "a")]})
+    assert kubectl.asked == [ONE, ONE]
+    assert names(spool, PODS) == ["a"]
+    assert not spool.missing
+
+
 def test_an_object_that_is_none_does_not_take_the_others_along(spool: Spool) -> None:
     text = '{"kind":"PodList","apiVersion":"v1","items":[7,{"metadata":{"name":"a"}}]}'
     listed(spool, PODS, {ONE: [Answer(text)]})

@@ -39,6 +39,29 @@ def test_a_debugging_pod_is_deleted_afterwards(labs: Labs, tmp_path: Path) -> No
     assert len(pods(lab, "delete")) == 1
 
 
+_OLD_KUBECTL = """\
+#!/bin/sh
+# kubectl 1.20 has a flag --profile too: which profile of itself to write
+case "$*" in *--profile=*) echo "Error: unknown profile 'sysadmin'" >&2; exit 1 ;; esac
+exec {kubectl} "$@"
+"""
+
+
+def test_a_kubectl_that_knows_no_profile_creates_the_pod_without(
+    labs: Labs, tmp_path: Path
+) -> None:
+    lab = labs.serve(sample("healthy"), containers=True)
+    old = tmp_path / "kubectl"
+    old.write_text(_OLD_KUBECTL.format(kubectl=lab.kubectl))
+    old.chmod(0o755)
+    lab = Lab(lab.server, old, lab.nodes)
+    done = lab.collect(tmp_path / "b.tgz", "--node-access=debug", *ONE_NODE)
+    bundle = Collected(tmp_path / "b.tgz")
+    assert "iptables-save.txt" in bundle.of_node("node-a")
+    assert "not privileged" in done.stdout
+    assert (len(pods(lab, "create")), len(pods(lab, "delete"))) == (1, 1)
+
+
 def test_a_debugging_pod_is_deleted_after_ctrl_c_too(labs: Labs, tmp_path: Path) -> None:
     lab = labs.serve(sample("healthy"), containers=True)
     lab.server.faults.append(Fault("node-debugger.*/exec", Action.STALL, after=100))

@@ -179,6 +179,28 @@ def test_who_may_list_in_one_namespace_only_gets_that(labs: Labs, tmp_path: Path
     assert "cluster/nodes.json" in bundle.missing
 
 
+def test_who_may_list_in_one_namespace_only_is_told_how_to_ask_for_that(
+    labs: Labs, tmp_path: Path
+) -> None:
+    lab = labs.serve(
+        sample("healthy"), Authorizer((Rule(("get", "list"), ("*",), namespace="shop"),))
+    )
+    done = lab.collect(tmp_path / "b.tgz", "--node-access=none", "--no-pod-exec")
+    assert done.returncode in {1, 3}
+    assert "--namespace NAME" in done.stdout + done.stderr
+
+
+def test_nodes_of_windows_are_left_out_and_that_is_said(labs: Labs, tmp_path: Path) -> None:
+    capture = open_capture(sample("healthy"))
+    nodes = json.loads(capture.files["cluster/nodes.json"])
+    nodes["items"][2]["status"]["nodeInfo"]["operatingSystem"] = "windows"
+    lab = labs.serve(Capture({**capture.files, "cluster/nodes.json": json.dumps(nodes).encode()}))
+    done = lab.collect(tmp_path / "b.tgz", "--no-preflight", "--no-pod-exec")
+    bundle = Collected(tmp_path / "b.tgz")
+    assert not [path for path in bundle.missing if path.startswith("nodes/node-c/")]
+    assert "1 Windows node is not looked into" in done.stdout
+
+
 def test_the_printed_role_suffices_and_grants_nothing_that_is_not_used(
     labs: Labs, tmp_path: Path
 ) -> None:
