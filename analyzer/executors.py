@@ -16,9 +16,11 @@ from analyzer.language import _
 
 _DASK = "dask://"
 
-
 _LARGE = 8 << 20
 """Bytes of nodes' files from which on further processes pay."""
+
+_LARGE_ALONE = 64 << 20
+"""Bytes from which on one pays for a single node: this process examines the Services meanwhile."""
 
 
 @contextmanager
@@ -27,8 +29,8 @@ def executor_for(
 ) -> Iterator[Executor | None]:
     """Open the executor at the address, or else one with so many processes, by default one for each processor.
 
-    None for a bundle whose nodes are examined sooner here: a single one, or small ones. Raise UsageError for an
-    address at which there is none.
+    None for a bundle whose nodes are examined sooner here, as small ones are. Raise UsageError for an address at
+    which there is none.
     """
     if address is not None:
         with _dask_executor(address) as executor:
@@ -36,13 +38,13 @@ def executor_for(
         return
     files = [path for path in bundle.members if path.startswith("nodes/")]
     nodes = len({path.split("/")[1] for path in files})
-    number = jobs or min(_processors(), nodes)
-    if jobs is None and (nodes < 2 or sum(map(bundle.size, files)) < _LARGE):  # noqa: PLR2004 - several
+    processors = _processors()
+    if jobs is None and sum(map(bundle.size, files)) < (_LARGE if nodes > 1 else _LARGE_ALONE):
         yield None
-    elif number == 1:
+    elif (jobs or processors) == 1:
         yield _Here()
     else:
-        with _processes(number) as executor:
+        with _processes(jobs or min(processors, nodes)) as executor:
             yield executor
 
 

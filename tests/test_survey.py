@@ -122,3 +122,15 @@ def test_an_executor_that_is_not_there_is_wrong_usage(
     pytest.importorskip("distributed", reason="distributed is not installed")
     with pytest.raises(UsageError, match="--executor"):
         report_of(bundle_paths["stale"], address=address)
+
+
+@pytest.mark.parametrize(("megabytes", "processes"), [(1, False), (65, True)])
+def test_a_process_of_its_own_is_for_large_nodes(
+    tmp_path: Path, megabytes: int, *, processes: bool
+) -> None:
+    saved = tmp_path / "nodes/a/iptables-save.txt"
+    saved.parent.mkdir(parents=True)
+    with saved.open("wb") as file:
+        file.truncate(megabytes << 20)
+    with open_bundle([tmp_path]) as bundle, executor_for(bundle, None, None) as executor:
+        assert (executor is not None) is processes

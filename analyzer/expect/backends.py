@@ -69,7 +69,7 @@ def is_proxied(service: Service) -> bool:
 
 
 def _of_slice(item: EndpointSlice) -> Iterator[Backend]:
-    ports = _numbered_ports(item.ports)
+    ports = numbered_ports(item.ports)
     for index, endpoint in enumerate(item.endpoints or ()):
         if not endpoint.addresses or not ports:
             continue
@@ -93,7 +93,8 @@ def _of_slice(item: EndpointSlice) -> Iterator[Backend]:
             )
 
 
-def _numbered_ports(ports: Sequence[EndpointPort] | None) -> tuple[tuple[str, Protocol, int], ...]:
+def numbered_ports(ports: Sequence[EndpointPort] | None) -> tuple[tuple[str, Protocol, int], ...]:
+    """Return name, protocol and number of the ports that serve anything: a port without a number does not."""
     found = ((p.name or "", Protocol.parse(p.protocol), p.port) for p in ports or ())
     return tuple(
         (name, protocol, number) for name, protocol, number in found if protocol and number
@@ -108,7 +109,7 @@ def _hints(endpoint: SliceEndpoint) -> tuple[tuple[str, ...], tuple[str, ...]]:
 
 
 def _of_subset(item: Endpoints, subset: EndpointSubset, ref: ObjectRef) -> Iterator[Backend]:
-    ports = _numbered_ports(subset.ports)
+    ports = numbered_ports(subset.ports)
     for ready, field, addresses in (
         (True, "addresses", subset.addresses),
         (False, "notReadyAddresses", subset.not_ready_addresses),

@@ -7,7 +7,11 @@ from dataclasses import dataclass
 from enum import Enum
 from functools import cached_property
 
-from analyzer.expect.backends import backends_of_endpoints, backends_of_slices
+from analyzer.expect.backends import (
+    backends_of_endpoints,
+    backends_of_slices,
+    numbered_ports,
+)
 from analyzer.expect.endpoints import (
     PodPort,
     backends_of_pod_port,
@@ -123,12 +127,31 @@ def differences_from_endpoints(
     if item is not None and LEADER_ANNOTATION in item.annotations:
         return ()
     wanted = called.by_key if _publishes_not_ready(called.service) else called.staying
+    if _agree(called.service, wanted, item):
+        return ()
     primary = service_families(called.service)[:1]
     published = _by_key(backends_of_endpoints(item)) if item is not None else {}
     return (
         *(() if _truncated(item) else _missing(called, wanted, published, primary, None)),
         *_readiness(called, wanted, published),
         *_extra(called, wanted, published),
+    )
+
+
+def _agree(service: Service, wanted: Mapping[_Key, PodPort], item: Endpoints | None) -> bool:
+    """Tell whether an Endpoints object has just what is wanted, as nearly all do."""
+    published: dict[_Key, bool] = {}
+    for subset in (item.subsets if item is not None else None) or ():
+        ports = numbered_ports(subset.ports)
+        for ready, addresses in ((False, subset.not_ready_addresses), (True, subset.addresses)):
+            for address in addresses or ():
+                host = canonical_ip(address.ip)
+                published.update(
+                    ((name, protocol, host, number), ready) for name, protocol, number in ports
+                )
+    return len(published) == len(wanted) and all(
+        published.get(key) is is_published_ready(service, found.pod)
+        for key, found in wanted.items()
     )
 
 
