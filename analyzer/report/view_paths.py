@@ -26,6 +26,7 @@ from analyzer.report.path_parts import (
 )
 from analyzer.report.view_findings import Shown
 from analyzer.report.view_services import anchor_of
+from analyzer.report.wording import VERDICT_ORDER
 
 _GROUPS = 4
 """So many groups of nodes are drawn: with a Local policy, each node may be one of its own."""
@@ -84,14 +85,15 @@ class PathView:
 
 
 def path_views(report: Report) -> tuple[PathView, ...]:
-    """Return the pictures, in the order of the Services of the report."""
+    """Return the pictures, those of the Services in the worst state first."""
     by_id = {finding.id: finding for finding in report.findings}
     services = {service.service.key: service for service in report.services}
-    return tuple(
+    views = (
         _view(report, path, services[path.service], by_id)
         for path in report.paths
         if path.service in services
     )
+    return tuple(sorted(views, key=lambda view: VERDICT_ORDER.index(view.verdict)))
 
 
 def _view(

@@ -60,7 +60,8 @@ def rules_differ_between_nodes(node: NodeView) -> Iterator[Outcome]:
         return
     common = node.cluster.common_endpoints
     unread = [n.name for n in node.cluster.nodes.values() if not n.has_rules and not n.windows]
-    if unread and any(f not in common for f in node.cluster_ip_endpoints):
+    open_ = any(f not in common and not _as_expected(node, f) for f in node.cluster_ip_endpoints)
+    if unread and open_:
         yield Undecided(
             reason=_(
                 "the nodes do not agree, and rules of {names} are not in the bundle",
@@ -69,7 +70,7 @@ def rules_differ_between_nodes(node: NodeView) -> Iterator[Outcome]:
             missing=(Input.RULESET.path(unread[0]),),
             command=Input.RULESET.command(unread[0]),
         )
-    elif not _expected_known(node) and any(f not in common for f in node.cluster_ip_endpoints):
+    elif not _expected_known(node) and open_:
         yield Undecided(
             reason=_(
                 "the nodes do not agree, no majority of them does, and the bundle does not "
@@ -101,6 +102,13 @@ def rules_differ_between_nodes(node: NodeView) -> Iterator[Outcome]:
 
 def _expected_known(node: NodeView) -> bool:
     return node.has(Input.SERVICES) and node.has(Input.ENDPOINT_SLICES)
+
+
+def _as_expected(node: NodeView, frontend: Frontend) -> bool:
+    """Tell whether the node is right without regard to what the others do."""
+    tables = ((family, node.observed(family)) for family in Family)
+    families = [family for family, table in tables if table and frontend in table.by_frontend]
+    return all(_right(node, family, frontend) for family in families)
 
 
 def _settled(node: NodeView, entry: Entry) -> bool:

@@ -45,6 +45,41 @@ def test_it_prints(opened: Opener) -> None:
     assert len(re.findall(rb"/Type /Page\b", pdf)) > 1
 
 
+def test_on_paper_numbers_are_whole_nodes_are_legible_and_what_is_folded_is_said(
+    opened: Opener,
+) -> None:
+    page = opened("chinese").page
+    page.emulate_media(media="print")
+    page.set_viewport_size({"width": 688, "height": 900})
+    lines = """cells => Math.max(...cells.map(cell => {
+        const range = document.createRange();
+        range.selectNodeContents(cell);
+        return range.getClientRects().length;
+    }))"""
+    assert page.locator("#bundle tbody .number").evaluate_all(lines) == 1
+    widths = "cells => Math.min(...cells.map(c => c.getBoundingClientRect().width))"
+    assert page.locator(".list.nodes td").evaluate_all(widths) > 150
+    assert page.locator(".healthy-paths .paper").is_visible()
+    assert page.locator("#bundle table").is_visible()
+    assert page.locator(".reasoning ol").first.is_visible()
+    page.emulate_media(media="screen")
+    assert page.locator(".healthy-paths .paper").is_hidden()
+
+
+def test_words_of_a_table_are_not_broken(opened: Opener) -> None:
+    page = opened("one-broken").page
+    for width in (1280, 1920):
+        page.set_viewport_size({"width": width, "height": 900})
+        lines = "cells => Math.max(...cells.map(c => c.getClientRects()[0].height))"
+        assert (
+            page.locator('.list.nodes td[data-label="Mode"]').evaluate_all(
+                "cells => Math.min(...cells.map(c => c.getBoundingClientRect().width))"
+            )
+            > 80
+        )
+        assert page.locator(".stations thead th").evaluate_all(lines) < 50
+
+
 @pytest.mark.parametrize("name", REPORTS)
 def test_everything_is_there_without_script(opened: Opener, name: str) -> None:
     tab = opened(name, java_script_enabled=False)
