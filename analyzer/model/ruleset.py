@@ -7,6 +7,7 @@ slots, so that 400,000 rules cost little more than their values. Words are netfi
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import Enum
@@ -198,6 +199,14 @@ def unquote(text: str) -> str:
     for character in characters:
         pieces.append(next(characters, "") if character == "\\" else character)  # noqa: PERF401 - it consumes two
     return "".join(pieces)
+
+
+def words_of(text: str) -> tuple[str, ...]:
+    """Return the words of a line of iptables-save, unquoted: as iptables would be given them."""
+    return tuple(unquote(word) for word in _WORD.findall(text))
+
+
+_WORD = re.compile(r'"(?:[^"\\]|\\.)*"|\S+')
 
 
 class Chain(Struct):

@@ -14,7 +14,7 @@ _FIREWALL = "KUBE-FW-"
 
 @dataclass(frozen=True, slots=True)
 class RefusedClients:
-    """A rule that drops the others, and has dropped some."""
+    """A rule that drops the others, and has dropped some, or does not tell how many."""
 
     address: str
     """The load-balancer IP that it is for; empty where its chain tells the Service port."""
@@ -22,7 +22,9 @@ class RefusedClients:
     suffix: str
     """The 16 characters of its KUBE-FW chain; empty where the address tells the Service."""
 
-    packets: int
+    packets: int | None
+    """None where the dump has no counters."""
+
     source: SourceRef
 
 
@@ -30,16 +32,16 @@ def refused_clients(ruleset: Ruleset) -> Iterator[RefusedClients]:
     """Yield the rules of KUBE-PROXY-FIREWALL (1.25 and later), then those of the KUBE-FW chains (before)."""
     for rule in ruleset.rules("filter", "KUBE-PROXY-FIREWALL"):
         address = canonical_ip((rule.value("-d") or "").partition("/")[0])
-        if address and _packets(rule):
+        if address and _packets(rule) != 0:
             yield RefusedClients(address, "", _packets(rule), ruleset.ref(rule))
     nat = ruleset.tables.get("nat")
     for chain in nat.chains.values() if nat else ():
         if chain.name.startswith(_FIREWALL):
             for rule in chain.rules:
-                if rule.target == "KUBE-MARK-DROP" and _packets(rule):
+                if rule.target == "KUBE-MARK-DROP" and _packets(rule) != 0:
                     suffix = chain.name.removeprefix(_FIREWALL)
                     yield RefusedClients("", suffix, _packets(rule), ruleset.ref(rule))
 
 
-def _packets(rule: Rule) -> int:
-    return rule.counters[0] if rule.counters else 0
+def _packets(rule: Rule) -> int | None:
+    return rule.counters[0] if rule.counters else None

@@ -151,6 +151,8 @@ class _Text:
         title = gap.path or gap.reasons[0]
         if "<node>" in gap.path or "<pod>" in gap.path:
             title += _(" of {owners}", owners=listed(gap.owners, 5))
+        if gap.path and gap.peculiar:
+            title = _("{what}: {told}", what=title, told=gap.peculiar)
         yield from self.prose.wrap(visible(title), "  ")
         if gap.command:
             command = self.terminal.paint(visible(gap.command), Paint.STRONG)

@@ -42,6 +42,11 @@ class Gap:
             else _("on each of these nodes")
         )
 
+    @property
+    def peculiar(self) -> str:
+        """The first reason that is not about the want of this file, such as a dump that is cut off; empty for none."""
+        return next((reason for reason in self.reasons if self.path not in reason), "")
+
 
 @dataclass(frozen=True, slots=True)
 class _Place:

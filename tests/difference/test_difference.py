@@ -361,3 +361,91 @@ def test_a_local_policy_explains_what_two_nodes_do_differently(nodes_differ: Dif
 
 def test_a_node_and_itself_do_not_differ(nodes_differ: Differ) -> None:
     assert not nodes_differ(nothing, "node-b", "node-b").difference.different
+
+
+def test_a_proxy_mode_that_a_side_does_not_tell_is_no_change(differ: Differ) -> None:
+    def bare(files: Files) -> None:
+        of_nodes = [p for p in files if p.startswith("nodes/")]
+        for path in (*of_nodes, "cluster/configmaps.json", "cluster/pods.json"):
+            del files[path]
+
+    assert differ(bare).difference.nodes == ()
+
+
+def test_an_address_that_a_node_may_leave_out_is_no_forwarding(differ: Differ) -> None:
+    """Where a node has addresses of IPv4 only, kube-proxy may do without the rules of the other family."""
+
+    def of_ipv4(files: Files) -> None:
+        nodes = objects(files, "nodes")
+        for node in nodes.values():
+            addresses = node["status"]["addresses"]
+            node["status"]["addresses"] = [a for a in addresses if ":" not in a["address"]]
+        dump(files, "nodes", nodes)
+
+    def single_stack(files: Files) -> None:
+        services = objects(files, "services")
+        spec = services["shop", "gateway"]["spec"]
+        spec["clusterIPs"] = spec["clusterIPs"][:1]
+        dump(files, "services", services)
+
+    found = differ(both(of_ipv4, single_stack), old=of_ipv4).difference
+    assert [str(c.service) for c in found.services] == ["shop/gateway"]
+    assert found.forwarding == ()
+
+
+# --- what is absent is no repair ---
+
+
+def no_kube_proxy_on_b(files: Files) -> None:
+    files["nodes/node-b/processes.txt"] = b"  PID STAT COMMAND\n"
+    for answer in ("healthz.json", "configz.json", "mode.txt"):
+        del files[f"nodes/node-b/kube-proxy-{answer}"]
+
+
+def without_counters(files: Files) -> None:
+    for node in NODES:
+        files[rules(node)] = re.sub(rb"(?m)^\[\d+:\d+\] ", b"", files[rules(node)])
+
+
+@pytest.mark.parametrize(
+    ("slug", "old", "new", "reason"),
+    [
+        pytest.param(
+            "source-ranges-exclude",
+            nothing,
+            without_counters,
+            "the dump of node-a has no counters",
+            id="counters",
+        ),
+        pytest.param(
+            "kube-proxy-not-running",
+            no_kube_proxy_on_b,
+            lacking("nodes/node-b/processes.txt"),
+            "nodes/node-b/processes.txt is not in the bundle",
+            id="file that the check may do without",
+        ),
+    ],
+)
+def test_a_finding_whose_proof_is_absent_now_is_not_gone(
+    slug: str, old: Change, new: Change, reason: str, differ: Differ
+) -> None:
+    found = differ(new, old=old).difference.findings
+    told = {c.identity.slug: (c.state, c.reason) for c in found}
+    assert told[slug] == (FindingState.UNSEEN_IN_NEW, reason)
+
+
+def test_a_finding_whose_proof_was_absent_is_not_new(differ: Differ) -> None:
+    found = differ(no_kube_proxy_on_b, old=lacking("nodes/node-b/processes.txt"))
+    assert fates(found)[FindingState.UNSEEN_IN_OLD] == ["kube-proxy-not-running"]
+
+
+def test_what_was_found_on_a_node_that_went_is_gone(differ: Differ) -> None:
+    found = differ(without_node("node-b"), old=no_kube_proxy_on_b)
+    assert "kube-proxy-not-running" in fates(found)[FindingState.GONE]
+
+
+def test_what_another_node_could_not_show_is_not_found_on_one_only(nodes_differ: Differ) -> None:
+    change = both(no_kube_proxy_on_b, lacking("nodes/node-a/processes.txt"))
+    found = nodes_differ(change, "node-a", "node-b")
+    assert fates(found)[FindingState.UNSEEN_IN_OLD] == ["kube-proxy-not-running"]
+    assert fates(nodes_differ(no_kube_proxy_on_b, "node-a", "node-b"))[FindingState.NEW]

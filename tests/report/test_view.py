@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -9,6 +10,7 @@ from analyzer.model.forwarding import ServiceKey
 from analyzer.model.inputs import Input
 from analyzer.model.severity import Severity
 from analyzer.model.verdict import Verdict
+from analyzer.report.text import render_text
 from analyzer.report.view import view_of
 from analyzer.report.view_gaps import gaps_of
 from tests.report import factories as make
@@ -135,6 +137,17 @@ def test_a_file_missing_for_one_node_keeps_its_name() -> None:
     (gap,) = gaps_of([make.gap(make.rules_hook_missing, "a", Input.RULESET)])
     assert (gap.path, gap.command) == ("nodes/a/iptables-save.txt", "iptables-save -c")
     assert gap.where == "on a"
+
+
+def test_why_a_file_that_is_there_does_not_decide_is_said() -> None:
+    absent = make.gap(make.rules_hook_missing, "a", Input.RULESET)
+    cut_off = replace(absent, reason="the dump of a has no counters")
+    (gap,) = gaps_of([absent, cut_off])
+    assert gap.peculiar == "the dump of a has no counters"
+    (gap,) = gaps_of([absent])
+    assert gap.peculiar == ""
+    text = render_text(make.report(not_evaluated=(cut_off,)), width=200, color=False)
+    assert "nodes/a/iptables-save.txt: the dump of a has no counters\n" in text
 
 
 def test_only_whole_names_are_generalised() -> None:

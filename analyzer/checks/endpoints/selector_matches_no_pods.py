@@ -11,7 +11,7 @@ from analyzer.commands import edit, patch, pointer, shell
 from analyzer.expect.label_distance import Deviation, LabelStep, steps_to_labels
 from analyzer.language import _, plural
 from analyzer.model.inputs import Input
-from analyzer.model.kubernetes import Event, Labels, Pod, Workload
+from analyzer.model.kubernetes import Event, Labels, Pod, Service, Workload
 from analyzer.model.severity import Severity
 from analyzer.model.station import Station
 from analyzer.phrases import listed, shortened
@@ -107,7 +107,7 @@ def _not_created(view: ServiceView, workload: Workload) -> Problem:
     kind = workload.kind.lower()
     evidence = [
         Evidence(workload.ref.at(*_number_wanted(workload)), _("pods wanted")),
-        Evidence(view.service.ref.at("spec", "selector"), _("selector")),
+        _selector(view.service),
         *([Evidence(event.ref.at("message"), _("why none was made"))] if event else ()),
     ]
     return Problem(
@@ -159,7 +159,7 @@ def _scaled_to_zero(view: ServiceView, idle: Workload) -> Problem:
         ),
         evidence=(
             Evidence(idle.ref.at("spec", "replicas"), _("replicas wanted")),
-            Evidence(service.ref.at("spec", "selector"), _("selector")),
+            _selector(service),
         ),
         remedy=shell("kubectl", "-n", service.namespace, "scale", kind, idle.name, "--replicas=1"),
         severity=Severity.INFO,
@@ -178,7 +178,7 @@ def _finished(view: ServiceView) -> Problem:
                 pods[0].ref.at("status", "phase"),
                 _("pod {pod} does not run any more", pod=pods[0].name),
             ),
-            Evidence(view.service.ref.at("spec", "selector"), _("selector")),
+            _selector(view.service),
         ),
         remedy=_("Start pods that go on running, and find out why these ended: ")
         + shell("kubectl", "-n", view.key.namespace, "describe", "pod", pods[0].name),
@@ -284,14 +284,15 @@ def _unlike(view: ServiceView, head: str) -> Problem:
     service = view.service
     pairs = (service.spec.selector or {}).items()
     by_label = view.cluster.pods_by_label
-    nobody = [f"{k}={v}" for k, v in sorted(pairs) if (service.namespace, k, v) not in by_label]
+    absent = [(k, v) for k, v in sorted(pairs) if (service.namespace, k, v) not in by_label]
+    nobody = [f"{key}={value}" for key, value in absent]
     elsewhere = next((p for p in view.cluster.pods if pairs <= p.labels.items()), None)
     told = (
         _("; no pod there carries {nobody}", nobody=listed(nobody))
         if nobody
         else _("; no pod there carries all of it")
     )
-    evidence = [Evidence(service.ref.at("spec", "selector"), _("selector"))]
+    evidence = [_selector(service, *(key for key, _value in absent[:1]))]
     if elsewhere is not None:
         told += _(", but {elsewhere} in another namespace does", elsewhere=elsewhere.full_name)
         evidence.append(Evidence(elsewhere.ref.at("metadata", "namespace"), _("the pods are here")))
@@ -305,6 +306,12 @@ def _unlike(view: ServiceView, head: str) -> Problem:
         + edit(service.namespace, "service", service.name),
         severity=None if view.cluster.has(Input.DEPLOYMENTS) else Severity.INFO,
     )
+
+
+def _selector(service: Service, *labels: str) -> Evidence:
+    """Return the line of a label of the selector, the first one unless it is named."""
+    key = next(iter((*labels, *sorted(service.spec.selector or {}))))
+    return Evidence(service.ref.at("spec", "selector", key), _("selector"))
 
 
 def _text(labels: Labels) -> str:

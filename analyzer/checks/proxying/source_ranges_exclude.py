@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import islice
 
 from analyzer.check import check
@@ -15,7 +15,8 @@ from analyzer.model.inputs import Input
 from analyzer.model.kubernetes import Service
 from analyzer.model.severity import Severity
 from analyzer.model.station import Station
-from analyzer.problems import Evidence, Problem
+from analyzer.observe.refused_clients import RefusedClients
+from analyzer.problems import Evidence, Outcome, Problem, Undecided
 from analyzer.snapshot import ClusterView, NodeView, ServiceView
 
 _SAMPLED = 1_000
@@ -31,7 +32,7 @@ _SAMPLED = 1_000
     ),
     advisory=True,
 )
-def source_ranges_exclude(view: ServiceView) -> Iterator[Problem]:
+def source_ranges_exclude(view: ServiceView) -> Iterator[Outcome]:
     """
     loadBalancerSourceRanges keeps clients out: some were dropped, or it holds no address of the cluster.
 
@@ -50,8 +51,10 @@ def source_ranges_exclude(view: ServiceView) -> Iterator[Problem]:
     ranges = service.spec.load_balancer_source_ranges
     if service.spec.type != "LoadBalancer" or not ranges or not service.ingress_ips:
         return
-    dropped = next((e for n in view.cluster.nodes.values() for e in _dropped(n, service)), None)
+    nodes = view.cluster.nodes.values()
+    dropped = next((e for n in nodes for e in _dropped(n, service)), None)
     if dropped is None and _holds_cluster(view.cluster, ranges):
+        yield from _uncounted(nodes, service)
         return
     told = (
         _("clients outside them were dropped")
@@ -76,11 +79,26 @@ def source_ranges_exclude(view: ServiceView) -> Iterator[Problem]:
 
 def _dropped(node: NodeView, service: Service) -> Iterator[Evidence]:
     """Yield the rules of a node that dropped packets to the Service, by their counters."""
-    by_address = [r for r in node.refused_clients if r.address in service.ingress_ips]
-    by_chain = [r for s in _suffixes(service) for r in node.refused_clients if r.suffix == s]
-    for found in (*by_address, *by_chain):
-        text = _("{counter} packets dropped on {node}", counter=found.packets, node=node.name)
-        yield Evidence(found.source, text)
+    for found in _refused(node, service):
+        if found.packets is not None:
+            text = _("{counter} packets dropped on {node}", counter=found.packets, node=node.name)
+            yield Evidence(found.source, text)
+
+
+def _uncounted(nodes: Iterable[NodeView], service: Service) -> Iterator[Undecided]:
+    """Yield that it is not known whether clients were dropped, where the rules are there without counters."""
+    for node in nodes:
+        if any(found.packets is None for found in _refused(node, service)):
+            yield Undecided(
+                reason=_("the dump of {node} has no counters", node=node.name),
+                missing=(Input.RULESET.path(node.name),),
+                command=Input.RULESET.command(node.name),
+            )
+
+
+def _refused(node: NodeView, service: Service) -> Iterator[RefusedClients]:
+    yield from (r for r in node.refused_clients if r.address in service.ingress_ips)
+    yield from (r for s in _suffixes(service) for r in node.refused_clients if r.suffix == s)
 
 
 def _suffixes(service: Service) -> Iterator[str]:

@@ -7,12 +7,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import zip_longest
 
 from analyzer.check import check
+from analyzer.commands import shell
 from analyzer.language import _, later, plural
 from analyzer.model.inputs import Input
-from analyzer.model.ruleset import Rule
+from analyzer.model.ruleset import Rule, words_of
 from analyzer.model.severity import Severity
 from analyzer.model.source import Ref
 from analyzer.model.station import Station
+from analyzer.phrases import listed
 from analyzer.problems import Evidence, Outcome, Part, Problem, Undecided, gathered
 from analyzer.reachability import Loss
 from analyzer.simulate.branch import Step
@@ -72,7 +74,7 @@ def traffic_blocked(node: NodeView) -> Iterator[Outcome]:
 
 
 def _problem(node: NodeView, by_rule: Mapping[Ref, Sequence[Loss]]) -> Problem:
-    (source, losses), *others = by_rule.items()
+    losses, *others = by_rule.values()
     first = _(
         "{node}: {step} decides over connections to Services",
         node=node.name,
@@ -87,13 +89,13 @@ def _problem(node: NodeView, by_rule: Mapping[Ref, Sequence[Loss]]) -> Problem:
     return gathered(
         f"{first}; {more}" if others else first,
         [part for rank in zip_longest(*parts) for part in rank if part is not None],
-        remedy=_remedy(node, losses[0], source),
+        remedy=_remedy(node, losses[0], by_rule),
         # A bundle may lack routing tables that the way back goes by.
         severity=Severity.WARNING if losses[0].cause is Cause.REVERSE_PATH else None,
     )
 
 
-def _remedy(node: NodeView, loss: Loss, source: Ref) -> str:
+def _remedy(node: NodeView, loss: Loss, by_rule: Mapping[Ref, Sequence[Loss]]) -> str:
     match loss.cause:
         case Cause.POLICY:
             return _(
@@ -109,13 +111,26 @@ def _remedy(node: NodeView, loss: Loss, source: Ref) -> str:
                 node=node.name,
             )
         case _:
-            return _(
-                "Find the program that made this rule on {node} and correct it there. To "
-                "test, delete the rule (it is line {line} of {path}) and try again.",
+            lines = [f"{source.path}:{getattr(source, 'line', 0)}" for source in by_rule]
+            told = plural(
+                "Find the program that made this rule on {node} and correct it there. To test, "
+                "delete the rule ({lines}) and try again",
+                "Find the program that made these rules on {node} and correct it there. To test, "
+                "delete the rules ({lines}) and try again",
+                len(by_rule),
                 node=node.name,
-                line=getattr(source, "line", 0),
-                path=source.path,
+                lines=listed(lines, 5),
             )
+            commands = [c for found in by_rule.values() for c in _deletion(found[0].step)]
+            return "\n".join((f"{told}:", *commands)) if commands else f"{told}."
+
+
+def _deletion(step: Step) -> Iterator[str]:
+    """Yield the command that deletes a rule of iptables; a comment of a stranger stays one word."""
+    if isinstance(step.subject, Rule) and step.source is not None:
+        ip6 = step.source.path.rpartition("/")[2].startswith("ip6")
+        _append, *words = words_of(step.subject.text)
+        yield shell("ip6tables" if ip6 else "iptables", "-t", step.table, "-D", *words)
 
 
 def _by_program(by_rule: Mapping[Ref, Sequence[Loss]]) -> Iterator[list[Ref]]:
