@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from analyzer.collect.removal import config_map_names, remove_secrets
-from analyzer.load import _KINDS
+from analyzer.load.cluster_source import KINDS
 from analyzer.model.inputs import Input
 from analyzer.parse.kubernetes_json import decode_objects
 from tests.bundles import files_of
@@ -119,7 +119,7 @@ def test_only_named_config_maps_are_asked_for(minor: int, name: str) -> None:
 def test_what_checks_read_is_the_same_as_before(name: str) -> None:
     """The ConfigMap of kube-proxy, the environment of which nobody reads, and all else."""
     files = files_of(name)
-    for source, kind in _KINDS.items():
+    for source, kind in KINDS.items():
         path = source.path()
         if path not in files:
             continue
