@@ -114,6 +114,7 @@ def _spool(api: Api, request: Request) -> tuple[Path, Spool]:
     if request.resumed is not None:
         output = request.output or bundle_of(request.resumed)
         spool = resumed_spool(request.resumed, output)
+        spool.unsay(_("the collection ended early: {why}", why=""))  # it goes on
     else:
         output = request.output or Path(f"{stem}.tgz")
         spool = _new_spool(output)

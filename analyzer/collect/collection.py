@@ -19,10 +19,10 @@ from analyzer.collect.options import Options
 from analyzer.collect.permissions import (
     Allowed,
     Permission,
-    Verdict,
     ask_permission,
     needed,
     refusals,
+    refused_everywhere,
     table,
 )
 from analyzer.collect.pod_files import PodFiles, samples
@@ -120,7 +120,7 @@ class Collection:
         answers.sort(key=lambda answer: order[answer.permission])
         self.api.refused = refusals(answers)
         self.progress.say(_permissions_text(answers))
-        if any(_everywhere(a.permission) and a.verdict is Verdict.NO for a in answers):
+        if refused_everywhere(answers):
             restricted = _(
                 "lists of all namespaces are refused: --namespace NAME asks for those of some, and of kube-system"
             )
@@ -223,10 +223,6 @@ class Collection:
         for candidates in samples(self.seen, nodes):
             first = candidates[0]
             yield Piece(f"pods/{first.namespace}/{first.name}", partial(files.collect, candidates))
-
-
-def _everywhere(permission: Permission) -> bool:
-    return permission.verb == "list" and permission.namespaced and not permission.namespace
 
 
 def _minor(version: bytes) -> int | None:

@@ -158,7 +158,10 @@ class _Run:
                 del paths[0]
                 continue
             if page is None:
-                self._break_off(answer, preferred, namespace)
+                # Whoever may not ask for an older version is refused before the server says that it has none.
+                refused = paths[0] != preferred and answer.failure is Failure.FORBIDDEN
+                unknown = refused or answer.failure is Failure.NOT_FOUND
+                self._break_off(answer, preferred if unknown else "", namespace)
                 return
             with self.lister.decoding:
                 self._write(page, answer)
@@ -182,11 +185,12 @@ class _Run:
             return None
         return page if page.kind.endswith("List") else None
 
-    def _break_off(self, answer: Answer[bytes], preferred: str, namespace: str) -> None:
+    def _break_off(self, answer: Answer[bytes], unknown: str, namespace: str) -> None:
+        """Note why no more comes; `unknown` is the path that the server does not know, where that is why."""
         reason = answer.reason or _("the answer is no list of objects")
-        if answer.failure is Failure.NOT_FOUND:
+        if unknown:
             reason = _("the server does not know this resource")
-            self.command = ("kubectl", *raw_get(page_query(preferred)))
+            self.command = ("kubectl", *raw_get(page_query(unknown)))
         if namespace:
             reason = _("namespace {namespace}: {reason}", namespace=namespace, reason=reason)
         self.reasons.append(reason)

@@ -106,14 +106,19 @@ def refusals(answers: Iterable[Allowed]) -> Mapping[Need | None, str]:
 
 
 def table(answers: Sequence[Allowed]) -> str:
-    """Return the permissions as lines to read: what is allowed, and what will be missing."""
-    width = max((len(str(answer.permission)) for answer in answers), default=0)
+    """Return the permissions as lines to read: what is allowed, and below what is not, what will be missing."""
     return "".join(
-        f"  {answer.verdict.value:<8}{answer.permission!s:<{width}}  "
-        f"{'' if answer.verdict is Verdict.YES else _consequence(answer)}".rstrip()
-        + "\n"
+        f"  {answer.verdict.value:<8}{answer.permission!s}\n"
+        + ("" if answer.verdict is Verdict.YES else f"            {_consequence(answer)}\n")
         for answer in answers
     )
+
+
+def refused_everywhere(answers: Iterable[Allowed]) -> bool:
+    """Tell whether lists of all namespaces are refused as such: of Services and of pods at least."""
+    refused = {a.permission for a in answers if a.verdict is Verdict.NO}
+    listed = {p.resource for p in refused if p.verb == "list" and p.namespaced and not p.namespace}
+    return {"services", "pods"} <= listed
 
 
 def cluster_role(options: Options) -> str:

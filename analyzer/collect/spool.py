@@ -22,6 +22,7 @@ import msgspec
 
 from analyzer.bundle.limits import Limits
 from analyzer.bundle.member_name import objection, shown
+from analyzer.collect.credentials import without_credentials
 from analyzer.errors import SvcbundleError
 from analyzer.language import _
 
@@ -82,6 +83,7 @@ class _Record(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
     node: str = ""
     method: str = ""
     note: str = ""
+    unsaid: str = ""
     pod: str = ""
     """A pod that was created, `namespace/name`, to be deleted; noted before it is, and again with `gone`."""
 
@@ -208,7 +210,7 @@ class Spool:
         """Note that a file did not come; one that came before stays, and then nothing is noted."""
         with self._lock:
             if path not in self.entries:
-                self.missing[path] = Missing(path, reason, command, final)
+                self.missing[path] = Missing(path, without_credentials(reason), command, final)
                 self._note(_Record(missing=self.missing[path]))
 
     def forget(self, path: str) -> None:
@@ -235,10 +237,18 @@ class Spool:
 
     def note(self, text: str) -> None:
         """Note what a reader of the bundle should know."""
+        text = without_credentials(text)
         with self._lock:
             if text not in self.notes:
                 self.notes.append(text)
                 self._note(_Record(note=text))
+
+    def unsay(self, beginning: str) -> None:
+        """Take back what was noted in words that begin so."""
+        with self._lock:
+            for text in [text for text in self.notes if text.startswith(beginning)]:
+                self.notes.remove(text)
+                self._note(_Record(unsaid=text))
 
     def list_begun(self, stem: str) -> None:
         """Note that the pages of a list begin to come."""
@@ -321,6 +331,8 @@ class Spool:
             self.nodes[record.node] = record.method
         if record.note:
             self.notes.append(record.note)
+        if record.unsaid in self.notes:
+            self.notes.remove(record.unsaid)
         self.unfinished.add(record.list_begun)
         self.unfinished -= {record.list_ended, ""}
         if record.pod:

@@ -167,6 +167,10 @@ def test_an_interrupted_collection_leaves_a_bundle(
     assert len(bundle.names("pods")) == 26
     assert "iptables-save.txt" in bundle.of_node("node-a")
     assert "interrupted" in bundle.missing["nodes/node-b/hairpin.txt"]
+    assert "the collection ended early: interrupted" in bundle.manifest["notes"]
+    done = lab.collect(tmp_path / "b.tgz", *OF_NODES, f"--resume={tmp_path / 'b.tgz'}")
+    assert "ended early" not in done.stdout
+    assert "hairpin.txt" in Collected(tmp_path / "b.tgz").of_node("node-b")
 
 
 def test_a_killed_collection_is_resumed_and_asks_only_for_what_is_missing(

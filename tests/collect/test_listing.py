@@ -111,6 +111,15 @@ def test_a_resource_that_no_version_has_is_missing(spool: Spool) -> None:
     assert missing.command[-1] == "/apis/networking.k8s.io/v1/ingresses?limit=500"
 
 
+def test_older_versions_that_may_not_be_asked_for_are_not_the_reason(spool: Spool) -> None:
+    """A real API server refuses before it says that it does not know a path."""
+    old = "/apis/extensions/v1beta1/ingresses?limit=500"
+    listed(spool, INGRESSES, {old: [FORBIDDEN]})
+    missing = spool.missing["cluster/ingresses.json"]
+    assert missing.reason == "the server does not know this resource"
+    assert missing.command[-1] == "/apis/networking.k8s.io/v1/ingresses?limit=500"
+
+
 def test_refused_is_not_asked_again_and_lost_is(spool: Spool) -> None:
     assert listed(spool, PODS, {ONE: [FORBIDDEN]}).asked == [ONE]
     (spool.directory.parent / "asked").unlink()

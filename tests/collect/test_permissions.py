@@ -15,6 +15,7 @@ from analyzer.collect.permissions import (
     cluster_role,
     needed,
     refusals,
+    refused_everywhere,
     table,
 )
 from analyzer.collect.resources import Need
@@ -69,5 +70,22 @@ def test_the_table_says_what_will_be_missing() -> None:
     events = Permission("list", "events", gives="cluster/events.json")
     pods = Permission("list", "pods", gives="cluster/pods.json")
     assert table([Allowed(events, Verdict.NO), Allowed(pods, Verdict.YES)]) == (
-        "  no      list events  without it: no cluster/events.json\n  yes     list pods\n"
+        "  no      list events\n            without it: no cluster/events.json\n  yes     list pods\n"
     )
+
+
+def test_the_table_fits_a_terminal() -> None:
+    answers = [Allowed(p, Verdict.NO) for p in needed(Options(node_access=NodeAccess.DEBUG))]
+    assert max(map(len, table(answers).splitlines())) < 80
+
+
+@pytest.mark.parametrize(
+    ("resources", "told"), [(("services", "pods"), True), (("statefulsets.apps",), False)]
+)
+def test_lists_are_refused_everywhere_where_those_of_services_and_pods_are(
+    resources: tuple[str, ...], told: bool
+) -> None:
+    answers = [Allowed(Permission("list", resource), Verdict.NO) for resource in resources]
+    assert refused_everywhere(answers) is told
+    in_one = [Allowed(Permission("list", r, namespace="shop"), Verdict.NO) for r in resources]
+    assert not refused_everywhere(in_one)

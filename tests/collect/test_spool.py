@@ -45,6 +45,28 @@ def test_a_killed_collection_is_all_there(output: Path) -> None:
         assert state(again) == state(left)
 
 
+def test_what_is_unsaid_stays_unsaid(output: Path) -> None:
+    left = filled(output)
+    left.note("ended early: why")
+    left.unsay("ended early")
+    assert left.notes == ["said"]
+    with Spool(work_directory(output)) as again:
+        assert again.notes == ["said"]
+
+
+def test_reasons_and_notes_hold_no_credentials(output: Path) -> None:
+    spool = filled(output)
+    spool.lack("nodes/a/ip-addr.txt", "exit status 1: --token=abc1 is wrong")
+    spool.note("Get https://u:p@h/: EOF")
+    assert spool.missing["nodes/a/ip-addr.txt"].reason.endswith(
+        "--token=<removed 4 bytes> is wrong"
+    )
+    assert spool.notes[-1] == "Get https://<removed 3 bytes>@h/: EOF"
+    journal = (spool.directory / "journal.jsonl").read_text()
+    assert "abc1" not in journal
+    assert "u:p@" not in journal
+
+
 def test_a_line_cut_in_the_middle_and_a_file_cut_short_are_not_there(output: Path) -> None:
     spool = filled(output)
     spool.close()
