@@ -15,7 +15,7 @@ from analyzer.observe.conditions import (
     written_probability,
 )
 from analyzer.observe.endpoint_chain import EndpointChain, read_endpoint_chain
-from analyzer.observe.marks import Marks
+from analyzer.observe.marks import MARKING, Marks
 from analyzer.observe.treatment import add_target
 
 
@@ -95,7 +95,7 @@ class BalanceReader:
             target = rule.target
             if target is None or mass <= 0.0:
                 continue
-            if self.marks.masquerades(rule):
+            if target in MARKING and self.marks.masquerades(rule):
                 if picks:
                     return None
                 marking.append(rule)

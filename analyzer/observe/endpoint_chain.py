@@ -11,7 +11,7 @@ from analyzer.model.address import canonical_ip
 from analyzer.model.forwarding import Endpoint, Protocol
 from analyzer.model.ruleset import Rule
 from analyzer.observe.conditions import ConditionReader, host_of, protocol_of
-from analyzer.observe.marks import Marks
+from analyzer.observe.marks import MARKING, Marks
 
 SAME_PORT = 0
 """Port of an endpoint whose DNAT names none: the connection keeps its own."""
@@ -70,15 +70,13 @@ def read_endpoint_chain(
         values = rule.values
         if found.protocol is not None and protocol_of(values[found.protocol]) is not protocol:
             continue
-        if found.source is not None or marks.masquerades(rule):
-            source = None if found.source is None else values[found.source]
-            if not found.source_negated and marks.masquerades(rule):
-                marked.append(source)
-            continue
         target = rule.target
-        if target in {"RETURN", "ACCEPT"}:
+        if target in MARKING and marks.masquerades(rule):
+            if not found.source_negated:
+                marked.append(None if found.source is None else values[found.source])
+        elif found.source is None and target in {"RETURN", "ACCEPT"}:
             break
-        if target in _TRANSLATING:
+        elif found.source is None and target in _TRANSLATING:
             endpoint = endpoint_of(rule)
             hosts = [None if source is None else host_of(source) for source in marked]
             own = None in marked or (endpoint is not None and endpoint.address in hosts)
