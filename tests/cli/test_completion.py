@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+import shlex
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -7,6 +11,7 @@ from click.shell_completion import BashComplete
 
 from analyzer.cli.commands import cli
 from tests.bundles import files_of, laid_out, sample
+from tests.command_line import ROOT
 
 HEALTHY = str(sample("healthy"))
 
@@ -63,3 +68,23 @@ def test_a_large_archive_is_not_opened(tmp_path: Path) -> None:
     large = tmp_path / "large.tgz"
     large.write_bytes(Path(HEALTHY).read_bytes() + bytes(5_000_000))
     assert offered("show", str(large), "--node") == []
+
+
+def test_fish_offers_it(tmp_path: Path) -> None:
+    fish = shutil.which("fish")
+    if fish is None:
+        pytest.skip("fish is not installed: completion is not tried in it")
+    program = tmp_path / "svcbundle"
+    program.write_text(f"#!{sys.executable}\nfrom analyzer.cli import main\nmain()\n")
+    program.chmod(0o755)
+    line = f"svcbundle show {HEALTHY} --node node-"
+    script = f"_SVCBUNDLE_COMPLETE=fish_source svcbundle | source; complete -C {shlex.quote(line)}"
+    environment = {
+        "PATH": f"{tmp_path}:/usr/bin:/bin",
+        "HOME": str(tmp_path),
+        "PYTHONPATH": str(ROOT),
+    }
+    ran = subprocess.run(
+        [fish, "--no-config", "-c", script], env=environment, capture_output=True, text=True, check=True
+    )  # fmt: skip
+    assert ran.stdout.split() == ["node-a", "node-b", "node-c"]
