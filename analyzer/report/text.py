@@ -127,8 +127,15 @@ class _Text:
 
     def bundle(self) -> Iterator[str]:
         yield self._heading(_("Bundle"))
-        for fact in self.view.facts:
-            yield from self.terminal.wrap(visible(fact.value), f"  {pad(fact.label, 12)}", " " * 14)
+        if self.verbose:
+            for fact in self.view.facts:
+                lead = f"  {pad(fact.label, 12)}"
+                yield from self.terminal.wrap(visible(fact.value), lead, " " * 14)
+            return
+        name, *others = self.view.facts
+        yield from self.terminal.wrap(visible(name.value), "  ")
+        told = (_("{what}: {told}", what=fact.label, told=fact.value) for fact in others)
+        yield from self.prose.wrap(visible(_("; ").join(told)), "  ")
 
     # --- parts ---
 
