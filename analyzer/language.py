@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
 from gettext import GNUTranslations, NullTranslations
+from io import BytesIO
+from pkgutil import get_data
 
 ENGLISH = "en"
 LANGUAGES = (ENGLISH, "zh")
@@ -58,8 +60,6 @@ def _catalogue(language: str) -> NullTranslations:
         raise KeyError(language)
     if language == ENGLISH:
         return NullTranslations()
-    from importlib.resources import files  # noqa: PLC0415 - English needs no catalogue, and it takes long
-
-    path = files("analyzer").joinpath("locale", language, "LC_MESSAGES", f"{_DOMAIN}.mo")
-    with path.open("rb") as file:
-        return GNUTranslations(file)
+    found = get_data("analyzer", f"locale/{language}/LC_MESSAGES/{_DOMAIN}.mo")
+    assert found is not None
+    return GNUTranslations(BytesIO(found))
