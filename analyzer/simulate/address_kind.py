@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from analyzer.model.ruleset import Family
 from analyzer.simulate.address import block
-from analyzer.simulate.machine import LIMITED_BROADCAST, MULTICAST, ZERO_NET, Machine
+from analyzer.simulate.machine import LIMITED_BROADCAST, MULTICAST, UNSPECIFIED, Machine
 from analyzer.simulate.routing import RouteKey, RouteKind
 
 _ASKED_BY_ROUTE = frozenset({RouteKind.LOCAL, RouteKind.ANYCAST, RouteKind.UNREACHABLE})
@@ -28,7 +28,7 @@ def address_kind(
     if MULTICAST[family].holds(address):
         return RouteKind.MULTICAST
     if family is Family.IPV4:
-        if ZERO_NET.holds(address) or address == LIMITED_BROADCAST:
+        if address in {UNSPECIFIED, LIMITED_BROADCAST}:
             return RouteKind.BROADCAST
         kind, owner = machine.routes(family).local_kind(address)
         return kind if device is None or owner == device else RouteKind.UNICAST

@@ -15,11 +15,11 @@ from analyzer.simulate.netfilter import Netfilter
 from analyzer.simulate.output import Output, departure
 from analyzer.simulate.packet import UNSURE
 from analyzer.simulate.rejection import with_answer
-from analyzer.simulate.route_step import noted, routed, unroutable
+from analyzer.simulate.route_step import noted, routed, special_route, unroutable
 from analyzer.simulate.routing import Hop, RouteAnswer, RouteKind, shares
-from analyzer.simulate.source_validation import implausible_source, martian
+from analyzer.simulate.source_validation import implausible_source, martian, unforwardable
 
-_ONWARDS = frozenset({RouteKind.UNICAST, RouteKind.MULTICAST})
+_ONWARDS = frozenset({RouteKind.UNICAST})
 _LOCAL = frozenset({RouteKind.LOCAL, RouteKind.BROADCAST, RouteKind.ANYCAST})
 
 replace = msgspec.structs.replace
@@ -124,7 +124,7 @@ class Forwarding:
         refused = martian(self._machine, branch) if version_4 else None
         if refused is not None:
             return [refused]
-        answer = self._machine.route(branch.packet)
+        answer = special_route(branch.packet) or self._machine.route(branch.packet)
         if answer.kind in _LOCAL:
             here = routed(self._machine, branch, answer, _("this host"))
             return through(
@@ -136,6 +136,7 @@ class Forwarding:
         if answer.kind in _ONWARDS:
             return through(
                 self._may_forward(branch),
+                self._reaches_beyond,
                 lambda passing: self._believe(passing, answer.hops[0].device),
                 lambda passing: self._forward(passing, answer),
             )
@@ -143,6 +144,10 @@ class Forwarding:
 
     def _believe(self, branch: Branch, way_out: str | None = "lo") -> Sequence[Way]:
         refused = implausible_source(self._machine, branch, way_out)
+        return [branch] if refused is None else [refused]
+
+    def _reaches_beyond(self, branch: Branch) -> Sequence[Way]:
+        refused = unforwardable(self._machine, branch)
         return [branch] if refused is None else [refused]
 
     def _may_forward(self, branch: Branch) -> Sequence[Way]:

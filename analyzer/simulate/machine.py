@@ -17,7 +17,7 @@ STRICT, LOOSE = 1, 2
 """Values of `rp_filter`."""
 
 _LOOPBACK = Block(127 << 24, 255 << 24)
-ZERO_NET = Block(0, 255 << 24)
+UNSPECIFIED = 0
 MULTICAST = {
     Family.IPV4: Block(0xE0 << 24, 0xF0 << 24),
     Family.IPV6: Block(0xFF << 120, 0xFF << 120),
@@ -29,7 +29,7 @@ SPECIAL_BLOCKS = frozenset(
     {
         _LOOPBACK,
         Block(1, (1 << 128) - 1),
-        ZERO_NET,
+        Block(UNSPECIFIED, (1 << 128) - 1),
         *MULTICAST.values(),
         LINK_LOCAL,
         Block(LIMITED_BROADCAST, LIMITED_BROADCAST),
@@ -118,11 +118,11 @@ class Machine:
         return (*implied, _local_route("127.0.0.0/8" if family is Family.IPV4 else "::1/128", "lo"))
 
     def route(self, packet: Packet) -> RouteAnswer:
-        """Return where a packet goes from here; `::1` only back out of where it came in (`rt6_need_strict`)."""
+        """Return where a packet goes from here; `::1` and `fe80::/10` stay on an interface (`rt6_need_strict`)."""
         arrival = "lo" if packet.local else packet.in_interface
         family, flow = packet.family, packet.flow
-        strict = family is Family.IPV6 and loopback(family, flow.destination)
-        only_by = arrival if strict else None
+        near = loopback(family, flow.destination) or LINK_LOCAL.holds(flow.destination)
+        only_by = arrival if family is Family.IPV6 and near and not packet.local else None
         return self.routes(family).lookup(
             RouteKey(flow.destination, flow.source, arrival, packet.mark, only_by)
         )

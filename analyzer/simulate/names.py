@@ -69,7 +69,7 @@ class NamedEndpoint:
 
     address: str
     hostname: str
-    """Empty where the pod has none."""
+    """Empty where it has none: then its address is its name, with dashes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +175,7 @@ def _ask_for_service(name: str, service: Service, host: str, directory: Director
         return DNSQuery(name, Reply.ANSWER if addresses else Reply.NO_SUCH_NAME, addresses)
     listed = directory.endpoints.get(service.key, ())
     if host:
-        named = tuple(e.address for e in listed if host in {e.hostname, _dashed(e.address)})
+        named = tuple(e.address for e in listed if host == (e.hostname or _dashed(e.address)))
         return DNSQuery(name, Reply.ANSWER if named else Reply.NO_SUCH_NAME, named)
     addresses = tuple(dict.fromkeys(e.address for e in listed))
     return DNSQuery(name, Reply.ANSWER if addresses else Reply.NO_ADDRESS, addresses)

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from analyzer.language import _
+from analyzer.model.ruleset import Family
 from analyzer.model.source import Ref
-from analyzer.simulate.address import spell
+from analyzer.simulate.address import number, spell
 from analyzer.simulate.branch import Branch, Cause, Ending, Fate, Step
-from analyzer.simulate.machine import Machine
+from analyzer.simulate.machine import LIMITED_BROADCAST, MULTICAST, Machine
+from analyzer.simulate.packet import Packet
 from analyzer.simulate.routing import RouteAnswer, RouteKind
+
+_ALL_HOSTS = frozenset(v for t in ("224.0.0.1", "ff01::1", "ff02::1") if (v := number(t)))
 
 
 def routed(machine: Machine, branch: Branch, answer: RouteAnswer, effect: str) -> Branch:
@@ -22,6 +26,22 @@ def noted(
 ) -> Branch:
     """Return the branch after something else has decided: `what` is its name."""
     return branch.stepped(Step(machine.name, branch.leg, None, "", "", source, what, effect))
+
+
+def special_route(packet: Packet) -> RouteAnswer | None:
+    """Return where a packet goes that has come in for many, whatever the routes; None for any other.
+
+    Groups are joined by processes: only of that of all hosts it is known.
+    """
+    destination = packet.flow.destination
+    if packet.family is Family.IPV4 and destination == LIMITED_BROADCAST:
+        return RouteAnswer(RouteKind.BROADCAST)
+    if not MULTICAST[packet.family].holds(destination):
+        return None
+    if destination in _ALL_HOSTS:
+        return RouteAnswer(RouteKind.BROADCAST)
+    text = spell(packet.family, destination)
+    return RouteAnswer(RouteKind.UNKNOWN, reason=_("who has joined {text}", text=text))
 
 
 def unroutable(machine: Machine, branch: Branch, answer: RouteAnswer) -> Ending:

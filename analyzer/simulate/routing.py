@@ -112,7 +112,7 @@ class Policy(NamedTuple):
     """What becomes of the packet where the rule itself says so (`blackhole`, `prohibit`)."""
 
     goes_to: int | None = None
-    """Priority of the rule to go on with (`goto`)."""
+    """Priority of the rule to go on with (`goto`); without such a rule nothing happens."""
 
 
 class Routes:
@@ -158,7 +158,8 @@ class Routes:
             return RouteAnswer(policy.ends, reason=policy.unmodelled)
         if policy.goes_to is not None:
             there = bisect_left(self._priorities, policy.goes_to, lo=position + 1)
-            return self._from(there, key)
+            found = there < len(self._priorities) and self._priorities[there] == policy.goes_to
+            return self._from(there, key) if found else None
         return self._find(policy.table, key.destination, policy.longer_than, key.only_by)
 
     def _either(

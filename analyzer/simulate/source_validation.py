@@ -6,23 +6,57 @@ from analyzer.language import _
 from analyzer.model.ruleset import Family
 from analyzer.simulate.address import spell
 from analyzer.simulate.branch import Branch, Cause, Ending, Fate
-from analyzer.simulate.machine import LOOSE, STRICT, Machine, loopback
+from analyzer.simulate.machine import (
+    LIMITED_BROADCAST,
+    LINK_LOCAL,
+    LOOSE,
+    MULTICAST,
+    STRICT,
+    UNSPECIFIED,
+    Machine,
+    loopback,
+)
+from analyzer.simulate.packet import Flow
 from analyzer.simulate.route_step import noted, unroutable
 from analyzer.simulate.routing import RouteKey, RouteKind
 
 
 def martian(machine: Machine, branch: Branch) -> Ending | None:
-    """Return the end of a packet with a loopback address from elsewhere, or None: refused before it is routed."""
+    """Return the end of a packet from or to an address that nobody elsewhere has, or None."""
     packet = branch.packet
     flow, family, device = packet.flow, packet.family, packet.in_interface
-    if device == "lo" or not (loopback(family, flow.source) or loopback(family, flow.destination)):
+    if device == "lo":
         return None
-    if family is Family.IPV4 and machine.routes_localnet(device):
+    refused = _nobodys(family, flow)
+    if refused is None and not (family is Family.IPV4 and machine.routes_localnet(device)):
+        ends = (flow.destination, flow.source)
+        refused = next((address for address in ends if loopback(family, address)), None)
+    if refused is None:
         return None
-    refused = flow.destination if loopback(family, flow.destination) else flow.source
-    return _refused(
-        machine, branch, Cause.MARTIAN, _("{spell} from outside", spell=spell(family, refused))
-    )
+    text = _("{spell} from outside", spell=spell(family, refused))
+    return _refused(machine, branch, Cause.MARTIAN, text)
+
+
+def _nobodys(family: Family, flow: Flow) -> int | None:
+    """Return an address of a packet that no single host has, or None (`ip_route_input_slow`, `ip6_rcv_core`)."""
+    if MULTICAST[family].holds(flow.source):
+        return flow.source
+    if family is Family.IPV6 or flow.destination == LIMITED_BROADCAST:
+        return None
+    if flow.source in {UNSPECIFIED, LIMITED_BROADCAST}:
+        return flow.source
+    return flow.destination if flow.destination == UNSPECIFIED else None
+
+
+def unforwardable(machine: Machine, branch: Branch) -> Ending | None:
+    """Return the end of an IPv6 packet whose source does not reach beyond its network, or None (`ip6_forward`)."""
+    family, source = branch.packet.family, branch.packet.flow.source
+    if family is Family.IPV4:
+        return None
+    if source != UNSPECIFIED and not loopback(family, source) and not LINK_LOCAL.holds(source):
+        return None
+    reason = _("{spell} as source is not forwarded", spell=spell(family, source))
+    return _refused(machine, branch, Cause.MARTIAN, reason)
 
 
 def implausible_source(

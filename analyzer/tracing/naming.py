@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from analyzer.language import _
+from analyzer.model.forwarding import ServiceKey
 from analyzer.model.node import ResolvConf
 from analyzer.simulate.address import number
 from analyzer.simulate.names import Directory, NamedEndpoint, Resolution, resolve
@@ -55,7 +56,7 @@ def _directory(cluster: ClusterView, conf: ResolvConf) -> Directory:
     searched = (d.removeprefix("svc.") for d in conf.search if d.startswith("svc."))
     headless = {
         key: tuple(
-            NamedEndpoint(b.endpoint.address, _hostname(cluster, b.pod))
+            NamedEndpoint(b.endpoint.address, _hostname(cluster, b.pod, key))
             for b in cluster.backends.get(key, ())
             if b.ready
         )
@@ -66,9 +67,12 @@ def _directory(cluster: ClusterView, conf: ResolvConf) -> Directory:
     return Directory(zones, cluster.services, headless)
 
 
-def _hostname(cluster: ClusterView, name: str) -> str:
+def _hostname(cluster: ClusterView, name: str, service: ServiceKey) -> str:
+    """Return the name of an endpoint: that of a pod whose `subdomain` is the Service, else none (Kubernetes 1.3)."""
     pod = cluster.pod_by_name.get(name)
-    return "" if pod is None else pod.spec.hostname or pod.name
+    if pod is None or (pod.namespace, pod.spec.subdomain) != (service.namespace, service.name):
+        return ""
+    return pod.spec.hostname or ""
 
 
 def answering_dns(cluster: ClusterView, source: str, found: Resolved) -> str:

@@ -212,6 +212,9 @@ _APART = {
     "an address of the host": replace(
         _plain(), addresses=(*_plain().addresses, InterfaceAddress("lo", "10.3.0.8", 32, _HERE))
     ),
+    "an address of the host in a network": replace(
+        _plain(), addresses=(*_plain().addresses, InterfaceAddress("lo", "10.3.0.8", 24, _HERE))
+    ),
     "an address of the Node object": replace(_plain(), internal_addresses=("10.3.0.8",)),
     "an element of nft": replace(_plain(), nft=_nft_rule("@s")),
     "a prefix of nft": replace(_plain(), nft=_nft_rule({"prefix": {"addr": "10.3.0.8", "len": 30}})),

@@ -82,6 +82,7 @@ def test_a_name_resolves(name: str, addresses: tuple[str, ...]) -> None:
         ("web.default", False, "web exists in namespace shop"),
         ("empty", False, "a headless Service without ready endpoints"),
         ("db-7.db", False, "no query for db-7.db is answered"),
+        ("10-0-0-1.db", False, "no query for 10-0-0-1.db is answered"),
         ("www.example.com", True, "not in the cluster's zone"),
         ("outside", True, "db.example.com. is not in the cluster's zone"),
         ("loop", False, "no query for loop is answered"),

@@ -152,11 +152,11 @@ def test_a_rule_may_end_a_packet_by_itself(kind: str) -> None:
         ("nop", "other"),
         ("goto 200", "eth0"),
         ("goto 150", "other"),
-        ("goto 200 [unresolved]", "eth0"),
+        ("goto 170 [unresolved]", "other"),
     ],
 )
 def test_a_rule_may_leave_others_out(action: str, device: str) -> None:
-    rules = (*_USUAL, _acting(action), _rule(150, "from all"))
+    rules = (*_USUAL, _acting(action), _rule(150, "from all"), _rule(200, "from all", "main"))
     assert _asked(rules, "8.8.8.8").hops[0].device == device
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tarfile
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -215,3 +216,32 @@ def test_the_text_reads_like_a_path(bundle: Bundle, cluster: ClusterView, pod: s
     ):
         assert words in text
     assert "\x1b" not in text
+
+
+@pytest.mark.parametrize(
+    ("subdomain", "resolves"), [("db-headless", True), ("other", False)], ids=str
+)
+def test_a_pod_has_a_name_in_the_headless_service_that_is_its_subdomain(
+    samples: Path, tmp_path: Path, pod: str, subdomain: str, resolves: bool
+) -> None:
+    with tarfile.open(samples / "healthy" / "bundle.tgz") as archive:
+        archive.extractall(tmp_path, filter="data")
+    (listed,) = tmp_path.rglob("pods.json")
+    pods = json.loads(listed.read_text())
+    named = next(p for p in pods["items"] if p["metadata"]["name"].startswith("db-"))
+    named["spec"] |= {"hostname": "db-0", "subdomain": subdomain}
+    listed.write_text(json.dumps(pods))
+    with open_bundle([listed.parent.parent]) as opened:
+        answer = run_trace(
+            load(opened), TraceQuery(f"pod:{pod}", "db-0.db-headless.shop.svc.cluster.local.:5432")
+        )
+    assert answer.resolution is not None
+    assert answer.resolution.addresses == ((named["status"]["podIP"],) if resolves else ())
+
+
+def test_a_pod_of_a_deployment_has_no_name_in_a_headless_service(
+    cluster: ClusterView, pod: str
+) -> None:
+    name = next(p.name for p in cluster.pods if p.name.startswith("db-"))
+    answer = run_trace(cluster, TraceQuery(f"pod:{pod}", f"{name}.db-headless.shop:5432"))
+    assert _verdicts(answer) == {Verdict.UNRESOLVED}
