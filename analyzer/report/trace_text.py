@@ -12,7 +12,7 @@ from analyzer.model.source import Ref, SourceRef
 from analyzer.report.terminal import Paint, Terminal
 from analyzer.report.visible import visible
 from analyzer.simulate.branch import Leg, Step
-from analyzer.simulate.names import Resolution
+from analyzer.simulate.names import Reply, Resolution
 from analyzer.simulate.outcome import Answer, Backend, Outcome, Verdict
 
 _LARGEST_DENOMINATOR = 100
@@ -34,6 +34,15 @@ _VERDICTS = {
     Verdict.UNRESOLVED: later("unresolved"),
     Verdict.INCONCLUSIVE: later("inconclusive"),
 }
+_REPLIES = {
+    Reply.ANSWER: later("answer"),
+    Reply.ALIAS: later("alias"),
+    Reply.NO_SUCH_NAME: later("no such name"),
+    Reply.NO_ADDRESS: later("no address"),
+    Reply.UPSTREAM: later("asked upstream"),
+    Reply.UNHEARD: later("no answer of the cluster's DNS"),
+}
+_EFFECTS = frozenset({later("accept"), later("drop"), later("return")})
 _PAINTS = {
     Verdict.DELIVERED: Paint.GOOD,
     Verdict.EXTERNAL: Paint.NOTE,
@@ -82,7 +91,7 @@ def _resolution(found: Resolution) -> Iterator[str]:
             _(
                 "  asks {query}  {reply}{values}",
                 query=query.name,
-                reply=query.reply.value,
+                reply=_(_REPLIES[query.reply]),
                 values=values,
             )
         )
@@ -104,8 +113,10 @@ def _outcome(
     words = f"{share_text(outcome.probability)} {verdict}"
     if outcome.backend is not None:
         words = _("{what}: {told}", what=words, told=visible(_backend(outcome.backend)))
-    if outcome.source:
+    if outcome.source and outcome.backend is not None:
         words += visible(_(", which sees {source}", source=outcome.source))
+    elif outcome.source:
+        words += visible(_(", with the source {source}", source=outcome.source))
     yield from terminal.wrap(words, "  ")
     if outcome.reason:
         yield from terminal.wrap(_("because {reason}", reason=visible(outcome.reason)), "    ")
@@ -134,7 +145,8 @@ def _way(steps: list[Step], quotes: Mapping[Ref, Quote], terminal: Terminal) -> 
         for step in there:
             where = " ".join(filter(None, (step.hook.value if step.hook else "", step.table)))
             place = _place(step.source, quotes)
-            told = _("{what}: {told}", what=where or _("routing"), told=step.effect)
+            effect = _(step.effect) if step.effect in _EFFECTS else step.effect
+            told = _("{what}: {told}", what=where or _("routing"), told=effect)
             yield visible(f"        {told}")
             shown = f"{place}  {step.text}" if place else step.text
             for line in terminal.wrap(visible(shown), "          ", "            "):

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import NamedTuple
 
+from analyzer.language import _
 from analyzer.simulate.branch import Branch, Cause, Question, Weight
 from analyzer.simulate.outcome import Backend, Outcome, Trace, Verdict
-from analyzer.simulate.walk import NEW_CLIENT
+from analyzer.simulate.walk import KNOWN_CLIENT, NEW_CLIENT
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,13 +47,23 @@ def fold(leaves: Iterable[Leaf]) -> Trace:
     taken = sorted(
         {a for w in ordered if w.weight for a in w.leaf.branch.assumed}, key=lambda a: a.text
     )
-    doubts += [a.text for a in taken if a.weight is Weight.DECISIVE]
+    doubts += [_granted(a.text) for a in taken if a.weight is Weight.DECISIVE]
     several = len({(o.verdict, o.backend) for o in outcomes}) > 1
     beyond = [
-        a.text for a in taken if a.weight is Weight.BEYOND and (several or a.text != NEW_CLIENT)
+        _granted(a.text)
+        for a in taken
+        if a.weight is Weight.BEYOND and (several or a.text != NEW_CLIENT)
     ]
     reasons = dict.fromkeys((*doubts, *beyond))
     return Trace(outcomes, not doubts, "; ".join(reasons), exact=not beyond)
+
+
+def _granted(text: str) -> str:
+    return _("it is taken for granted that {text}", text=_said(text))
+
+
+def _said(text: str) -> str:
+    return _(text) if text in {NEW_CLIENT, KNOWN_CLIENT} else text
 
 
 def _distribution(leaves: list[Leaf], depth: int) -> _Distribution:
@@ -84,7 +95,7 @@ def _add_shared(
     if open_weight > 0:
         differing = [w.leaf for key, w in (yes | no).items() if key not in yes or key not in no]
         shown = next(iter(differing), next(iter(yes.values())).leaf)
-        reason = f"not known: {question.text}"
+        reason = _("not known: {text}", text=question.text)
         _add(found, Leaf(shown.branch, Verdict.INCONCLUSIVE, Cause.UNKNOWN, reason), open_weight)
 
 
@@ -107,5 +118,5 @@ def _outcome(weighed: _Weighed) -> Outcome:
         path=() if trail is None else trail.steps(),
         cause=leaf.cause,
         reason=leaf.reason,
-        assumed=tuple(sorted(a.text for a in leaf.branch.assumed)),
+        assumed=tuple(sorted(_said(a.text) for a in leaf.branch.assumed)),
     )

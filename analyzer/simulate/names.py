@@ -6,7 +6,7 @@ resolv.conf(5) for the order of queries; the DNS specification of Kubernetes 1.1
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 from analyzer.language import _
@@ -33,6 +33,9 @@ class Reply(Enum):
 
     UPSTREAM = "asked upstream"
     """It is not in the cluster's zone: whoever the DNS forwards to knows it, or not."""
+
+    UNHEARD = "no answer of the cluster's DNS"
+    """The source does not reach the cluster's DNS, or asks another one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +64,12 @@ class Resolution:
 
     reason: str
     """Why there is no address; empty where there is one."""
+
+    @property
+    def unheard(self) -> Resolution:
+        """What comes of it where the first query does not even reach the cluster's DNS."""
+        asked = tuple(DNSQuery(query.name, Reply.UNHEARD) for query in self.queries[:1])
+        return replace(self, queries=asked, addresses=(), service=None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -193,7 +193,7 @@ class Netfilter:
             known = packet.connection
             if known is None:
                 return [branch]
-            if packet.state is not State.NEW or is_bound(known, packet.hook):
+            if not _decides(packet) or is_bound(known, packet.hook):
                 return [self._rewritten(branch)]
             ways: list[Way] = []
             for ordered, chains in self._nat_orders(branch, bases):
@@ -265,6 +265,13 @@ def _without_translation(way: Passed | Ending) -> Way:
         translation=way.translation,
     )
     return Ending(way.branch.stepped(way.step), Fate.INCONCLUSIVE, Cause.UNKNOWN, reason)
+
+
+def _decides(packet: Packet) -> bool:
+    """Tell whether nat chains see a packet: it opens a connection, or is a reset that refuses one."""
+    return packet.state is State.NEW or (
+        packet.state is State.RELATED and packet.protocol not in {"icmp", "icmpv6"}
+    )
 
 
 def _left_alone(branch: Branch) -> Sequence[Way]:

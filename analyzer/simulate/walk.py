@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from analyzer.language import _
+from analyzer.language import _, later
 from analyzer.simulate.branch import (
     Assumption,
     Branch,
@@ -30,8 +30,10 @@ _DEEPEST = 128
 """Chains nested deeper call each other in a circle, which the kernel refuses to load."""
 
 _MOST_JUMPS = 100_000
-NEW_CLIENT = "this is for a client that is new to every list of -m recent (session affinity)"
-KNOWN_CLIENT = "a client that conntrack.txt shows to have been here before (session affinity)"
+NEW_CLIENT = later("this is for a client that is new to every list of -m recent (session affinity)")
+KNOWN_CLIENT = later(
+    "this is a client that conntrack.txt shows to have been here before (session affinity)"
+)
 
 replace = msgspec.structs.replace
 

@@ -135,7 +135,7 @@ def _of_name(
     resolution = conf.resolution
     refused = answering_dns(cluster, query.source, conf)
     if refused:
-        return Nowhere(settled(Verdict.UNRESOLVED, refused), resolution)
+        return Nowhere(settled(Verdict.UNRESOLVED, refused), resolution.unheard)
     if not resolution.addresses:
         verdict = Verdict.EXTERNAL if resolution.outside else Verdict.UNRESOLVED
         return Nowhere(settled(verdict, resolution.reason), resolution)
