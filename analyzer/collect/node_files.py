@@ -45,6 +45,11 @@ _PORTS: Final = (
     (Input.PROXY_MODE, 10249, "proxyMode"),
     (Input.PROXY_CONFIGZ, 10249, "configz"),
 )
+_NOT_RUNNING: Final = re.compile(
+    r"container not found|stopped state|not running|completed pod|CrashLoop"
+)
+"""What API server, kubelet and container runtimes say of a container that is not up."""
+
 _ANSWER_BYTES: Final = 8 << 20
 
 
@@ -104,21 +109,26 @@ class NodeFiles:
         with ExitStack() as stack:
             keeper = Keeper(self.spool, stack)
 
-            def consume(stream: BinaryIO) -> NodeStream | str:
-                keeper.files.clear()
+            came: list[tuple[NodeStream, dict[str, Incoming]]] = []
+
+            def consume(stream: BinaryIO) -> str:
+                keeper.files = {}
                 try:
-                    return read_node_stream(stream, keeper.open, nonce=nonce)
+                    came.append((read_node_stream(stream, keeper.open, nonce=nonce), keeper.files))
                 except BundleUnreadableError as error:
                     return str(error)
+                return ""
 
             try:
-                visit, stream = Door(self.api, self.spool).run(node, script(settings), consume)
+                visit, problem = Door(self.api, self.spool).run(node, script(settings), consume)
             except NoWayInError as error:
                 lack_all(self.spool, node.name, str(error))
                 return
-            if isinstance(stream, str):
-                lack_all(self.spool, node.name, visit.reason or stream)
+            if not came:
+                lack_all(self.spool, node.name, _with_advice(visit.reason or problem))
                 return
+            # An attempt that brought less than the one before takes nothing away.
+            stream, keeper.files = max(came, key=lambda c: (c[0].complete, len(c[0].files)))
             keeper.keep(stream, node.name, visit.reason)
             self.spool.reached(node.name, visit.method)
 
@@ -270,6 +280,15 @@ class Keeper:
                 self.spool.lack(path, missing.reason, _clean_words(missing.command), final=final)
         if not stream.complete:
             lack_all(self.spool, node, reason or stream.problem, besides=named)
+
+
+def _with_advice(reason: str) -> str:
+    if not _NOT_RUNNING.search(reason):
+        return reason
+    return _(
+        "{reason}; kube-proxy does not run there: --node-access debug or ssh gets into the node",
+        reason=reason,
+    )
 
 
 def lack_all(

@@ -14,6 +14,7 @@ import pytest
 
 from tests.bundles import sample
 from tests.collect.api_server.authorization import Authorizer, Rule
+from tests.collect.api_server.capture import Capture, open_capture
 from tests.collect.api_server.faults import Action, Fault
 from tests.collect.collected import Collected
 from tests.collect.conftest import Lab, Labs
@@ -79,6 +80,32 @@ def test_a_node_that_breaks_off_keeps_its_whole_files(labs: Labs, tmp_path: Path
     whole = bundle.files["nodes/node-b/iptables-save.txt"]
     assert whole.count(b"COMMIT") == 3
     assert whole.splitlines()[-1].startswith(b"# Completed on ")
+
+
+def test_a_second_attempt_that_brings_nothing_takes_nothing_away(
+    labs: Labs, tmp_path: Path
+) -> None:
+    lab = labs.serve(sample("healthy"), containers=True)
+    lab.server.faults.append(Fault(EXEC_ON_B, Action.CUT, after=60_000, times=1))
+    lab.server.faults.append(Fault(EXEC_ON_B, code=500))
+    lab.collect(tmp_path / "b.tgz", *OF_NODES)
+    assert lab.server.faults[0].hits == 1
+    assert lab.server.faults[1].hits >= 1
+    bundle = Collected(tmp_path / "b.tgz")
+    assert bundle.files["nodes/node-b/iptables-save.txt"].count(b"COMMIT") == 3
+    assert "nodes/node-b/hairpin.txt" in bundle.missing
+
+
+def test_a_kube_proxy_that_does_not_run_is_said_with_the_other_ways_in(
+    labs: Labs, tmp_path: Path
+) -> None:
+    capture = open_capture(sample("healthy"))
+    files = {**capture.files, "nodes/node-b/processes.txt": b"  PID STAT COMMAND\n"}
+    lab = labs.serve(Capture(files), containers=True)
+    lab.collect(tmp_path / "b.tgz", *OF_NODES)
+    why = Collected(tmp_path / "b.tgz").missing["nodes/node-b/iptables-save.txt"]
+    assert "container not found" in why
+    assert "--node-access debug" in why
 
 
 def test_forbidden_exec_leaves_objects_and_logs(labs: Labs, tmp_path: Path) -> None:
