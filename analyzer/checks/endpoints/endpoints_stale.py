@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass, replace
+from enum import Enum
 
 from analyzer.check import check
 from analyzer.commands import shell
 from analyzer.expect.changes import is_settled, parse_time
 from analyzer.expect.publication import Difference, DifferenceKind, differences_from_endpoints
 from analyzer.expect.readiness import condition_ref
-from analyzer.language import _
+from analyzer.language import _, plural
 from analyzer.model.address import canonical_ip, family_of
 from analyzer.model.backend import Backend
 from analyzer.model.forwarding import ServiceKey
@@ -180,46 +181,88 @@ def _problem(cluster: ClusterView, stale: Sequence[_Stale]) -> Problem:
 
 
 def _told(view: ServiceView, differences: Sequence[Difference]) -> str:
-    """Tell the first differences, those of several ports of one address once."""
-    texts = list(dict.fromkeys(_difference(view, d) for d in differences))
+    """Tell the first kinds of differences, what is alike once."""
+    alike: dict[_Kind | str, dict[str, None]] = {}
+    for difference in differences:
+        kind, name = _kind(view, difference)
+        alike.setdefault(kind, {})[name] = None
+    texts = [_say(view, kind, tuple(names)) for kind, names in alike.items()]
     more = _(" ({count:,} more)", count=len(texts) - _SHOWN) if len(texts) > _SHOWN else ""
-    return "; ".join(texts[:_SHOWN]) + more
+    return _("; ").join(texts[:_SHOWN]) + more
 
 
-def _difference(view: ServiceView, difference: Difference) -> str:
+class _Kind(Enum):
+    """How what is published differs from the pods; the text for a pod with another address is its own kind."""
+
+    MISSING = "missing"
+    READY = "ready"
+    NOT_READY = "not ready"
+    OF_NO_POD = "of no pod"
+    NOT_CALLED_FOR = "not called for"
+
+
+def _kind(view: ServiceView, difference: Difference) -> tuple[_Kind | str, str]:
+    """Return the kind of a difference, and what differs so."""
     expected, published = difference.expected, difference.published
     if published is None:
-        return (
-            _(
-                "ready pod {pod} ({address}) is missing",
-                pod=expected.pod,
-                address=expected.endpoint.address,
-            )
-            if expected
-            else ""
-        )
+        assert expected is not None
+        return _Kind.MISSING, f"{expected.pod} ({expected.endpoint.address})"
     address = published.endpoint.address
     if expected is not None:
-        state = (
-            _("ready, but its pod is not") if published.ready else _("not ready, but its pod is")
-        )
-        return _("{address} is published as {state}", address=address, state=state)
+        return (_Kind.READY if published.ready else _Kind.NOT_READY), address
     pod = view.cluster.pod_by_name.get(published.pod)
     if pod is None or pod.finished:
-        return _("{address} is published, but no pod has it", address=address)
+        return _Kind.OF_NO_POD, address
     own = [ip for ip in pod.ips if family_of(ip) is family_of(address)]
     if address in map(canonical_ip, own):
-        return _(
-            "{endpoint} is published, but {view} does not call for it",
-            endpoint=published.endpoint,
-            view=view.key,
-        )
-    return _(
+        return _Kind.NOT_CALLED_FOR, str(published.endpoint)
+    told = _(
         "{address} is published, but pod {pod} has {addresses}",
         address=address,
         pod=pod.full_name,
         addresses=listed(own) or _("no address"),
     )
+    return told, address
+
+
+def _say(view: ServiceView, kind: _Kind | str, names: tuple[str, ...]) -> str:
+    told, number = listed(names), len(names)
+    match kind:
+        case _Kind.MISSING:
+            return plural(
+                "ready pod {names} is missing", "ready pods {names} are missing", number, names=told
+            )
+        case _Kind.READY:
+            return plural(
+                "{names} is published as ready, but its pod is not",
+                "{names} are published as ready, but their pods are not",
+                number,
+                names=told,
+            )
+        case _Kind.NOT_READY:
+            return plural(
+                "{names} is published as not ready, but its pod is",
+                "{names} are published as not ready, but their pods are",
+                number,
+                names=told,
+            )
+        case _Kind.OF_NO_POD:
+            return plural(
+                "{names} is published, but no pod has it",
+                "{names} are published, but no pod has them",
+                number,
+                names=told,
+            )
+        case _Kind.NOT_CALLED_FOR:
+            return plural(
+                "{names} is published, but {view} does not call for it",
+                "{names} are published, but {view} does not call for them",
+                number,
+                names=told,
+                view=view.key,
+            )
+        case _:
+            return kind
 
 
 def _evidence(cluster: ClusterView, difference: Difference) -> Iterator[Evidence]:
