@@ -312,3 +312,12 @@ def test_other_modes_are_drawn_as_far_as_they_are_known(mode: ProxyMode) -> None
 def test_a_report_without_paths_has_no_picture() -> None:
     report: Report = make.report()
     assert path_views(report) == ()
+
+
+def test_the_service_in_the_worst_state_is_drawn_first() -> None:
+    well, ill = (make.service("shop", name) for name in ("a-well", "b-ill"))
+    diagnosed = (make.diagnosed(well, Verdict.HEALTHY), make.diagnosed(ill, Verdict.BROKEN))
+    node = node_path("node-a", (wanted(),), (found(),))
+    drawn = tuple(ServicePath(s.service.key, (node,), ()) for s in diagnosed)
+    views = path_views(replace(make.report(services=diagnosed), paths=drawn))
+    assert [view.name for view in views] == ["shop/b-ill", "shop/a-well"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -11,10 +12,13 @@ from typing import Any
 import pytest
 
 from analyzer.bundle.reader import open_bundle
+from analyzer.difference.report import DiffReport
+from analyzer.diffing import diff_bundles
 from analyzer.findings import Report
 from analyzer.language import speaking
 from analyzer.model.forwarding import ServiceKey
 from analyzer.pipeline import Question, analyse
+from analyzer.report.diff_html import render_diff_html
 from analyzer.report.html import render_html
 from tests.report.cases import hostile
 from tests.report.test_html import drawn, many
@@ -45,6 +49,23 @@ REPORTS: dict[str, Callable[[Path], Report]] = {
 }
 
 
+def _difference(name: str) -> Callable[[Path], DiffReport]:
+    def report(samples: Path) -> DiffReport:
+        archives = (samples / side / "bundle.tgz" for side in ("healthy", name))
+        with ExitStack() as stack:
+            old, new = (stack.enter_context(open_bundle([archive])) for archive in archives)
+            return diff_bundles(old, new, Question(), lambda _message: None).report
+
+    return report
+
+
+DIFFERENCES: dict[str, Callable[[Path], DiffReport]] = {
+    "diff": _difference("endpoint-chain-emptied"),
+    "diff-chinese": _difference("kube-proxy-stopped"),
+    "diff-none": _difference("healthy"),
+}
+
+
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Any]:
     """A Chromium without a window."""
@@ -72,9 +93,14 @@ class Pages:
     def address(self, name: str) -> str:
         file = self._folder / f"{name}.html"
         if not file.exists():
-            with speaking("zh" if name == "chinese" else "en"):
-                file.write_text(render_html(REPORTS[name](self._samples)), "utf-8")
+            with speaking("zh" if name.endswith("chinese") else "en"):
+                file.write_text(self._page(name), "utf-8")
         return file.as_uri()
+
+    def _page(self, name: str) -> str:
+        if name in DIFFERENCES:
+            return render_diff_html(DIFFERENCES[name](self._samples))
+        return render_html(REPORTS[name](self._samples))
 
 
 @pytest.fixture(scope="session")
