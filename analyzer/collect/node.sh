@@ -555,6 +555,7 @@ print_routes() {
 	[ ! -r /proc/net/ipv6_route ] || while read -r destination length _ _ gateway metric _ _ flags device; do
 		print_v6_route
 	done </proc/net/ipv6_route
+	echo 'of an IPv4 route over several hops the kernel tells only the first here' >&2
 	! grep -q '^Id ' /proc/net/fib_trie || return 75
 }
 

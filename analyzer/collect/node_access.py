@@ -15,6 +15,7 @@ from analyzer.collect.resources import SYSTEM, Need
 from analyzer.collect.sightings import SeenNode, is_safe
 from analyzer.collect.spool import Spool
 from analyzer.language import _
+from analyzer.model.inputs import Input
 
 T = TypeVar("T")
 
@@ -107,8 +108,8 @@ class Door:
         if proxy is None:
             raise NoWayInError(
                 _(
-                    "no pod of kube-proxy was found on it: --node-access debug or ssh, or by hand: "
-                    "svcbundle collect --print-node-script"
+                    "{reason}: --node-access debug or ssh, or by hand: svcbundle collect --print-node-script",
+                    reason=no_proxy(self.spool),
                 )
             )
         arguments = exec_arguments(proxy.namespace, proxy.name, proxy.container)
@@ -193,6 +194,14 @@ class Door:
             need=Need.EXEC,
         )
         return Visit(method, answer.ended, answer.reason), answer.content
+
+
+def no_proxy(spool: Spool) -> str:
+    """Return why no pod of kube-proxy is known on a node: a list that did not come tells of none."""
+    stem = Input.PODS.path().removesuffix("json")
+    if any(path.startswith(stem) for path in spool.missing):
+        return _("the pods of the node are not known: their list did not come whole")
+    return _("no pod of kube-proxy was found on it")
 
 
 def delete_pod(api: Api, spool: Spool, pod: str) -> None:

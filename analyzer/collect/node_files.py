@@ -14,7 +14,7 @@ from analyzer.collect.api import Answer, Api, Failure, raw_get
 from analyzer.collect.cleaning import Cleaning, Tail, cleaned
 from analyzer.collect.credentials import without_credentials
 from analyzer.collect.kubectl import Ended
-from analyzer.collect.node_access import Door, NoWayInError
+from analyzer.collect.node_access import Door, NoWayInError, no_proxy
 from analyzer.collect.node_script import NodeSettings, new_nonce, script
 from analyzer.collect.node_stream import NodeStream, Why, read_node_stream
 from analyzer.collect.options import NodeAccess, Options
@@ -45,10 +45,10 @@ _PORTS: Final = (
     (Input.PROXY_MODE, 10249, "proxyMode"),
     (Input.PROXY_CONFIGZ, 10249, "configz"),
 )
-_NOT_RUNNING: Final = re.compile(
-    r"container not found|stopped state|not running|completed pod|CrashLoop"
+_NO_SHELL: Final = re.compile(
+    r"container not found|stopped state|not running|completed pod|executable file not found"
 )
-"""What API server, kubelet and container runtimes say of a container that is not up."""
+"""What API server, kubelet and container runtimes say of a container that is not up, or has no shell."""
 
 _ANSWER_BYTES: Final = 8 << 20
 
@@ -140,8 +140,7 @@ class NodeFiles:
             return
         pod = node.proxy
         if pod is None:
-            reason = _("no pod of kube-proxy was found on it")
-            self.spool.lack(path, reason, ("kubectl", "logs"))
+            self.spool.lack(path, no_proxy(self.spool), ("kubectl", "logs"))
             return
         previous = self._log(pod, "--previous") if pod.restarts else None
         answer = self._log(pod)
@@ -283,10 +282,10 @@ class Keeper:
 
 
 def _with_advice(reason: str) -> str:
-    if not _NOT_RUNNING.search(reason):
+    if not _NO_SHELL.search(reason):
         return reason
     return _(
-        "{reason}; kube-proxy does not run there: --node-access debug or ssh gets into the node",
+        "{reason}; other ways in: --node-access debug, --node-access ssh",
         reason=reason,
     )
 

@@ -108,6 +108,17 @@ def test_a_kube_proxy_that_does_not_run_is_said_with_the_other_ways_in(
     assert "--node-access debug" in why
 
 
+def test_without_the_list_of_pods_nobody_says_that_there_is_no_kube_proxy(
+    labs: Labs, tmp_path: Path
+) -> None:
+    lab = labs.serve(sample("healthy"))
+    lab.server.faults.append(Fault("/api/v1/pods", code=403))
+    lab.collect(tmp_path / "b.tgz", *OF_NODES)
+    missing = Collected(tmp_path / "b.tgz").missing
+    for name in ("iptables-save.txt", "kube-proxy.log"):
+        assert "their list did not come" in missing[f"nodes/node-a/{name}"]
+
+
 def test_forbidden_exec_leaves_objects_and_logs(labs: Labs, tmp_path: Path) -> None:
     denied = (Rule(("*",), ("pods/exec",)),)
     lab = labs.serve(sample("healthy"), Authorizer(denied=denied))
