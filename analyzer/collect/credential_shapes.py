@@ -8,7 +8,7 @@ from typing import Final
 _LABELS: Final = r"(?:(?!//)[\w.\-]){0,80}?"
 _WORDS: Final = (
     r"(?:pass(?:words?|wd|phrase|code)?|requirepass|masterauth|pwd|(?:bind|root|user|admin|ldap|db)[-_.]?pw"
-    r"|secret|tokens?|credentials?|passkey|psk|dockerconfigjson|dockercfg|j?session[-_.]?id"
+    r"|secret|tokens?|credentials?|creds|passkey|psk|dockerconfigjson|dockercfg|j?session[-_.]?id"
     r"|(?:api|access|secret|private|auth|encryption|signing|master|account|storage|shared|client|ssh"
     r"|license|service|pre-?shared|webhook|subscription|hmac|deploy|integration|admin|app|certificate|session"
     r"|unseal)[-_.]?key(?:[-_.]?(?:id|data))?"
@@ -36,7 +36,17 @@ _HINTS: Final = (
         "auth ",
         '"auth',
     ),
-    *("-literal", "identified by", "bearer", "basic ", "authorization", "cookie", "-u ", "--user"),
+    *(
+        "-literal",
+        "identified by",
+        "bearer",
+        "basic ",
+        "authorization",
+        "cookie",
+        "creds",
+        "-u ",
+        "--user",
+    ),
     *("mysql", "mariadb", "mongo", "redis-cli", "$2", "$1$", "$5$", "$6$", "$y$", "$apr1"),
     *(
         "$argon",
@@ -63,7 +73,7 @@ _VALUE: Final = (
 )
 ASSIGNED: Final = re.compile(
     rf"(?P<word>{_WORDS}{_SUFFIX})(?P<quote>\\*[\"']?)"
-    r"(?P<separator>[ \t]*(?:=>|:=|=|:)[ \t]*(?:\[[ \t]*(?=[\\\"'\w]))?"
+    r"(?P<separator>[ \t]*(?:=>|:=|=|:|%3[ad])[ \t]*(?:\[[ \t]*(?=[\\\"'\w]))?"
     r"|(?<=[\w])[ \t]+(?:(?:is|was|of)[ \t]+)?(?=[^\s=:-])"
     r"|(?<=[\"'])[ \t]*,[ \t]*(?=\\*[\"'][^-]))"
     rf"(?:{_VALUE})",

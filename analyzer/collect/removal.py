@@ -39,6 +39,12 @@ _APPLIED: Final = re.compile(
 _ANNOTATION_BYTES: Final = 512
 """Longest annotation that is kept; those that checks read are short."""
 
+_EXTENSION: Final = re.compile(r"\.(?:txt|json|ya?ml|conf|cfg|ini|env|properties|b64)$")
+_KEY_FILE: Final = re.compile(
+    r".*\.(?:key|p12|pfx|jks|keystore)|\.?htpasswd|id_(?:rsa|dsa|ecdsa|ed25519)|\.netrc|\.pgpass"
+)
+"""Files that are kept in ConfigMaps now and then and are nothing but keys or passwords."""
+
 _PAIRS: Final = frozenset({"env", "httpHeaders"})
 """Lists of name and value whose values may be anything, and are of no use to the analysis."""
 
@@ -72,7 +78,8 @@ def config_map_names(minor: int | None) -> tuple[str, ...]:
 def _clean_config(values: dict[str, Any]) -> None:
     for name, value in values.items():
         if isinstance(value, str):
-            secret = names_credential(name) and not may_stand(value)
+            named = names_credential(name) or names_credential(_EXTENSION.sub("", name))
+            secret = (named and not may_stand(value)) or _KEY_FILE.fullmatch(name) is not None
             values[name] = removed(value) if secret else without_credentials(value)
 
 

@@ -72,6 +72,8 @@ GOES = {
     "basic authentication": ("--basic-auth=me:hunter2", "--basic-auth=<removed 10 bytes>"),
     "literal of a Secret": ("--from-literal=a=hunter2", "--from-literal=a=<removed 7 bytes>"),
     "SQL": ("IDENTIFIED BY 'a b'", "IDENTIFIED BY '<removed 3 bytes>'"),
+    "encoded query": ("to=%2Fx%26token%3Dabc1 next", "to=%2Fx%26token%3D<removed 4 bytes> next"),
+    "creds": ("creds=me1", "creds=<removed 3 bytes>"),
     "XML": ("<password>hunter2</password>", "<password><removed 7 bytes></password>"),
     "client of MySQL": (
         "mysqladmin -uroot -phunter2 ping",

@@ -105,8 +105,25 @@ def test_config_maps_keep_network_configuration_and_lose_keys() -> None:
     clean = cleaned({"kind": "ConfigMap", "data": data})["data"]
     assert clean["Corefile"] == data["Corefile"]
     assert clean["kubeconfig.conf"] == data["kubeconfig.conf"].replace("abc1", "<removed 4 bytes>")
-    assert "ab\n" not in clean["tls.key"]
+    assert clean["tls.key"] == f"<removed {len(data['tls.key'])} bytes>"
     assert clean["jws-kubeconfig-abcdef"] == "<removed 4 bytes>"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "goes"),
+    [
+        ("password.txt", "hunter2", True),
+        ("tls.key", "MIIE", True),
+        ("id_rsa", "b3Bl", True),
+        (".htpasswd", "me:x", True),
+        ("registry-creds.json", "x", True),
+        ("config.conf", "mode: iptables", False),
+        ("stubDomains", "{}", False),
+    ],
+)
+def test_entries_of_config_maps_are_known_by_their_names(name: str, value: str, goes: bool) -> None:
+    data = cleaned({"kind": "ConfigMap", "data": {name: value}})["data"]
+    assert data[name] == (f"<removed {len(value)} bytes>" if goes else value)
 
 
 @pytest.mark.parametrize(("minor", "name"), [(14, "kubelet-config-1.14"), (30, "kubelet-config")])
