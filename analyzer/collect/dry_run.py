@@ -12,11 +12,19 @@ from analyzer.collect.node_access import (
     Door,
     NoWayInError,
     debug_arguments,
+    delete_arguments,
     exec_arguments,
     ssh_command,
+    wait_arguments,
 )
 from analyzer.collect.node_choice import Chosen
-from analyzer.collect.node_files import configz_path, kubelet_log_paths, log_arguments
+from analyzer.collect.node_files import (
+    PROXY_ANSWERS,
+    configz_path,
+    kubelet_log_paths,
+    log_arguments,
+    proxy_answer_path,
+)
 from analyzer.collect.options import NodeAccess
 from analyzer.collect.permissions import needed
 from analyzer.collect.pod_files import cat_arguments, samples
@@ -41,12 +49,7 @@ def _lines(api: Api, seen: Sightings, chosen: Chosen, spool: Spool) -> Iterator[
         for permission in needed(options):
             yield _line(api, permission.arguments)
     yield ""
-    yield _("# Cluster objects, a page at a time: &continue=TOKEN gets the next one")
-    for listing in (*FIRST, *THEN):
-        for namespace in scopes(options) if listing.namespaced else ("",):
-            yield _line(api, raw_get(page_query(listing.paths(namespace)[0])))
-    for name in config_map_names(None):
-        yield _line(api, raw_get(config_map_path(name)))
+    yield from _of_objects(api)
     if not chosen.nodes:
         yield ""
         yield _(
@@ -64,6 +67,20 @@ def _lines(api: Api, seen: Sightings, chosen: Chosen, spool: Spool) -> Iterator[
             yield _line(api, cat_arguments(candidates[0]))
 
 
+def _of_objects(api: Api) -> Iterator[str]:
+    yield _("# Cluster objects, a page at a time: &continue=TOKEN gets the next one")
+    for listing in (*FIRST, *THEN):
+        for namespace in scopes(api.options) if listing.namespaced else ("",):
+            first, *older = listing.paths(namespace)
+            yield _line(api, raw_get(page_query(first)))
+            for path in older:
+                yield _line(api, raw_get(page_query(path))) + _(
+                    "    # if the server does not know the one before"
+                )
+    for name in config_map_names(None):
+        yield _line(api, raw_get(config_map_path(name)))
+
+
 def _of_node(api: Api, node: SeenNode, spool: Spool) -> Iterator[str]:
     yield _("# {node}", node=node.name)
     if node.proxy:
@@ -77,6 +94,10 @@ def _of_node(api: Api, node: SeenNode, spool: Spool) -> Iterator[str]:
     yield _line(api, raw_get(configz_path(node.name)))
     for path in kubelet_log_paths(api.options, node.name):
         yield _line(api, raw_get(path))
+    for source in PROXY_ANSWERS:
+        yield _line(api, raw_get(proxy_answer_path(source, node.name))) + _(
+            "    # if node.sh finds neither curl nor wget there"
+        )
 
 
 def _entering(api: Api, node: SeenNode, spool: Spool) -> Iterator[str]:
@@ -92,8 +113,9 @@ def _entering(api: Api, node: SeenNode, spool: Spool) -> Iterator[str]:
         case NodeAccess.DEBUG:
             image = Door(api, spool).image(node)
             yield _line(api, debug_arguments(node.name, image))
+            yield _line(api, wait_arguments("POD"))
             yield _line(api, exec_arguments(SYSTEM, "POD", "debugger")) + script
-            yield _line(api, ("delete", "pod", "POD", f"--namespace={SYSTEM}"))
+            yield _line(api, delete_arguments(SYSTEM, "POD"))
         case NodeAccess.SSH:
             yield shlex.join(ssh_command(node, api.options.ssh_user)) + script
         case NodeAccess.NONE:

@@ -70,6 +70,19 @@ def debug_arguments(node: str, image: str, profile: str = _PROFILE) -> tuple[str
     )
 
 
+def wait_arguments(pod: str) -> tuple[str, ...]:
+    """Return kubectl's arguments that wait for a debugging pod to be up."""
+    return (
+        *("wait", "--for=condition=Ready", f"--namespace={SYSTEM}"),
+        *(f"--timeout={_POD_STARTS}s", f"pod/{pod}"),
+    )
+
+
+def delete_arguments(namespace: str, pod: str) -> tuple[str, ...]:
+    """Return kubectl's arguments that delete a pod and do not wait until it is gone."""
+    return ("delete", "pod", pod, f"--namespace={namespace}", "--wait=false", "--now")
+
+
 def ssh_command(node: SeenNode, user: str) -> tuple[str, ...]:
     """Return the command that has a login shell on the node read a script."""
     address = node.address
@@ -136,10 +149,7 @@ class Door:
         self.spool.pod_created(f"{SYSTEM}/{pod}")
         try:
             ready = self.api.ask(
-                (
-                    *("wait", "--for=condition=Ready", f"--namespace={SYSTEM}"),
-                    *(f"--timeout={_POD_STARTS}s", f"pod/{pod}"),
-                ),
+                wait_arguments(pod),
                 lambda stream: stream.read(1 << 16),
                 timeout=_POD_STARTS + 10,
                 attempts=1,
@@ -207,9 +217,10 @@ def no_proxy(spool: Spool) -> str:
 def delete_pod(api: Api, spool: Spool, pod: str) -> None:
     """Delete a pod that was created, also when the collection is being stopped."""
     namespace, _slash, name = pod.partition("/")
-    arguments = ("delete", "pod", name, f"--namespace={namespace}", "--wait=false", "--now")
     ended, _output = Processes().run(
-        api.invocation(arguments), lambda stream: stream.read(1 << 16), timeout=_CLEAN_UP_SECONDS
+        api.invocation(delete_arguments(namespace, name)),
+        lambda stream: stream.read(1 << 16),
+        timeout=_CLEAN_UP_SECONDS,
     )
     if ended.ok or failure_of(ended) is Failure.NOT_FOUND:
         spool.pod_deleted(pod)

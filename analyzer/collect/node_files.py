@@ -40,11 +40,13 @@ _MOST_LINES: Final = 100_000
 """What the kubelet takes for tailLines. Source: kubelet_server_journal.go, 1.30."""
 
 _DIRECTORY: Final = re.compile(rb"\s*<(?:pre|!doctype html)", re.IGNORECASE)
-_PORTS: Final = (
-    (Input.PROXY_HEALTHZ, 10256, "healthz"),
-    (Input.PROXY_MODE, 10249, "proxyMode"),
-    (Input.PROXY_CONFIGZ, 10249, "configz"),
-)
+PROXY_ANSWERS: Final = {
+    Input.PROXY_HEALTHZ: (10256, "healthz"),
+    Input.PROXY_MODE: (10249, "proxyMode"),
+    Input.PROXY_CONFIGZ: (10249, "configz"),
+}
+"""What kube-proxy answers on its ports; asked for from outside where node.sh had no program to ask."""
+
 _NO_SHELL: Final = re.compile(
     r"container not found|stopped state|not running|completed pod|executable file not found"
 )
@@ -186,11 +188,11 @@ class NodeFiles:
 
     def _proxy_answers(self, node: SeenNode) -> None:
         """Ask kube-proxy's ports from outside for what node.sh had no program to ask for."""
-        for source, port, word in _PORTS:
+        for source in PROXY_ANSWERS:
             path = source.path(node.name)
             if path in self.spool.entries or (self.spool.missing.get(path) is None):
                 continue
-            arguments = raw_get(f"/api/v1/nodes/{quote(node.name)}:{port}/proxy/{word}")
+            arguments = raw_get(proxy_answer_path(source, node.name))
             answer = self._get(arguments, attempts=1)
             if answer.failure is None:
                 self._keep(
@@ -305,6 +307,12 @@ def lack_all(
 def configz_path(node: str) -> str:
     """Return the path of the kubelet's configuration."""
     return f"/api/v1/nodes/{quote(node)}/proxy/configz"
+
+
+def proxy_answer_path(source: Input, node: str) -> str:
+    """Return the path by which the API server asks kube-proxy's port on a node."""
+    port, word = PROXY_ANSWERS[source]
+    return f"/api/v1/nodes/{quote(node)}:{port}/proxy/{word}"
 
 
 def kubelet_log_paths(options: Options, node: str) -> tuple[str, ...]:
