@@ -17,7 +17,7 @@ from analyzer.bundle.stream import ByteStream, DamagedError
 from analyzer.bundle.tar import BLOCK, is_tar, tar_members
 from analyzer.bundle.tree import Intake, Tree
 from analyzer.errors import BundleUnreadableError
-from analyzer.language import _
+from analyzer.language import _, later
 
 _FOREIGN = (
     (b"PK\x03\x04", "a zip archive"),
@@ -25,7 +25,7 @@ _FOREIGN = (
     (b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive"),
     (b"\x04\x22\x4d\x18", "compressed by lz4"),
 )
-_EXPECTED = "expected a tar archive (plain, gzip, bzip2 or xz) or a directory"
+_EXPECTED = later("expected a tar archive (plain, gzip, bzip2 or xz) or a directory")
 
 
 def read_archive(path: Path, limits: Limits) -> tuple[Tree, Store]:
@@ -52,7 +52,7 @@ def _compression(path: Path, file: BinaryIO) -> Compression | None:
     file.seek(0)
     if not head:
         raise BundleUnreadableError(
-            _("{path}: the file is empty; {expected}", path=path, expected=_EXPECTED)
+            _("{path}: the file is empty; {expected}", path=path, expected=_(_EXPECTED))
         )
     if is_tar(head):
         return None
@@ -66,7 +66,7 @@ def _compression(path: Path, file: BinaryIO) -> Compression | None:
                     "{path}: the file is {name}; {expected}",
                     path=path,
                     name=name,
-                    expected=_EXPECTED,
+                    expected=_(_EXPECTED),
                 )
             )
     beginning = shown(head[:32].decode("utf-8", "backslashreplace"))
@@ -75,7 +75,7 @@ def _compression(path: Path, file: BinaryIO) -> Compression | None:
             "{path}: no archive (begins with “{beginning}”); {expected}",
             path=path,
             beginning=beginning,
-            expected=_EXPECTED,
+            expected=_(_EXPECTED),
         )
     )
 

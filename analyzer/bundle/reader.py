@@ -24,12 +24,19 @@ from analyzer.bundle.root import MANIFEST, rooted
 from analyzer.bundle.text import decoded
 from analyzer.bundle.tree import Tree
 from analyzer.errors import BundleUnreadableError, UsageError
-from analyzer.language import _
+from analyzer.language import _, later
 from analyzer.model.source import ParseProblem
 
-_EXPECTED = (
+_EXPECTED = later(
     "expected a bundle: an archive or a directory with manifest.json, cluster/, nodes/ or pods/"
 )
+_OF_THE_SYSTEM = (
+    later("No such file or directory"),
+    later("Permission denied"),
+    later("Not a directory"),
+)
+"""What the C library says most often; it knows no language that was not installed."""
+
 _PROBLEMS = 1000
 """Problems of one kind and input that are told one by one."""
 
@@ -137,7 +144,14 @@ def _part(path: Path, limits: Limits, resources: ExitStack) -> _Part:
     try:
         unrooted = _tree(path, limits, resources)
     except OSError as error:
-        raise BundleUnreadableError(f"{path}: {error.strerror}; {_EXPECTED}") from error
+        raise BundleUnreadableError(
+            _(
+                "{path}: {reason}; {expected}",
+                path=path,
+                reason=_(str(error.strerror)),
+                expected=_(_EXPECTED),
+            )
+        ) from error
     tree = rooted(unrooted)
     if tree is None or not tree.files:
         raise BundleUnreadableError(_nothing_found(path, unrooted))
@@ -153,7 +167,11 @@ def _tree(path: Path, limits: Limits, resources: ExitStack) -> Tree:
         return read_directory(path, limits)
     if not S_ISREG(mode):
         raise BundleUnreadableError(
-            _("{path}: neither a file nor a directory; {expected}", path=path, expected=_EXPECTED)
+            _(
+                "{path}: neither a file nor a directory; {expected}",
+                path=path,
+                expected=_(_EXPECTED),
+            )
         )
     tree, store = read_archive(path, limits)
     resources.callback(store.close)
@@ -168,7 +186,7 @@ def _nothing_found(path: Path, tree: Tree) -> str:
             "{path}: nothing of a bundle could be read: {what}; {expected}",
             path=path,
             what=what,
-            expected=_EXPECTED,
+            expected=_(_EXPECTED),
         )
     archives = sorted(name for name in tree.files if name.endswith((".tgz", ".tar.gz", ".tar")))
     hint = (
@@ -179,7 +197,7 @@ def _nothing_found(path: Path, tree: Tree) -> str:
     return _(
         "{path}: holds no file of a bundle; {expected}{hint}",
         path=path,
-        expected=_EXPECTED,
+        expected=_(_EXPECTED),
         hint=hint,
     )
 

@@ -50,7 +50,7 @@ class ByteStream:
         """Yield the next `count` bytes."""
         while count > 0:
             if self.at_end():
-                raise DamagedError("the archive is cut off")
+                raise DamagedError(_("the archive is cut off"))
             piece, self._rest = self._rest[:count], self._rest[count:]
             count -= len(piece)
             self.position += len(piece)
@@ -85,7 +85,9 @@ def _decompressed(file: BinaryIO, compression: Compression) -> Iterator[bytes]:
             feed = _read(file, _FEED) if decoder.needs_input else b""
             chunk = decoder.decompress(feed, _PIECE)
         except DECODE_ERRORS as error:
-            raise DamagedError(f"its {compression.name} data are damaged: {error}") from error
+            raise DamagedError(
+                _("its {kind} data are damaged: {error}", kind=compression.name, error=error)
+            ) from error
         if chunk:
             yield chunk
         if decoder.eof:
@@ -93,11 +95,15 @@ def _decompressed(file: BinaryIO, compression: Compression) -> Iterator[bytes]:
             if not following:
                 return
             if not following.startswith(compression.magic):
-                raise DamagedError(f"what follows its {compression.name} data is something else")
+                raise DamagedError(
+                    _("what follows its {kind} data is something else", kind=compression.name)
+                )
             decoder = compression.decoder()
             file.seek(-len(following), 1)
         elif not (feed or chunk):
-            raise DamagedError(f"the archive is cut off: its {compression.name} data end early")
+            raise DamagedError(
+                _("the archive is cut off: its {kind} data end early", kind=compression.name)
+            )
 
 
 def _following(file: BinaryIO, unused: bytes) -> bytes:
@@ -112,7 +118,7 @@ def _read(file: BinaryIO, count: int) -> bytes:
     try:
         return file.read(count)
     except OSError as error:
-        raise DamagedError(f"reading it failed: {error.strerror}") from error
+        raise DamagedError(_("reading it failed: {strerror}", strerror=error.strerror)) from error
 
 
 def _within_ratio(chunks: Iterator[bytes], file: BinaryIO, limits: Limits) -> Iterator[bytes]:

@@ -85,7 +85,7 @@ def is_tar(block: bytes) -> bool:
 
 def _header_block(stream: ByteStream) -> bytes:
     if stream.at_end():
-        raise DamagedError("the archive ends without its end mark")
+        raise DamagedError(_("the archive ends without its end mark"))
     return stream.read(BLOCK)
 
 
@@ -93,9 +93,9 @@ def _header(block: bytes) -> tarfile.TarInfo:
     try:
         header = tarfile.TarInfo.frombuf(block, "utf-8", "surrogateescape")
     except tarfile.HeaderError as error:
-        raise DamagedError(f"a header of the archive is wrong: {error}") from error
+        raise DamagedError(_("a header of the archive is wrong: {error}", error=error)) from error
     if header.size < 0:
-        raise DamagedError("a header of the archive is wrong: negative size")
+        raise DamagedError(_("a header of the archive is wrong: negative size"))
     return header
 
 
@@ -168,14 +168,14 @@ def _pax_records(content: bytes) -> Iterator[tuple[bytes, bytes]]:
         end = start + _decimal(content[start : max(space, start)])
         keyword, equals, value = content[space + 1 : end - 1].partition(b"=")
         if space < 0 or not equals or content[end - 1 : end] != b"\n":
-            raise DamagedError("an extended header of the archive is wrong")
+            raise DamagedError(_("an extended header of the archive is wrong"))
         yield keyword, value
         start = end
 
 
 def _decimal(digits: bytes) -> int:
     if not digits.isdigit() or len(digits) > 19:  # noqa: PLR2004  # digits of 2**63
-        raise DamagedError("an extended header of the archive is wrong")
+        raise DamagedError(_("an extended header of the archive is wrong"))
     return int(digits)
 
 

@@ -23,6 +23,7 @@ from analyzer.cli.options import (
 from analyzer.cli.output import coloured, width, write
 from analyzer.cli.progress import Progress
 from analyzer.errors import UsageError
+from analyzer.language import _
 
 if TYPE_CHECKING:
     from analyzer.findings import Report
@@ -142,7 +143,10 @@ def _slugs(text: str | None) -> frozenset[str]:
     unknown = wanted - {c.slug for c in catalogue()}
     if unknown:
         raise UsageError(
-            f"there is no check {', '.join(sorted(unknown))}; `svcbundle checks` lists them"
+            _(
+                "there is no check {names}; `svcbundle checks` lists them",
+                names=_(", ").join(sorted(unknown)),
+            )
         )
     return wanted
 

@@ -24,6 +24,7 @@ from analyzer.cli.options import (
 from analyzer.cli.output import coloured, width, write
 from analyzer.cli.progress import Progress
 from analyzer.errors import UsageError
+from analyzer.language import _
 
 if TYPE_CHECKING:
     from analyzer.difference.report import DiffReport
@@ -84,7 +85,7 @@ def diff(  # noqa: PLR0913, PLR0917 - one parameter an option
     from analyzer.pipeline import Question
 
     if nodes is None and len(bundles) != _SIDES:
-        raise UsageError("diff: give two bundles, OLD and NEW, or --nodes A B and one")
+        raise UsageError(_("diff: give two bundles, OLD and NEW, or --nodes A B and one"))
     form = form or form_of(output)
     question = Question(services=tuple(service_key(text) for text in services))
     progress = Progress(enabled=not quiet)
@@ -122,4 +123,10 @@ def _render_diff(
             painted = coloured(color, output)
             return render_diff_text(report, width=width(), color=painted, verbose=verbose)
         case _:
-            raise UsageError(f"{output}: a difference is written as {', '.join(_FORMATS)}")
+            raise UsageError(
+                _(
+                    "{output}: a difference is written as {forms}",
+                    output=output,
+                    forms=_(", ").join(_FORMATS),
+                )
+            )

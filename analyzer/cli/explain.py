@@ -9,6 +9,7 @@ from analyzer.cli.exit_status import OK
 from analyzer.cli.language_option import language_option
 from analyzer.cli.output import width, write
 from analyzer.errors import UsageError
+from analyzer.language import _
 
 
 @click.command()
@@ -21,6 +22,8 @@ def explain(slug: str) -> int:
 
     found = described(slug)
     if found is None:
-        raise UsageError(f"there is no check {slug!r}; `svcbundle checks` lists them")
+        raise UsageError(
+            _("there is no check {names}; `svcbundle checks` lists them", names=repr(slug))
+        )
     write(render_explanation(found, width=width()))
     return OK

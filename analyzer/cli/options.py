@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from analyzer.errors import UsageError
+from analyzer.language import _
 
 if TYPE_CHECKING:
     from analyzer.bundle.limits import Limits
@@ -77,7 +78,12 @@ def service_key(text: str) -> ServiceKey:
 
     namespace, slash, name = text.partition("/")
     if not slash or not namespace or not name or "/" in name:
-        raise UsageError(f"--service {text!r}: expected NAMESPACE/NAME, such as default/hostnames")
+        raise UsageError(
+            _(
+                "--service {text}: expected NAMESPACE/NAME, such as default/hostnames",
+                text=repr(text),
+            )
+        )
     return ServiceKey(namespace, name)
 
 
@@ -88,5 +94,11 @@ def form_of(output: Path | None) -> str:
     name = output.name.lower()
     form = next((form for suffix, form in SUFFIXES.items() if name.endswith(suffix)), None)
     if form is None:
-        raise UsageError(f"{output}: name a --format, or a file ending in {', '.join(SUFFIXES)}")
+        raise UsageError(
+            _(
+                "{output}: name a --format, or a file ending in {suffixes}",
+                output=output,
+                suffixes=_(", ").join(SUFFIXES),
+            )
+        )
     return form

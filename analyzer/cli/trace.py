@@ -12,6 +12,7 @@ from analyzer.cli.language_option import language_option
 from analyzer.cli.options import BUNDLES, COLOR, limit_options, limits_of
 from analyzer.cli.output import coloured, width, write
 from analyzer.errors import UsageError
+from analyzer.language import _
 
 
 @click.command()
@@ -65,7 +66,7 @@ def trace(  # noqa: PLR0913, PLR0917 - one parameter an option
     from analyzer.tracing import Renderer, TraceQuery, all_delivered, run_queries, run_trace
 
     if (queries is None) is (source is None or destination is None):
-        raise UsageError("trace: give --from and --to, or --queries")
+        raise UsageError(_("trace: give --from and --to, or --queries"))
     terminal = None if form == "json" else Terminal(width(), coloured(color, None))
     delivered = True
     with open_bundle(bundles, limits_of(limits)) as bundle:

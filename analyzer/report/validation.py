@@ -27,15 +27,16 @@ def _lines(validation: Validation, width: int) -> Iterator[str]:
     yield visible(
         _("{path}: {state}, {files} files", path=identity.path, state=state, files=validation.files)
     )
-    yield _("integrity: ") + (
+    checked = (
         _("checked against the manifest")
         if identity.verified
         else _("not verified, there is no manifest to check against")
     )
+    yield _("{what}: {told}", what=_("integrity"), told=checked)
     for problem in validation.problems:
         yield from _wrapped(f"  ! {problem.message}", width, 4)
     if validation.ignored:
-        names = ", ".join(validation.ignored[:5])
+        names = _(", ").join(validation.ignored[:5])
         yield from _wrapped(_("not read, unknown to this version: {names}", names=names), width, 2)
     if validation.gaps:
         yield ""
@@ -47,7 +48,7 @@ def _lines(validation: Validation, width: int) -> Iterator[str]:
 def _gap(gap: Gap, width: int) -> Iterator[str]:
     yield from _wrapped(f"  {gap.reason}", width, 4)
     more = len(gap.checks) - _SHOWN_CHECKS
-    named = ", ".join(gap.checks[:_SHOWN_CHECKS]) + (
+    named = _(", ").join(gap.checks[:_SHOWN_CHECKS]) + (
         _(" and {more} more", more=more) if more > 0 else ""
     )
     yield from _wrapped(_("    for {named}", named=named), width, 8)
