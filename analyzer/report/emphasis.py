@@ -6,11 +6,14 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-_WORD = re.compile(r"""[^\s,;()"'`]+""")
+_WORD = re.compile(r"""[^\s,;()"'`\u3000-\u303f\u4e00-\u9fff\uff00-\uffef]+""")
+"""Chinese is written without blanks: its characters and marks end a name too."""
+
 _NAME = re.compile(r"[\d=./_:-]|[A-Z]{2}")
 """What tells a name or value (`run=web`, `node-b`, `KUBE-SVC-…`, `10.0.0.1`) from a word."""
 
 _JOINTS = re.compile(r"[=:/]")
+_PREFIX_LENGTH = re.compile(r"/\d+$")
 _SHORTEST = 3
 _MOST = 40
 
@@ -52,6 +55,6 @@ def _names(claim: str) -> Iterator[str]:
         name = word.rstrip(".:…")
         if not _NAME.search(name):
             continue
-        for part in (name, *_JOINTS.split(name)):
+        for part in (name, *_JOINTS.split(_PREFIX_LENGTH.sub("", name))):
             if len(part) >= _SHORTEST or (part.isdecimal() and len(part) > 1):
                 yield part

@@ -26,6 +26,18 @@ from analyzer.report.emphasis import segments
             ["10.0.0.1:80"],
             id="longest name",
         ),
+        pytest.param(
+            ":FORWARD DROP [0:0]",
+            "node-b 上 FORWARD 的策略是 DROP\uff1a连接因此丢失",
+            ["FORWARD", "DROP"],
+            id="Chinese",
+        ),
+        pytest.param(
+            "-d 203.0.113.10/32 --dport 80",
+            "admits 192.0.2.7/32 at 80/TCP",
+            ["80"],
+            id="no length of a prefix",
+        ),
         pytest.param("10.0.0.10", "10.0.0.1 is gone", [], id="no part of another address"),
         pytest.param("node-bc", "node-b is gone", [], id="no part of another name"),
         pytest.param("the pod is the pod", "the pod is not ready", [], id="ordinary words"),
