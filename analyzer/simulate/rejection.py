@@ -99,7 +99,9 @@ def _shared(way: Ending, lost: Sequence[Ending]) -> Sequence[Way]:
 
 
 def _reset(packet: Packet) -> Packet:
-    return replace(_answer(packet, packet.flow.reversed), flags=TcpFlags.RST | TcpFlags.ACK)
+    """Return the reset of a packet: one with ACK says by itself where it stands (`nf_reject_ip_tcphdr_put`)."""
+    confirms = TcpFlags.NONE if packet.flags & TcpFlags.ACK else TcpFlags.ACK
+    return replace(_answer(packet, packet.flow.reversed), flags=TcpFlags.RST | confirms)
 
 
 def _route_of_error(packet: Packet, machine: Machine) -> RouteAnswer | None:

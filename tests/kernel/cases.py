@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.kernel import frames
 from tests.kernel.lab import Probe
 
 DATA = Path(__file__).resolve().parent.parent / "data" / "simulate"
@@ -37,7 +38,7 @@ _GROUPS = {
     ),
 }
 _INLINE = re.compile(
-    r"(?P<side>\w+) (?P<source>\S+) -> (?P<destination>\S+):(?P<port>\d+)/(?P<protocol>\w+)"
+    r"(?P<side>\w+) (?P<source>\S+) -> (?P<destination>\S+):(?P<port>\d+)/(?P<protocol>\w+)(?P<ack> ACK)?"
 )
 
 
@@ -99,6 +100,7 @@ def _probes(text: str) -> Iterator[Probe]:
             inline["destination"],
             int(inline["port"]),
             inline["protocol"],
+            flags=frames.ACK if inline["ack"] else frames.SYN,
         )
         return
     for name in text.split():
