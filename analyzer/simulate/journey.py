@@ -199,6 +199,12 @@ class Journey:
                     pod=pod.name,
                 )
                 return Ending(branch, Fate.DROPPED, Cause.MARTIAN, reason)
+            if loopback(branch.packet.family, branch.packet.flow.source):
+                reason = _(
+                    "{pod} refuses a packet from a loopback address: it was not masqueraded",
+                    pod=pod.name,
+                )
+                return Ending(branch, Fate.DROPPED, Cause.MARTIAN, reason)
             return Arrived(branch, pod)
         if atlas.machines[host].is_bridge(device) or pod.host not in atlas.forwarding:
             return self._nobody(

@@ -153,6 +153,16 @@ def test_a_loss_names_what_decided(
     assert found.conclusive
 
 
+@pytest.mark.parametrize("backend", ["a1", "b1"])
+def test_nobody_takes_a_packet_from_a_loopback_address_of_elsewhere(backend: str) -> None:
+    rules = service(backend).replace(f"{VIP}/32", "127.0.0.1/32")
+    outcome = only(trace(_both(rules), "node-a", "127.0.0.1"))
+    assert (outcome.verdict, outcome.cause) == (Verdict.DROPPED, Cause.MARTIAN)
+    masqueraded = service(backend, masquerade="! -s 10.0.0.0/16")
+    answered = trace(_both(masqueraded.replace(f"{VIP}/32", "127.0.0.1/32")), "node-a", "127.0.0.1")
+    assert only(answered).verdict is Verdict.DELIVERED
+
+
 def test_a_drop_of_the_cluster_ip_after_dnat_has_no_effect() -> None:
     rules = service("b1") + filtered(
         f"-A FORWARD -d {VIP}/32 -j DROP", f"-A OUTPUT -d {VIP}/32 -j DROP"
