@@ -30,6 +30,8 @@ def run_trace(cluster: ClusterView, query: TraceQuery) -> Answer:
     Raises `UsageError` where source or destination are not written as they should be, or name a pod or
     node that the bundle does not have.
     """
+    if query.problem:
+        raise UsageError(query.problem)
     protocol = query.protocol.upper()
     if protocol and protocol not in PROTOCOLS:
         raise UsageError(

@@ -7,6 +7,9 @@ from typing import Any
 
 import msgspec
 
+from analyzer.language import _
+from analyzer.phrases import shortened
+
 PROTOCOLS = ("TCP", "UDP", "SCTP")
 
 
@@ -18,6 +21,9 @@ class TraceQuery(msgspec.Struct, frozen=True):
     protocol: str = ""
     """Empty for the one of the Service's port, else TCP; spelled in any case."""
 
+    problem: str = ""
+    """Why it cannot be answered; empty where it is well-formed."""
+
 
 def query_of(line: str) -> TraceQuery:
     """Return the query on a line of JSON; what is none gives one that nobody can answer."""
@@ -25,8 +31,12 @@ def query_of(line: str) -> TraceQuery:
         found: Any = json.loads(line)
     except (ValueError, RecursionError):
         found = None
-    if not isinstance(found, dict):
-        return TraceQuery(line.strip(), "")
-    values = (found.get(key) for key in ("from", "to", "protocol"))
-    source, destination, protocol = (v if isinstance(v, str) else "" for v in values)
-    return TraceQuery(source, destination, protocol)
+    values = found if isinstance(found, dict) else {}
+    source, destination, protocol = (
+        value if isinstance(value := values.get(key), str) else ""
+        for key in ("from", "to", "protocol")
+    )
+    if source and destination:
+        return TraceQuery(source, destination, protocol)
+    problem = _("not a JSON object with the strings from and to: {line}", line=shortened(line))
+    return TraceQuery(source or shortened(line), destination, protocol, problem)

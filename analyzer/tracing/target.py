@@ -157,10 +157,11 @@ def _split(text: str) -> tuple[str, int | None]:
     bracketed = _BRACKETED.fullmatch(text)
     if bracketed:
         return bracketed["host"], _port(text, bracketed["port"])
-    if text.count(":") > 1:
+    is_path = "/" in text  # a URL, or NAMESPACE/NAME
+    if text.count(":") > 1 and not is_path:
         return text, None
     host, _colon, port = text.partition(":")
-    if not host:
+    if not host or is_path:
         raise UsageError(
             _(
                 "destination {text!r}: expected service:NAMESPACE/NAME[:PORT], ADDRESS:PORT "

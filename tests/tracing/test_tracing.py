@@ -146,6 +146,8 @@ def test_without_a_node_an_outside_client_comes_by_the_owner_or_by_each(
         ("{node}", "10.96.0.1:x", "", "is no port"),
         ("{node}", "", "", "expected service:NAMESPACE/NAME"),
         ("{node}", "service:{name}", "", "expected service:NAMESPACE/NAME"),
+        ("{node}", "default/{name}", "", "expected service:NAMESPACE/NAME"),
+        ("{node}", "http://{name}:80/", "", "expected service:NAMESPACE/NAME"),
         ("{node}", "service:default/{name}:12345", "", "has no port 12345"),
         ("{node}", "10.96.0.1:443", "icmp", "expected TCP, UDP, SCTP"),
     ],
@@ -184,6 +186,7 @@ def test_queries_are_answered_line_by_line_whatever_they_hold(
     renderer = Renderer(bundle, None)
     answers = [json.loads(renderer.render(answer)) for answer in run_queries(cluster, lines)]
     assert len(answers) == 5
+    assert "not a JSON object with the strings from and to: not JSON" in answers[1]["reason"]
     assert [a["conclusive"] for a in answers] == [True, False, False, False, True]
     for answer in answers:
         assert sum(o["probability"] for o in answer["outcomes"]) == pytest.approx(1)
