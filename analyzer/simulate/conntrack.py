@@ -23,9 +23,12 @@ def track(branch: Branch, host: str) -> Branch:
 
 
 def confirm(branch: Branch, host: str) -> Branch:
-    """Keep the connection, as conntrack does when a packet of it leaves the host or reaches a process."""
+    """Keep the connection, as conntrack does when a packet of it leaves the host or reaches a process.
+
+    An error or a reset that refuses its first packet does not confirm it (`__nf_conntrack_confirm`).
+    """
     packet = branch.packet
-    if packet.connection is None:
+    if packet.connection is None or (packet.reply and not packet.connection.confirmed):
         return branch
     known = replace(packet.connection, confirmed=True)
     others = tuple(c for c in branch.connections.get(host, ()) if c.original != known.original)
