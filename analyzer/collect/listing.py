@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -27,6 +28,8 @@ _RESTARTS: Final = 2
 
 _ATTEMPTS: Final = 3
 """How often a page is asked for whose answers succeed and are no list: a proxy may cut one and not say so."""
+
+_TOKEN: Final = re.compile(r"continue=.*")
 
 Look = Callable[[Listing, bytes], None]
 """Is given each object, cleaned, as JSON."""
@@ -195,7 +198,7 @@ class _Run:
             reason = _("namespace {namespace}: {reason}", namespace=namespace, reason=reason)
         self.reasons.append(reason)
         self.failure = answer.failure or Failure.OTHER
-        self.command = self.command or ("kubectl", *answer.ended.command[-3:])
+        self.command = self.command or _command(answer)
 
     def _write(self, page: _Page, answer: Answer[bytes]) -> None:
         spool = self.lister.spool
@@ -219,7 +222,7 @@ class _Run:
         whole = not self.parts and not more and len(self.namespaces) == 1
         entry = Entry(
             path=f"{self.stem}.json" if whole else f"{self.stem}.{len(self.parts) + 1}.json",
-            command=("kubectl", *answer.ended.command[-3:]),
+            command=_command(answer),
             bytes=incoming.bytes,
             sha256=incoming.sha256,
             truncated=not whole,
@@ -230,6 +233,11 @@ class _Run:
         self.parts.append((incoming, entry))
         if not self.staged:
             spool.keep(incoming, entry)
+
+
+def _command(answer: Answer[bytes]) -> tuple[str, ...]:
+    """Return the command of a page as a person would type it; a token serves for minutes, and looks like a credential."""
+    return ("kubectl", *(_TOKEN.sub("continue=TOKEN", word) for word in answer.ended.command[-3:]))
 
 
 def _cleaned(raw: Raw, kind: str, api_version: str) -> bytes | None:

@@ -70,6 +70,8 @@ def test_pages_are_parts(spool: Spool) -> None:
     assert not any(entry.truncated for entry in spool.entries.values())
     assert names(spool, PODS) == ["a", "b"]
     assert is_whole(spool, PODS)
+    command = spool.entries["cluster/pods.2.json"].command
+    assert command == ("kubectl", "get", "--raw", "/api/v1/pods?limit=500&continue=TOKEN")
 
 
 def test_a_list_that_expires_is_begun_anew_and_that_is_said(spool: Spool) -> None:
