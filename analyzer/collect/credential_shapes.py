@@ -172,6 +172,6 @@ NO_CREDENTIAL: Final = re.compile(
 
 WORD_OF_PROSE: Final = re.compile(r"[a-z]{1,14}[.:]?|[A-Z][a-z]+|[0-9]{1,5}|\(.*")
 STRONG: Final = re.compile(r"pass|pwd|masterauth|-data|psk", re.IGNORECASE)
-TOLD_PASSWORD: Final = re.compile(r"(?=.*[0-9!#$%^&*_+@A-Z])[^\s/<>(){}\[\]]{4,}")
+TOLD_PASSWORD: Final = re.compile(r"(?=.*[0-9!#$%^&*_+@])[^\s/<>(){}\[\]]{4,}")
 TOLD_SECRET: Final = re.compile(r"(?=.*[0-9])(?=.*[a-z])(?=.*[A-Z])[\w+=.~-]{8,}")
 """What follows the word by a blank only: prose and names of Secrets, which are in lower case, stay."""

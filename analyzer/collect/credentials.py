@@ -156,7 +156,8 @@ def _is_announced(match: re.Match[str], name: str, value: str) -> bool:
     """Tell whether what stands before a value is more than a word of a sentence."""
     separator = match["separator"].strip()
     if separator in {"", "is", "was", "of"}:
-        told = TOLD_PASSWORD if STRONG.search(match["word"]) else TOLD_SECRET
+        certain = STRONG.search(match["word"]) and match["word"].lower() != "pass"
+        told = TOLD_PASSWORD if certain else TOLD_SECRET
         return name.startswith("-") or told.fullmatch(value.replace(" ", "")) is not None
     return separator != "," or name.startswith("-")
 

@@ -236,7 +236,7 @@ class _Run:
 
 
 def _command(answer: Answer[bytes]) -> tuple[str, ...]:
-    """Return the command of a page as a person would type it; a token serves for minutes, and looks like a credential."""
+    """Return the command of a page without its token, which serves for minutes and looks like a credential."""
     return ("kubectl", *(_TOKEN.sub("continue=TOKEN", word) for word in answer.ended.command[-3:]))
 
 

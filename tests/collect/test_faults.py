@@ -119,6 +119,20 @@ def test_without_the_list_of_pods_nobody_says_that_there_is_no_kube_proxy(
         assert "their list did not come" in missing[f"nodes/node-a/{name}"]
 
 
+def test_a_stream_without_a_status_at_its_end_is_whole_where_the_script_ended(
+    labs: Labs, tmp_path: Path
+) -> None:
+    lab = labs.serve(sample("healthy"), containers=True)
+    lab.server.faults.append(Fault(EXEC_ON_B, Action.MUTE))
+    lab.collect(tmp_path / "b.tgz", *OF_NODES)
+    bundle = Collected(tmp_path / "b.tgz")
+    assert lab.server.faults[0].hits >= 1
+    assert bundle.of_node("node-b") == bundle.of_node("node-a")
+    of_b = {path.split("/")[2] for path in bundle.missing if path.startswith("nodes/node-b/")}
+    of_a = {path.split("/")[2] for path in bundle.missing if path.startswith("nodes/node-a/")}
+    assert of_b == of_a
+
+
 def test_forbidden_exec_leaves_objects_and_logs(labs: Labs, tmp_path: Path) -> None:
     denied = (Rule(("*",), ("pods/exec",)),)
     lab = labs.serve(sample("healthy"), Authorizer(denied=denied))

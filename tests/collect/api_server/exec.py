@@ -123,8 +123,9 @@ class _Stream:
                 self._send(process.stdout, _STDOUT), self._send(process.stderr, _STDERR)
             )
             code = await process.wait()
-            text = json.dumps(_exited(code)).encode()
-            await self._socket.send_bytes(bytes([_ERROR]) + text)
+            if self._fault is None or self._fault.action is not Action.MUTE:
+                text = json.dumps(_exited(code)).encode()
+                await self._socket.send_bytes(bytes([_ERROR]) + text)
         except ConnectionError:
             pass  # the client has gone; the command runs on, as it does in a container
         finally:
@@ -160,7 +161,11 @@ class _Stream:
     async def _suffer(self, count: int) -> None:
         """Let the fault of the request happen when enough has been sent."""
         self._sent += count
-        if self._fault is None or self._sent < self._fault.after:
+        if (
+            self._fault is None
+            or self._fault.action is Action.MUTE
+            or self._sent < self._fault.after
+        ):
             return
         if self._fault.action is Action.DIE:
             await self._die()

@@ -15,6 +15,7 @@ class Action(Enum):
     STALL = "send the half of the body, then nothing"
     CUT = "send the half of the body, then end the connection"
     RESET = "end the connection without an answer"
+    MUTE = "run the command to its end, and say nothing of how it ended"
     DIE = "send the half of the body, then be gone for every client"
 
 
