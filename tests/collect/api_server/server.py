@@ -121,12 +121,12 @@ class ApiServer:
         await asyncio.gather(*left, return_exceptions=True)
 
     async def _die(self) -> None:
-        if self._site:
-            site, self._site = self._site, None
-            # Not awaited: from Python 3.12 on, stopping waits for connections.
-            stopping = asyncio.ensure_future(site.stop())
-            await asyncio.sleep(0)
-            self._abort()
+        site, self._site = self._site, None
+        # Not awaited at once: from Python 3.12 on, stopping waits for connections.
+        stopping = asyncio.ensure_future(site.stop()) if site else None
+        await asyncio.sleep(0)
+        self._abort()  # also what was in its handshake when the server died before
+        if stopping:
             await stopping
 
     def _abort(self) -> None:
