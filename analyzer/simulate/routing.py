@@ -178,8 +178,11 @@ class Routes:
         for length, mask, entries in self._tables.get(table, ()):
             if length <= longer_than:
                 return None
-            listed = entries.get(destination & mask, ())
-            found = next((a for a in listed if only_by is None or _leads_out_of(a, only_by)), None)
+            listed = entries.get(destination & mask)
+            if listed is None:
+                continue
+            leading = (a for a in listed if only_by is None or _leads_out_of(a, only_by))
+            found = next(leading, None)
             if found is not None:
                 return None if found.reason == "throw" else found
         return None
