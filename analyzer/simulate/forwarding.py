@@ -155,8 +155,7 @@ class Forwarding:
         allowed = machine.forwards(packet.family, packet.in_interface)
         if allowed:
             return [branch]
-        version_4 = packet.family is Family.IPV4
-        name = "net.ipv4.ip_forward" if version_4 else "net.ipv6.conf.all.forwarding"
+        name = machine.forwarding_setting(packet.family, packet.in_interface)
         if allowed is None:
             return [
                 branch.assuming(

@@ -196,12 +196,15 @@ class Machine:
 
     def forwards(self, family: Family, device: str | None) -> bool | None:
         """Tell whether packets that come in by an interface may be forwarded; None where unknown."""
-        version = "ipv4" if family is Family.IPV4 else "ipv6"
-        general = "net.ipv4.ip_forward" if family is Family.IPV4 else "net.ipv6.conf.all.forwarding"
-        value = self.setting(f"net.{version}.conf.{device}.forwarding")
-        if value is None:
-            value = self.setting(general)
+        value = self.setting(self.forwarding_setting(family, device))
         return None if value is None else value != 0
+
+    def forwarding_setting(self, family: Family, device: str | None) -> str:
+        """Return the sysctl that decides: IPv6 has one for all interfaces (`ip6_forward`)."""
+        if family is Family.IPV6:
+            return "net.ipv6.conf.all.forwarding"
+        own = f"net.ipv4.conf.{device}.forwarding"
+        return "net.ipv4.ip_forward" if self.setting(own) is None else own
 
     def reverse_path(self, device: str | None) -> int:
         """Return the effective rp_filter of an interface: the greater of its own and that of `all`."""

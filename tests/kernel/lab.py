@@ -44,6 +44,7 @@ _SYSCTLS = (
     "net.ipv4.ip_forward", "net.ipv6.conf.all.forwarding", "net.ipv4.conf.all.rp_filter",
     "net.ipv4.conf.all.route_localnet", "net.ipv4.conf.all.src_valid_mark",
     "net.bridge.bridge-nf-call-iptables", "net.bridge.bridge-nf-call-ip6tables",
+    "net.ipv4.conf.a0.forwarding", "net.ipv6.conf.a0.forwarding",
 )  # fmt: skip
 _QUIET = (
     "net.ipv4.icmp_ratelimit=0", "net.ipv6.icmp.ratelimit=0", "net.ipv4.icmp_echo_ignore_all=1",
