@@ -209,10 +209,12 @@ class Entry:
     optional: bool = False
     """Expected: True where it is right as well that there is no such entry. Observed: False."""
 
-    @property
-    def endpoints(self) -> frozenset[Endpoint]:
-        """The distinct endpoints that connections are sent to."""
-        return frozenset(t.endpoint for t in self.targets if t.endpoint is not None)
+    endpoints: frozenset[Endpoint] = field(init=False, repr=False, compare=False)
+    """The distinct endpoints that connections are sent to."""
+
+    def __post_init__(self) -> None:
+        found = frozenset([t.endpoint for t in self.targets if t.endpoint is not None])
+        object.__setattr__(self, "endpoints", found)
 
     @property
     def required_endpoints(self) -> frozenset[Endpoint]:

@@ -59,7 +59,7 @@ class BalanceReader:
         if found is None:
             chain = self.nat.chains.get(name)
             rules = chain.rules if chain is not None else []
-            found = read_endpoint_chain(rules, protocol, self.conditions, self.marks)
+            found = read_endpoint_chain(rules, protocol, self.marks)
             self._endpoints[key] = found
         return found
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from analyzer.model.ruleset import MatchShape, OptionShape, Shape
 
@@ -42,6 +43,7 @@ class Conditions:
     """True where nothing but chance and affinity decides."""
 
 
+@lru_cache(maxsize=4096)
 def conditions_of(shape: Shape) -> Conditions:
     """Return where the conditions of a rule of this shape stand."""
     found = Conditions()
