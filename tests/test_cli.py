@@ -340,7 +340,9 @@ def test_a_reader_that_has_gone_is_no_error() -> None:
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full on this system")
 @pytest.mark.parametrize(
-    "words", [("analyze", STOPPED, "-q"), ("--version",)], ids=["a report", "the version"]
+    "words",
+    [("analyze", STOPPED, "-q"), ("--version",), ("collect", "--print-rbac")],
+    ids=["a report", "the version", "a role"],
 )
 def test_a_full_disk_is_told_in_one_line(words: tuple[object, ...]) -> None:
     with Path("/dev/full").open("wb") as full:

@@ -11,7 +11,9 @@ import click
 from analyzer.cli.language_option import language_option
 from analyzer.cli.meter import Meter
 from analyzer.cli.options import QUIET
+from analyzer.cli.output import write
 from analyzer.collect.options import NodeAccess, Options, node_choice, object_name
+from analyzer.errors import UsageError
 
 _DURATION: Final = re.compile(r"(\d{1,9})([smhd]?)")
 _SECONDS: Final = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
@@ -162,13 +164,13 @@ def collect(**given: Any) -> int:  # noqa: ANN401 - click's values, by option
 
     options = _options(given)
     if given["print_node_script"]:
-        click.echo(node_script(), nl=False)
+        write(node_script().decode())
         return 0
     if given["print_rbac"]:
-        click.echo(role(options), nl=False)
+        write(role(options))
         return 0
     if given["dry_run"]:
-        click.echo(dry_run(options), nl=False)
+        write(dry_run(options))
         return 0
     request = Request(
         given["output"],
@@ -183,7 +185,10 @@ def collect(**given: Any) -> int:  # noqa: ANN401 - click's values, by option
         result = collect_bundle(options, request, meter)
     finally:
         meter.end()
-    click.echo(result.summary, nl=False)
+    try:
+        write(result.summary)
+    except UsageError as unwritten:  # the bundle is there, whoever could not be told
+        meter.say(str(unwritten))
     return 0 if result.complete else 1
 
 
