@@ -135,10 +135,10 @@ def _judge(check: Check, subjects: Sequence[Any]) -> Result:
     outcomes: list[Problem | NotEvaluated] = []
     defects: list[Defect] = []
     passed = 0
-    whole = _has_all(check, subjects)
+    run = _ran if _has_all(check, subjects) else _run
     for subject in subjects:
         try:
-            found = [*(_ran if whole else _run)(check, subject)]
+            found = list(run(check, subject))
         except ElsewhereError:
             raise
         except Exception:  # noqa: BLE001 - one failing probe must not cost the other findings

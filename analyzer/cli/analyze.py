@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 import click
 
 from analyzer.cli.complaints import confess_defects
-from analyzer.cli.completion import complete_node, complete_service, complete_slugs
+from analyzer.cli.completion import complete_node, complete_slugs
 from analyzer.cli.exit_status import DEFECT, FINDINGS, OK
 from analyzer.cli.language_option import language_option
 from analyzer.cli.options import (
     BUNDLES,
     COLOR,
     QUIET,
+    SERVICES,
     form_of,
     limit_options,
     limits_of,
@@ -33,14 +34,7 @@ FORMATS = ("text", "json", "html", "sarif", "junit", "markdown")
 
 @click.command()
 @BUNDLES
-@click.option(
-    "--service",
-    "services",
-    multiple=True,
-    metavar="NAMESPACE/NAME",
-    shell_complete=complete_service,
-    help="Only this Service (repeatable).",
-)
+@SERVICES
 @click.option(
     "--node",
     "nodes",

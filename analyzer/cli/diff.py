@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 import click
 
 from analyzer.cli.complaints import confess_defects
-from analyzer.cli.completion import complete_node, complete_service
+from analyzer.cli.completion import complete_node
 from analyzer.cli.exit_status import DEFECT, FINDINGS, OK
 from analyzer.cli.language_option import language_option
 from analyzer.cli.options import (
     BUNDLES,
     COLOR,
     QUIET,
+    SERVICES,
     form_of,
     limit_options,
     limits_of,
@@ -42,14 +43,7 @@ _SIDES = 2
     shell_complete=complete_node,
     help="Compare two nodes of one bundle instead of two bundles.",
 )
-@click.option(
-    "--service",
-    "services",
-    multiple=True,
-    metavar="NAMESPACE/NAME",
-    shell_complete=complete_service,
-    help="Only this Service (repeatable).",
-)
+@SERVICES
 @click.option(
     "--format", "form", type=click.Choice(_FORMATS), help="Form of the difference [text]."
 )

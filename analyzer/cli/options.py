@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from analyzer.cli.completion import complete_service
 from analyzer.errors import UsageError
 from analyzer.language import _
 
@@ -34,6 +35,14 @@ COLOR = click.option(
     default="auto",
     show_default=True,
     help="When to colour what is printed.",
+)
+SERVICES = click.option(
+    "--service",
+    "services",
+    multiple=True,
+    metavar="NAMESPACE/NAME",
+    shell_complete=complete_service,
+    help="Only this Service (repeatable).",
 )
 QUIET = click.option("-q", "--quiet", is_flag=True, help="No progress on standard error.")
 

@@ -15,7 +15,7 @@ from analyzer.observe.conditions import (
     written_probability,
 )
 from analyzer.observe.endpoint_chain import EndpointChain, read_endpoint_chain
-from analyzer.observe.marks import MARKING, Marks
+from analyzer.observe.marks import Marks
 from analyzer.observe.treatment import add_target
 
 
@@ -70,13 +70,13 @@ class BalanceReader:
         """
         destination = chosen.destination
         return Target(
-            chosen.endpoint,
-            0.0 if destination is None else share,
-            self.ruleset.ref(rule),
-            chain,
-            None if destination is None else self.ruleset.ref(destination),
-            chosen.hairpin_masquerade,
-            written_probability(rule, self.conditions.of(rule)),
+            endpoint=chosen.endpoint,
+            share=0.0 if destination is None else share,
+            source=self.ruleset.ref(rule),
+            chain=chain,
+            destination=None if destination is None else self.ruleset.ref(destination),
+            hairpin_masquerade=chosen.hairpin_masquerade,
+            written_share=written_probability(rule, self.conditions.of(rule)),
         )
 
     def affinity_seconds(self, rule: Rule) -> int | None:
@@ -95,7 +95,7 @@ class BalanceReader:
             target = rule.target
             if target is None or mass <= 0.0:
                 continue
-            if target in MARKING and self.marks.masquerades(rule):
+            if self.marks.masquerades(rule):
                 if picks:
                     return None
                 marking.append(rule)

@@ -91,7 +91,7 @@ def host_of(address: str) -> str | None:
 
 def protocol_of(text: str) -> Protocol | None:
     """Return the protocol of a `-p` value; iptables prints numbers where /etc/protocols is absent."""
-    return _PROTOCOLS.get(text) or _PROTOCOLS.get(text.lower())
+    return _PROTOCOLS.get(text.lower())
 
 
 def number_of(text: str) -> int | None:

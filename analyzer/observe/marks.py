@@ -14,9 +14,6 @@ from analyzer.model.ruleset import Rule, Table
 MASQUERADE_CHAIN = "KUBE-MARK-MASQ"
 DROP_CHAIN = "KUBE-MARK-DROP"
 
-MARKING = frozenset({MASQUERADE_CHAIN, "MARK"})
-"""Targets of rules that may mark for masquerading: of other rules `Marks.masquerades` need not be asked."""
-
 _DEFAULT_MASQUERADE = 0x4000
 _SETTERS = ("--set-xmark", "--set-mark", "--or-mark")
 

@@ -17,7 +17,7 @@ from analyzer.model.ruleset import Rule, Ruleset, Table
 from analyzer.observe.balance import Balance, BalanceReader
 from analyzer.observe.conditions import Client, ConditionReader, Packet, host_of
 from analyzer.observe.endpoint_chain import EndpointChain, endpoint_of, translates
-from analyzer.observe.marks import MARKING, marks_of
+from analyzer.observe.marks import marks_of
 from analyzer.observe.treatment import MarkingRule, Passage, Treatment, add_target
 
 _DEEPEST = 16
@@ -68,7 +68,7 @@ class ServiceChains:
                 break
             if rule.target is None:
                 continue
-            if rule.target in MARKING and self.marks.masquerades(rule):
+            if self.marks.masquerades(rule):
                 passage.marking.append(MarkingRule(rule, certain=mass == whole))
                 continue
             passage.asks_client |= self._conditions.of(rule).asks_client

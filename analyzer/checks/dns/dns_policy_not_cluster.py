@@ -15,6 +15,8 @@ from analyzer.phrases import listed
 from analyzer.problems import Evidence, Problem
 from analyzer.snapshot import ClusterView
 
+_OF_NODES = (DNSOrigin.NODE_FOR_HOST_NETWORK, DNSOrigin.NODE)
+
 
 @check(
     station=Station.DNS,
@@ -41,11 +43,12 @@ def dns_policy_not_cluster(cluster: ClusterView) -> Iterator[Problem]:
     which leaves all to dnsConfig. For others it is only advice, since not every pod uses such names.
     """
     yield from _kubelets_without_dns(cluster)
-    origins = (DNSOrigin.NODE_FOR_HOST_NETWORK, DNSOrigin.NODE)
-    found = [(dns_origin(p, None), p) for p in cluster.pods]
-    concerned = [(origin, p) for origin, p in found if origin in origins and _concerns(p)]
-    for origin in origins:
-        pods = [p for of, p in concerned if of is origin]
+    by_origin: dict[DNSOrigin, list[Pod]] = {o: [] for o in _OF_NODES}
+    for pod in cluster.pods:
+        origin = dns_origin(pod, None)
+        if origin in by_origin and _concerns(pod):
+            by_origin[origin].append(pod)
+    for origin, pods in by_origin.items():
         if pods:
             yield _advice(origin, pods)
 
