@@ -84,6 +84,27 @@ def browser() -> Iterator[Any]:
         program.close()
 
 
+def violations(page: Any, width: int, scheme: str) -> list[tuple[str, list[str]]]:
+    """Return what axe-core finds on a page of this width and theme."""
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="no axe-core")
+    page.set_viewport_size({"width": width, "height": 900})
+    page.emulate_media(color_scheme=scheme)
+    found = axe.Axe().run(page).response["violations"]
+    return [(v["id"], [n["html"][:200] for n in v["nodes"][:3]]) for v in found]
+
+
+def too_wide(page: Any) -> list[str]:
+    """Return the screens, and paper, that a page does not fit on."""
+    wide = "document.scrollingElement.scrollWidth > document.documentElement.clientWidth"
+    found: list[str] = []
+    for medium, width in (*(("screen", w) for w in (320, 390, 800, 1280, 1920)), ("print", 688)):
+        page.emulate_media(media=medium)
+        page.set_viewport_size({"width": width, "height": 900})  # 688: A4 without its margins
+        if page.evaluate(wide):
+            found.append(f"{medium} {width}")
+    return found
+
+
 class Pages:
     """The page of each report, written when it is first asked for."""
 

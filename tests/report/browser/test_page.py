@@ -6,12 +6,9 @@ import re
 
 import pytest
 
-from tests.report.browser.conftest import REPORTS, Opener
+from tests.report.browser.conftest import REPORTS, Opener, too_wide, violations
 
-FACTS = """() => ({
-    wide: document.scrollingElement.scrollWidth > document.documentElement.clientWidth,
-    dark: getComputedStyle(document.body).backgroundColor,
-})"""
+GROUND = "getComputedStyle(document.body).backgroundColor"
 
 
 # --- for everybody ---
@@ -19,24 +16,14 @@ FACTS = """() => ({
 
 @pytest.mark.parametrize("name", sorted(REPORTS.keys() - {"ten-thousand"}))
 def test_axe_finds_nothing(opened: Opener, name: str) -> None:
-    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="no axe-core")
     page = opened(name).page
     for width, scheme in ((1280, "light"), (390, "dark")):
-        page.set_viewport_size({"width": width, "height": 900})
-        page.emulate_media(color_scheme=scheme)
-        found = axe.Axe().run(page).response["violations"]
-        assert [(v["id"], [n["html"][:200] for n in v["nodes"][:3]]) for v in found] == []
+        assert violations(page, width, scheme) == []
 
 
 @pytest.mark.parametrize("name", REPORTS)
 def test_nothing_is_wider_than_the_screen_or_the_paper(opened: Opener, name: str) -> None:
-    page = opened(name).page
-    for width in (320, 390, 800, 1280, 1920):
-        page.set_viewport_size({"width": width, "height": 900})
-        assert not page.evaluate(FACTS)["wide"], width
-    page.emulate_media(media="print")
-    page.set_viewport_size({"width": 688, "height": 900})  # A4 without its margins
-    assert not page.evaluate(FACTS)["wide"]
+    assert too_wide(opened(name).page) == []
 
 
 def test_it_prints(opened: Opener) -> None:
@@ -229,10 +216,10 @@ def test_the_keyboard_reaches_and_opens_everything(opened: Opener) -> None:
 def test_the_theme_follows_the_system_until_it_is_chosen(opened: Opener, scheme: str) -> None:
     page = opened("one-broken", color_scheme=scheme).page
     grounds = {"light": "rgb(255, 255, 255)", "dark": "rgb(16, 21, 27)"}
-    assert page.evaluate(FACTS)["dark"] == grounds.pop(scheme)
+    assert page.evaluate(GROUND) == grounds.pop(scheme)
     page.get_by_role("button", name="Change between dark and light").click()
     (other,) = grounds.values()
-    assert page.evaluate(FACTS)["dark"] == other
+    assert page.evaluate(GROUND) == other
 
 
 def test_a_command_is_copied_as_it_is_to_be_typed(opened: Opener) -> None:
