@@ -59,7 +59,7 @@ class BalanceReader:
         if found is None:
             chain = self.nat.chains.get(name)
             rules = chain.rules if chain is not None else []
-            found = read_endpoint_chain(rules, protocol, self.marks)
+            found = read_endpoint_chain(rules, protocol, self.marks, self.conditions)
             self._endpoints[key] = found
         return found
 
@@ -95,13 +95,13 @@ class BalanceReader:
             target = rule.target
             if target is None or mass <= 0.0:
                 continue
-            if self.marks.masquerades(rule):
-                if picks:
+            if not target.startswith(ENDPOINT_PREFIX):
+                if picks or not self.marks.masquerades(rule):
                     return None
                 marking.append(rule)
                 continue
             conditions = self.conditions.of(rule)
-            if not conditions.balancing or rule.goto or not target.startswith(ENDPOINT_PREFIX):
+            if not conditions.balancing or rule.goto:
                 return None
             if conditions.affinity:
                 affinity = self.affinity_seconds(rule)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from analyzer.model.ruleset import Chain, Rule, Ruleset, Table
@@ -98,7 +98,7 @@ def chain_graph(ruleset: Ruleset) -> ChainGraph:
         led_to = {name: _targets(chain) for name, chain in table.chains.items()}
         reached = _reached(table, led_to)
         services = {c.name: c for c in table.chains.values() if is_service_chain(c.name)}
-        barren = {n for n in services if n in reached and not any(map(_is_sending, led_to[n]))}
+        barren = {n for n in services if n in reached and not _sends_on(led_to[n])}
         empty.extend(_described(ruleset, table, services, barren))
         unused.extend(_described(ruleset, table, services, services.keys() - reached))
         dangling.extend(_dangling(ruleset, table, led_to))
@@ -111,30 +111,31 @@ def chain_graph(ruleset: Ruleset) -> ChainGraph:
     )
 
 
-_LedTo = Mapping[str, frozenset[str]]
-"""The targets of the rules of each chain."""
+_LedTo = Mapping[str, Sequence[str]]
+"""The targets of the rules of each chain, in order."""
 
 
-def _targets(chain: Chain) -> frozenset[str]:
-    return frozenset([t for r in chain.rules if (t := r.target) is not None])
+def _targets(chain: Chain) -> list[str]:
+    return [t for r in chain.rules if (t := r.target) is not None]
 
 
 def _reached(table: Table, led_to: _LedTo) -> set[str]:
-    """Return the chains that a packet can come to; KUBE-SERVICES counts even where its hooks are lost."""
+    """Return the chains that a packet can come to, and other targets; KUBE-SERVICES counts even without hooks."""
     waiting = [c.name for c in table.chains.values() if is_built_in(c)]
     waiting += [n for n in ("KUBE-SERVICES", "KUBE-NODEPORTS") if n in table.chains]
     reached = set(waiting)
     while waiting:
-        found = [t for t in led_to[waiting.pop()] if t in led_to and t not in reached]
+        found = [t for t in led_to.get(waiting.pop(), ()) if t not in reached]
         waiting += found
         reached.update(found)
     return reached
 
 
-def _is_sending(target: str) -> bool:
-    return target in {"DNAT", "REDIRECT", "DROP", "REJECT", "KUBE-MARK-DROP"} or is_service_chain(
-        target
-    )
+def _sends_on(targets: Sequence[str]) -> bool:
+    return not _SENDING.isdisjoint(targets) or any(map(is_service_chain, targets))
+
+
+_SENDING = {"DNAT", "REDIRECT", "DROP", "REJECT", "KUBE-MARK-DROP"}
 
 
 def _described(
@@ -159,7 +160,7 @@ def _dangling(ruleset: Ruleset, table: Table, led_to: _LedTo) -> Iterator[Jump]:
         return
     known = led_to.keys() | EXTENSION_TARGETS
     for name, targets in led_to.items():
-        if targets <= known:
+        if known.issuperset(targets):
             continue
         for rule in table.chains[name].rules:
             if (target := rule.target) is not None and target not in known:

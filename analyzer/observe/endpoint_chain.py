@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from functools import lru_cache
+from collections.abc import Iterable
 
 from msgspec import Struct
 
 from analyzer.model.address import canonical_ip
 from analyzer.model.forwarding import Endpoint, Protocol
-from analyzer.model.ruleset import Rule, Shape
-from analyzer.observe.conditions import host_of, protocol_of
+from analyzer.model.ruleset import Rule
+from analyzer.observe.conditions import ConditionReader, host_of, protocol_of
 from analyzer.observe.marks import Marks
-from analyzer.observe.rule_conditions import conditions_of
+from analyzer.observe.rule_conditions import Conditions
 
 SAME_PORT = 0
 """Port of an endpoint whose DNAT names none: the connection keeps its own."""
@@ -23,6 +22,7 @@ _DESTINATION = re.compile(
     re.ASCII,
 )
 _TRANSLATING = {"DNAT", "REDIRECT"}
+_ENDING = {"RETURN", "ACCEPT"}
 
 
 class EndpointChain(Struct, frozen=True, eq=False):
@@ -54,47 +54,29 @@ def endpoint_of(rule: Rule) -> Endpoint | None:
     return Endpoint(address, int(found["port"] or SAME_PORT))
 
 
-def read_endpoint_chain(rules: Sequence[Rule], protocol: Protocol, marks: Marks) -> EndpointChain:
+def read_endpoint_chain(
+    rules: Iterable[Rule], protocol: Protocol, marks: Marks, conditions: ConditionReader
+) -> EndpointChain:
     """Return what the rules of a KUBE-SEP chain do: mark connections of the endpoint itself, then translate."""
-    content = tuple([(rule.shape, rule.values) for rule in rules])
-    found = _read(content, protocol, marks.masquerade, marks.masquerade_chain_works)
-    if found is None:
-        return EndpointChain(None, None, hairpin_masquerade=False)
-    return EndpointChain(rules[found.place], found.endpoint, found.hairpin_masquerade)
-
-
-class _Translation(Struct, frozen=True):
-    """A KUBE-SEP chain wherever it stands."""
-
-    place: int
-    """Position of the rule that translates."""
-
-    endpoint: Endpoint | None
-    hairpin_masquerade: bool
-
-
-@lru_cache(maxsize=1 << 15)
-def _read(
-    content: tuple[tuple[Shape, tuple[str, ...]], ...], protocol: Protocol, *marks: int
-) -> _Translation | None:
-    """Return what rules of these shapes and values do, which are the same on most nodes; None for no translation."""
-    masquerade, chain_works = marks
-    reader = Marks(masquerade, bool(chain_works))
     marked: list[str | None] = []
-    for place, (shape, values) in enumerate(content):
-        rule, found = Rule(shape, values, 0, None), conditions_of(shape)
-        if found.unknown:
+    for rule in rules:
+        found = conditions.of(rule)
+        if found.unknown or not _is_for(protocol, rule, found):
             continue
-        if found.protocol is not None and protocol_of(values[found.protocol]) is not protocol:
-            continue
-        if reader.masquerades(rule):
-            if not found.source_negated:
-                marked.append(None if found.source is None else values[found.source])
-        elif found.source is None and rule.target in {"RETURN", "ACCEPT"}:
-            break
-        elif found.source is None and translates(rule):
+        source = None if found.source is None else rule.values[found.source]
+        target = rule.target
+        if source is None and target in _TRANSLATING:
             endpoint = endpoint_of(rule)
-            hosts = [None if source is None else host_of(source) for source in marked]
+            hosts = [None if cidr is None else host_of(cidr) for cidr in marked]
             own = None in marked or (endpoint is not None and endpoint.address in hosts)
-            return _Translation(place, endpoint, own)
-    return None
+            return EndpointChain(rule, endpoint, own)
+        if marks.masquerades(rule):
+            if not found.source_negated:
+                marked.append(source)
+        elif source is None and target in _ENDING:
+            break
+    return EndpointChain(None, None, hairpin_masquerade=False)
+
+
+def _is_for(protocol: Protocol, rule: Rule, found: Conditions) -> bool:
+    return found.protocol is None or protocol_of(rule.values[found.protocol]) is protocol

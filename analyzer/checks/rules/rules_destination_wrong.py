@@ -50,14 +50,28 @@ def rules_destination_wrong(node: NodeView) -> Iterator[Problem]:
     """
     if node.cluster.identity.redacted:
         return
-    parts: list[Part] = []
-    confirmed = False
-    for choice in _choices(node):
-        if choice.right(choice.target.endpoint):
-            confirmed = True
-        elif choice.names and choice.target.endpoint is not None:
-            parts.append(_part(node, choice, choice.target.endpoint))
-    if parts and confirmed:
+    right: set[str] = set()
+    others: dict[str, _Choice] = {}
+    for family in Family:
+        table = node.observed(family)
+        for entry in table.entries if table else ():
+            name, protocol = _maker(node, entry), entry.frontend.protocol
+            for target in entry.targets:
+                chain = target.chain
+                if chain in right or not chain.startswith(ENDPOINT_PREFIX):
+                    continue
+                if name is not None and _is_named_for(chain, name, protocol, target.endpoint):
+                    right.add(chain)
+                else:
+                    choice = others.setdefault(chain, _Choice(target, protocol))
+                    choice.names += [name] if name is not None else []
+    wrong = [c for c in others.values() if c.target.chain not in right]
+    parts = [
+        _part(node, choice, choice.target.endpoint)
+        for choice in wrong
+        if choice.names and choice.target.endpoint is not None
+    ]
+    if parts and right:
         yield gathered(
             _("{node} sends connections to the wrong address", node=node.name),
             parts,
@@ -66,37 +80,21 @@ def rules_destination_wrong(node: NodeView) -> Iterator[Problem]:
         )
 
 
-class _Choice(Struct, frozen=True):
-    """A KUBE-SEP chain with the Service ports that it may have been made for."""
+class _Choice(Struct):
+    """A KUBE-SEP chain in use with the Service ports that it may have been made for."""
 
     target: Target
     protocol: Protocol
-    names: tuple[ServicePortName, ...]
-
-    def right(self, endpoint: Endpoint | None) -> bool:
-        """Tell whether the chain is named for the endpoint."""
-        return endpoint is not None and any(
-            endpoint_chain(name, self.protocol, endpoint, colon=colon) == self.target.chain
-            for name in self.names
-            for colon in (False, True)
-        )
+    names: list[ServicePortName] = []  # a struct copies it
 
 
-def _choices(node: NodeView) -> Iterator[_Choice]:
-    """Yield each KUBE-SEP chain in use once."""
-    chosen: dict[str, tuple[Target, Protocol]] = {}
-    makers: dict[str, dict[ServicePortName, None]] = {}
-    for family in Family:
-        table = node.observed(family)
-        for entry in table.entries if table else ():
-            name = _maker(node, entry)
-            for target in entry.targets:
-                if target.chain.startswith(ENDPOINT_PREFIX):
-                    chosen.setdefault(target.chain, (target, entry.frontend.protocol))
-                    if name is not None:
-                        makers.setdefault(target.chain, {})[name] = None
-    for chain, (target, protocol) in chosen.items():
-        yield _Choice(target, protocol, tuple(makers.get(chain, ())))
+def _is_named_for(
+    chain: str, name: ServicePortName, protocol: Protocol, endpoint: Endpoint | None
+) -> bool:
+    return endpoint is not None and (
+        chain == endpoint_chain(name, protocol, endpoint)
+        or (not name.port and chain == endpoint_chain(name, protocol, endpoint, colon=True))
+    )
 
 
 def _maker(node: NodeView, entry: Entry) -> ServicePortName | None:
@@ -113,7 +111,12 @@ def _maker(node: NodeView, entry: Entry) -> ServicePortName | None:
 def _part(node: NodeView, choice: _Choice, wrong: Endpoint) -> Part:
     name, target = choice.names[0], choice.target
     published = {b.endpoint for b in node.cluster.backends.get(name.service, ())}
-    right = next((e for e in sorted(published) if choice.right(e)), None)
+    named = (
+        e
+        for e in sorted(published)
+        if any(_is_named_for(target.chain, n, choice.protocol, e) for n in choice.names)
+    )
+    right = next(named, None)
     told = _("instead of {right}", right=right) if right else _("which its name does not stand for")
     return Part(
         service=name.service,
