@@ -132,14 +132,7 @@ class ClusterView(ClusterObjects):
 
     def read_objects(self) -> None:
         """Read what the rules of every node are held against, so that processes forked from now on share it."""
-        for found in (
-            self.pods_by_node,
-            self.pods_by_label,
-            self.pod_by_ip,
-            self.backends,
-            self.chain_owners,
-            self.service_views,
-        ):
+        for found in (self.pods_by_node, self.backends, self.chain_owners, self.service_views):
             del found
 
     @cached_property
