@@ -199,7 +199,7 @@ class _Judge:
             return StationResult(station, Status.WARN, ids)
         missing = sorted({item.reason for item in open_ if item.check.station is station})
         if missing:
-            return StationResult(station, Status.NOT_EVALUATED, ids, "; ".join(missing))
+            return StationResult(station, Status.NOT_EVALUATED, ids, _first(missing))
         return StationResult(station, Status.PASS, ids)
 
     def _verdict(
@@ -240,6 +240,8 @@ class _Judge:
 
 _EXAMINED = tuple(s for s in Station if s not in {Station.BUNDLE, Station.IP})
 _NEEDS_CAUSE = frozenset({Verdict.BROKEN, Verdict.DEGRADED})
+_MOST_REASONS = 5
+"""Reasons that a station of a Service shows; `notEvaluated` has all of them."""
 
 
 def _stops_all(finding: Finding, view: ServiceView) -> bool:
@@ -296,3 +298,11 @@ def _ip(view: ServiceView, stations: tuple[StationResult, ...], verdict: Verdict
         reason = _("follows from ") + ", ".join(s.station.value for s in missing)
         return StationResult(Station.IP, Status.NOT_EVALUATED, reason=reason)
     return StationResult(Station.IP, Status.PASS)
+
+
+def _first(reasons: Sequence[str]) -> str:
+    """Return the reasons of a station, or the first ones: there may be one for each node and file."""
+    if len(reasons) <= _MOST_REASONS:
+        return "; ".join(reasons)
+    told, left = "; ".join(reasons[:_MOST_REASONS]), len(reasons) - _MOST_REASONS
+    return _("{names} and {count:,} more", names=told, count=left)
