@@ -21,7 +21,11 @@ class PodPort(Struct, frozen=True):
     """One Service port in one selected pod."""
 
     port: ServicePort
+    protocol: Protocol
     pod: Pod
+    addresses: tuple[str, ...]
+    """Those of the pod, of either IP version, in their canonical spelling; at least one."""
+
     resolution: PortResolution
 
 
@@ -40,20 +44,20 @@ def expected_backends(service: Service, pods: Sequence[Pod]) -> tuple[Backend, .
 
 
 def port_resolutions(service: Service, pods: Sequence[Pod]) -> Iterator[PodPort]:
-    """Yield every Service port in every pod that may be an endpoint, whether the port is found there or not."""
-    ports = [(port, fixed_target(port)) for port in service.ports]
-    for pod in pods:
-        if may_be_endpoint(service, pod):
-            for port, fixed in ports:
-                yield PodPort(port, pod, fixed or resolve_target_port(port, pod))
+    """Yield every Service port in every pod that may be an endpoint, whether the port is found there or not.
 
-
-def may_be_endpoint(service: Service, pod: Pod) -> bool:
-    """Tell whether the pod is selected, has an address and is not finished.
-
-    A pod that is being deleted is one still: slices publish it as terminating (1.20 and later).
+    That is one that is selected, has an address and is not finished; one that is being deleted is an endpoint
+    still: slices publish it as terminating (1.20 and later). Ports of unknown protocols are left out.
     """
-    return selects(service, pod) and bool(pod.ips) and not pod.finished
+    protocols = ((port, Protocol.parse(port.protocol)) for port in service.ports)
+    ports = [(port, known, fixed_target(port)) for port, known in protocols if known is not None]
+    for pod in pods:
+        if pod.finished or not selects(service, pod):
+            continue
+        addresses = tuple(map(canonical_ip, pod.ips))
+        for port, protocol, fixed in ports if addresses else ():
+            resolution = fixed or resolve_target_port(port, pod)
+            yield PodPort(port, protocol, pod, addresses, resolution)
 
 
 def selects(service: Service, pod: Pod) -> bool:
@@ -80,15 +84,15 @@ def service_families(service: Service) -> tuple[Family, ...]:
 
 def backends_of_pod_port(service: Service, found: PodPort) -> Iterator[Backend]:
     """Yield a backend for each address of the pod, of either IP version; none where the port was not found."""
-    protocol, pod = Protocol.parse(found.port.protocol), found.pod
-    if protocol is None or found.resolution.number is None:
+    pod = found.pod
+    if found.resolution.number is None:
         return
     ready = pod.ready
-    for address in pod.ips:
+    for address in found.addresses:
         yield Backend(
             port_name=found.port.name,
-            protocol=protocol,
-            endpoint=Endpoint(canonical_ip(address), found.resolution.number),
+            protocol=found.protocol,
+            endpoint=Endpoint(address, found.resolution.number),
             ready=is_published_ready(service, pod),
             serving=ready,
             terminating=pod.terminating,

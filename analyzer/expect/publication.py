@@ -71,12 +71,12 @@ class CalledPorts:
         """The ports of pods by what is published of them; of two pods with one address, the one that stays."""
         found: dict[_Key, PodPort] = {}
         for pod_port in port_resolutions(self.service, self.pods):
-            protocol, number = Protocol.parse(pod_port.port.protocol), pod_port.resolution.number
-            if protocol is None or number is None:
+            number = pod_port.resolution.number
+            if number is None:
                 continue
             leaving = pod_port.pod.terminating
-            for address in pod_port.pod.ips:
-                key = (pod_port.port.name, protocol, canonical_ip(address), number)
+            for address in pod_port.addresses:
+                key = (pod_port.port.name, pod_port.protocol, address, number)
                 if not leaving or key not in found:
                     found[key] = pod_port
         return found
@@ -84,7 +84,15 @@ class CalledPorts:
     @cached_property
     def staying(self) -> dict[_Key, PodPort]:
         """Those of pods that are not being deleted."""
+        if not any(pod.terminating for pod in self.pods):
+            return self.by_key
         return {key: found for key, found in self.by_key.items() if not found.pod.terminating}
+
+    @cached_property
+    def readiness(self) -> dict[_Key, bool]:
+        """Whether each of them is published as ready."""
+        service = self.service
+        return {key: is_published_ready(service, found.pod) for key, found in self.by_key.items()}
 
     def backend(self, key: _Key) -> Backend:
         """Return what the controller would publish."""
@@ -107,6 +115,8 @@ def differences_from_slices(
     by_others = tuple(s for s in slices if s.managed_by != SLICE_CONTROLLER)
     if published is None or by_others:
         published = backends_of_slices(tuple(s for s in slices if s.managed_by == SLICE_CONTROLLER))
+    if _readiness_of(published) == called.readiness:
+        return ()
     owned = _by_key(published)
     anywhere = owned | _by_key(backends_of_slices(by_others)) if by_others else owned
     families = service_families(called.service)
@@ -127,7 +137,7 @@ def differences_from_endpoints(
     if item is not None and LEADER_ANNOTATION in item.annotations:
         return ()
     wanted = called.by_key if _publishes_not_ready(called.service) else called.staying
-    if _agree(called.service, wanted, item):
+    if _readiness_in(item) == {key: called.readiness[key] for key in wanted}:
         return ()
     primary = service_families(called.service)[:1]
     published = _by_key(backends_of_endpoints(item)) if item is not None else {}
@@ -138,21 +148,24 @@ def differences_from_endpoints(
     )
 
 
-def _agree(service: Service, wanted: Mapping[_Key, PodPort], item: Endpoints | None) -> bool:
-    """Tell whether an Endpoints object has just what is wanted, as nearly all do."""
+def _readiness_of(published: Sequence[Backend]) -> dict[_Key, bool]:
+    """Return which backends are published as ready: where that is what is called for, as nearly always, all is well."""
+    return {
+        (b.port_name, b.protocol, b.endpoint.address, b.endpoint.port): b.ready for b in published
+    }
+
+
+def _readiness_in(item: Endpoints | None) -> dict[_Key, bool]:
+    """Return what an Endpoints object publishes as ready, the same without making backends of it."""
     published: dict[_Key, bool] = {}
     for subset in (item.subsets if item is not None else None) or ():
         ports = numbered_ports(subset.ports)
         for ready, addresses in ((False, subset.not_ready_addresses), (True, subset.addresses)):
             for address in addresses or ():
                 host = canonical_ip(address.ip)
-                published.update(
-                    ((name, protocol, host, number), ready) for name, protocol, number in ports
-                )
-    return len(published) == len(wanted) and all(
-        published.get(key) is is_published_ready(service, found.pod)
-        for key, found in wanted.items()
-    )
+                for name, protocol, number in ports:
+                    published[name, protocol, host, number] = ready
+    return published
 
 
 def _is_certain(service: Service, found: PodPort, known_nodes: Collection[str] | None) -> bool:

@@ -128,15 +128,20 @@ class ServiceView:
         Nothing while a change is younger than 60 seconds, and where the dumps to compare are missing or cut off.
         """
         cluster = self.cluster
-        if not is_settled(self.last_change, cluster.identity.created_at, 0):
-            return ()
         if not cluster.has(Input.PODS) or not cluster.has(cluster.endpoints_input):
             return ()
         if cluster.endpoints_input is Input.ENDPOINT_SLICES:
-            return differences_from_slices(
+            found = differences_from_slices(
                 self.called_ports, self.slices, cluster.known_nodes, self.backends
             )
-        return differences_from_endpoints(self.called_ports, self.endpoints)
+        else:
+            found = differences_from_endpoints(self.called_ports, self.endpoints)
+        return found if found and self.settled else ()
+
+    @property
+    def settled(self) -> bool:
+        """True where the last change is at least 60 seconds older than the bundle, or it is not known."""
+        return is_settled(self.last_change, self.cluster.identity.created_at, 0)
 
     @cached_property
     def unwritten(self) -> bool:

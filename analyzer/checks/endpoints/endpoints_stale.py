@@ -285,8 +285,7 @@ def _only_endpoints(cluster: ClusterView, told: Container[ServiceKey]) -> Iterat
         yield _undecided(cluster, Input.ENDPOINTS)
         return
     for view in cluster.service_views.values():
-        settled = is_settled(view.last_change, cluster.identity.created_at, 0)
-        if view.endpoints is None or view.unwritten or view.key in told or not settled:
+        if view.endpoints is None or view.unwritten or view.key in told:
             continue
         if _tolerates_unready(view):
             continue
@@ -295,7 +294,7 @@ def _only_endpoints(cluster: ClusterView, told: Container[ServiceKey]) -> Iterat
             for d in differences_from_endpoints(view.called_ports, view.endpoints)
             if _is_felt(view, d)
         ]
-        if found:
+        if found and view.settled:
             yield _endpoints_problem(view, found)
 
 
