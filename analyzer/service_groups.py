@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 from analyzer.language import _, plural
 from analyzer.model.forwarding import ServiceKey
@@ -56,7 +56,7 @@ class ServiceGroup:
         """`shop/web`, or `shop/web, shop/web-lb and 2 more`."""
         return listed([str(v.key) for v in self.views])
 
-    @property
+    @cached_property
     def target_ports(self) -> tuple[TargetPort, ...]:
         """What the Services call for in the pods, together where several call for the same."""
         uses: dict[tuple[int | str, str], list[PortUse]] = defaultdict(list)
@@ -93,11 +93,16 @@ class TargetPort:
         """The use that a finding shows and corrects."""
         return self.uses[0]
 
-    @property
+    @cached_property
     def pods(self) -> tuple[Pod, ...]:
         """The pods in which it is looked up: those that are being deleted only where there are no others."""
         view = self.first.view
         return view.current_pods or view.selected_pods
+
+    @cached_property
+    def pods_of_nodes(self) -> tuple[Pod, ...]:
+        """Those of them that use the network of their node."""
+        return tuple([p for p in self.pods if p.host_network])
 
     @property
     def service(self) -> ServiceKey | None:
@@ -131,7 +136,7 @@ class TargetPort:
 
     def unseen_nodes(self, cluster: ClusterView) -> tuple[str, ...]:
         """Return the nodes in whose network such pods are, and whose sockets are not in the bundle."""
-        names = sorted({p.spec.node_name for p in self.pods if p.host_network and p.spec.node_name})
+        names = sorted({p.spec.node_name for p in self.pods_of_nodes if p.spec.node_name})
         return tuple(
             n for n in names if n not in cluster.nodes or not cluster.nodes[n].has(Input.SOCKETS)
         )

@@ -207,7 +207,7 @@ class Service(Resource, frozen=True, rename="camel", kw_only=True):
     def cluster_ips(self) -> tuple[str, ...]:
         """The cluster IPs, without `None` and empty strings; `clusterIP` alone before Kubernetes 1.20."""
         listed = self.spec.cluster_ips or (self.spec.cluster_ip,)
-        return tuple(ip for ip in listed if ip and ip != "None")
+        return tuple([ip for ip in listed if ip and ip != "None"])
 
     @property
     def headless(self) -> bool:
@@ -530,10 +530,11 @@ class Pod(Resource, frozen=True, rename="camel", kw_only=True):
     @property
     def main_container(self) -> Container | None:
         """The container that kubectl takes for the pod's own: the one its annotation names, else the first."""
+        containers = self.containers
         name = self.annotations.get("kubectl.kubernetes.io/default-container")
-        return next(
-            (c for c in self.containers if c.name == name), next(iter(self.containers), None)
-        )
+        named = [c for c in containers if c.name == name] if name is not None else ()
+        found = named or containers
+        return found[0] if found else None
 
     @property
     def terminating(self) -> bool:

@@ -45,12 +45,12 @@ def ip_family_mismatch(view: ServiceView) -> Iterator[Outcome]:
         return
     if service.headless and service.spec.ip_family_policy == "PreferDualStack":
         return
-    with_address = [p for p in view.current_pods if p.ips]
-    has = {p.ref: set(map(family_of, p.ips)) - {None} for p in with_address}
-    pods = [p for p in with_address if has[p.ref]]
-    if not with_address:
+    addresses = ((p, p.ips) for p in view.current_pods)
+    has = [(p, {family_of(ip) for ip in ips}) for p, ips in addresses if ips]
+    known = [(p, found) for p, found in has if found != {None}]
+    if not has:
         return
-    if not pods:
+    if not known:
         yield Undecided(
             reason=_("the addresses of the pods of {view} are redacted", view=view.key),
             missing=(Input.PODS.path(),),
@@ -58,12 +58,11 @@ def ip_family_mismatch(view: ServiceView) -> Iterator[Outcome]:
         )
         return
     families = _declared_families(view)
-    lacking = {f: [p for p in pods if f not in has[p.ref]] for f in families}
-    for family in families:
-        without = lacking[family]
+    lacking = {f: [p for p, found in known if f not in found] for f in families}
+    for family, without in lacking.items():
         if without:
-            only = len(without) == len(pods) and all(len(lacking[f]) == len(pods) for f in families)
-            yield _problem(view, family, pods, without, broken=only)
+            only = all(len(pods) == len(known) for pods in lacking.values())
+            yield _problem(view, family, len(known), without, broken=only)
 
 
 def _declared_families(view: ServiceView) -> tuple[Family, ...]:
@@ -76,21 +75,18 @@ def _declared_families(view: ServiceView) -> tuple[Family, ...]:
 def _problem(
     view: ServiceView,
     family: Family,
-    pods: Sequence[Pod],
+    count: int,
     without: Sequence[Pod],
     *,
     broken: bool,
 ) -> Problem:
     service = view.service
-    some = len(without) < len(pods)
+    some = len(without) < count
+    pods = plural("{count:,} pod", "{count:,} pods", count)
     who = (
-        _(
-            "{count} of {pods}",
-            count=len(without),
-            pods=plural("{count:,} pod", "{count:,} pods", len(pods)),
-        )
+        _("{count} of {pods}", count=len(without), pods=pods)
         if some
-        else _("none of its {pods}", pods=plural("{count:,} pod", "{count:,} pods", len(pods)))
+        else _("none of its {pods}", pods=pods)
     )
     lack = _("no address of that version") if some else _("an address of that version")
     has = plural("has", "have", len(without)) if some else _("has")

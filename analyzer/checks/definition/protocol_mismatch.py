@@ -172,9 +172,11 @@ def _other_listener(cluster: ClusterView, target: TargetPort, number: int) -> So
     protocol = Protocol.parse(target.first.port.protocol)
     other = {Protocol.TCP: Protocol.UDP, Protocol.UDP: Protocol.TCP}.get(protocol or Protocol.SCTP)
     first: Socket | None = None
+    if protocol is None or other is None or len(target.pods_of_nodes) < len(target.pods):
+        return None
     for pod in target.pods:
         node = cluster.nodes.get(pod.spec.node_name)
-        if protocol is None or other is None or node is None or not pod.host_network:
+        if node is None:
             return None
         wrong = node.listeners(other, number) if node.has(Input.SOCKETS) else ()
         if not pod.ready or not wrong or node.listeners(protocol, number):

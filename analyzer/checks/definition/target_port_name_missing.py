@@ -11,6 +11,7 @@ from analyzer.expect.target_port import (
     DeclaredPort,
     PortOutcome,
     declared_ports,
+    fixed_target,
     resolve_target_port,
 )
 from analyzer.language import _, plural
@@ -54,10 +55,13 @@ def target_port_name_missing(cluster: ClusterView) -> Iterator[Problem]:
     (see target-port-quoted-number). Where only some pods lack the name, it is a warning.
     """
     for target in target_ports(cluster):
+        port = target.first.port
+        if fixed_target(port) is not None:
+            continue
         lacking = [
             p
             for p in target.pods
-            if resolve_target_port(target.first.port, p).outcome is PortOutcome.NAME_MISSING
+            if resolve_target_port(port, p).outcome is PortOutcome.NAME_MISSING
         ]
         if lacking:
             yield _problem(target, lacking)

@@ -42,7 +42,9 @@ def target_port_quoted_number(view: ServiceView) -> Iterator[Outcome]:
     service = view.service
     pods = view.current_pods or view.selected_pods
     for index, port in enumerate(service.ports):
-        target = str(port.effective_target_port)
+        target = port.effective_target_port
+        if not isinstance(target, str) or not target.isdigit():
+            continue
         outcomes = {resolve_target_port(port, pod).outcome for pod in pods}
         published = any(b.port_name == port.name for b in view.backends)
         if outcomes != {PortOutcome.QUOTED_NUMBER} or published:

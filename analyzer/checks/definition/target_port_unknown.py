@@ -73,7 +73,7 @@ def _unseen(cluster: ClusterView, target: TargetPort) -> Iterator[Undecided]:
 def _proven(cluster: ClusterView, target: TargetPort, number: int) -> Iterator[Problem]:
     """Pods in their nodes' network, of which the nodes' sockets show that nothing listens."""
     port, pods = target.first.port, target.pods
-    closed = [p for p in pods if _is_closed(cluster, p, port, number)]
+    closed = [p for p in target.pods_of_nodes if _is_closed(cluster, p, port, number)]
     if not closed:
         return
     nodes = sorted({p.spec.node_name for p in closed})
@@ -113,7 +113,7 @@ def _proven(cluster: ClusterView, target: TargetPort, number: int) -> Iterator[P
 def _is_closed(cluster: ClusterView, pod: Pod, port: ServicePort, number: int) -> bool:
     node = cluster.nodes.get(pod.spec.node_name)
     protocol = Protocol.parse(port.protocol)
-    if node is None or not pod.host_network or not pod.ready or protocol in {None, Protocol.SCTP}:
+    if node is None or not pod.ready or protocol in {None, Protocol.SCTP}:
         return False
     if not node.has(Input.SOCKETS) or not node.sockets:
         return False
@@ -132,10 +132,10 @@ def _socket_evidence(node: NodeView, port: ServicePort, number: int) -> Evidence
 
 def _suspected(target: TargetPort, number: int) -> Iterator[Problem]:
     """Pods that declare ports, but not this one."""
-    own = [p for p in target.pods if not p.host_network]
-    if not own or any(declares(p, number) for p in own):
+    if any(declares(p, number) for p in target.pods if not p.host_network):
         return
-    if not all(_declares_ports(p) for p in own):
+    own = [p for p in target.pods if not p.host_network]
+    if not own or not all(_declares_ports(p) for p in own):
         return
     declared = [d for p in own for d in declared_ports(p)]
     known = sorted({_text(d) for d in declared})

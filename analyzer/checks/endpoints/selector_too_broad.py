@@ -133,7 +133,10 @@ def _workload_of(cluster: ClusterView, pod: Pod) -> str:
 
 
 def _owner(pod: Pod) -> OwnerReference | None:
-    return next((o for o in pod.metadata.owner_references or () if o.controller), None)
+    for owner in pod.metadata.owner_references or ():
+        if owner.controller:
+            return owner
+    return None
 
 
 def _program(pod: Pod) -> str:

@@ -62,7 +62,7 @@ def pods_restarting(cluster: ClusterView) -> Iterator[Problem]:
     """
     for group in service_groups(cluster):
         pods = group.views[0].current_pods
-        found = [r for p in pods if p.ready for r in _restarting(p, cluster.identity.created_at)]
+        found = [r for p in pods for r in _restarting(p, cluster.identity.created_at) if p.ready]
         if found:
             yield _problem(group, found)
 
