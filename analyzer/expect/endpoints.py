@@ -30,7 +30,7 @@ class PodPort(Struct, frozen=True):
 
 
 def expected_backends(service: Service, pods: Sequence[Pod]) -> tuple[Backend, ...]:
-    """Return the backends that the EndpointSlice controller derives from the pods (any pods of the cluster).
+    """Return the backends that the EndpointSlice controller derives from the pods that the Service selects.
 
     Nothing for ExternalName and for a Service without selector, whose endpoints others write.
     """
@@ -44,20 +44,21 @@ def expected_backends(service: Service, pods: Sequence[Pod]) -> tuple[Backend, .
 
 
 def port_resolutions(service: Service, pods: Sequence[Pod]) -> Iterator[PodPort]:
-    """Yield every Service port in every pod that may be an endpoint, whether the port is found there or not.
+    """Yield every Service port in every selected pod that may be an endpoint, be the port found there or not.
 
-    That is one that is selected, has an address and is not finished; one that is being deleted is an endpoint
-    still: slices publish it as terminating (1.20 and later). Ports of unknown protocols are left out.
+    That is one that has an address and is not finished; one that is being deleted is an endpoint still: slices
+    publish it as terminating (1.20 and later). Ports of unknown protocols are left out.
     """
+    if not service.spec.selector or service.spec.type == "ExternalName":
+        return
     protocols = ((port, Protocol.parse(port.protocol)) for port in service.ports)
     ports = [(port, known, fixed_target(port)) for port, known in protocols if known is not None]
     for pod in pods:
-        if pod.finished or not selects(service, pod):
-            continue
         addresses = tuple(map(canonical_ip, pod.ips))
-        for port, protocol, fixed in ports if addresses else ():
-            resolution = fixed or resolve_target_port(port, pod)
-            yield PodPort(port, protocol, pod, addresses, resolution)
+        if addresses and not pod.finished:
+            for port, protocol, fixed in ports:
+                resolution = fixed or resolve_target_port(port, pod)
+                yield PodPort(port, protocol, pod, addresses, resolution)
 
 
 def selects(service: Service, pod: Pod) -> bool:

@@ -64,7 +64,7 @@ class CalledPorts:
 
     service: Service
     pods: Sequence[Pod]
-    """Any pods of the cluster, finished ones included."""
+    """The pods that it selects, finished ones included."""
 
     @cached_property
     def by_key(self) -> dict[_Key, PodPort]:
@@ -137,7 +137,8 @@ def differences_from_endpoints(
     if item is not None and LEADER_ANNOTATION in item.annotations:
         return ()
     wanted = called.by_key if _publishes_not_ready(called.service) else called.staying
-    if _readiness_in(item) == {key: called.readiness[key] for key in wanted}:
+    every = called.readiness
+    if _readiness_in(item) == (every if wanted is called.by_key else {k: every[k] for k in wanted}):
         return ()
     primary = service_families(called.service)[:1]
     published = _by_key(backends_of_endpoints(item)) if item is not None else {}
