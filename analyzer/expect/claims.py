@@ -6,6 +6,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from msgspec import Struct
+
 from analyzer.language import _
 from analyzer.model.address import canonical_ip, family_of
 from analyzer.model.forwarding import FrontendKind, Protocol
@@ -13,8 +15,7 @@ from analyzer.model.kubernetes import Service
 from analyzer.model.source import ObjectRef
 
 
-@dataclass(frozen=True, slots=True)
-class AddressClaim:
+class AddressClaim(Struct, frozen=True):
     """One address of one Service, at all of its ports."""
 
     service: Service

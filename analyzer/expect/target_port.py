@@ -6,7 +6,6 @@ Source: `FindPort` in `staging/src/k8s.io/endpointslice/utils.go` (1.36) and `pk
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from enum import Enum
 
 from msgspec import Struct
@@ -26,8 +25,7 @@ class PortOutcome(Enum):
     QUOTED_NUMBER = "a number in quotes, which is looked up as a name and not found"
 
 
-@dataclass(frozen=True, slots=True)
-class DeclaredPort:
+class DeclaredPort(Struct, frozen=True):
     """A port that a container of a pod declares."""
 
     name: str

@@ -11,6 +11,7 @@ from analyzer.expect.backends import (
     is_proxied,
 )
 from analyzer.expect.changes import is_settled, last_change
+from analyzer.expect.claims import AddressClaim, address_claims
 from analyzer.expect.endpoints import expected_backends
 from analyzer.expect.publication import (
     LEADER_ANNOTATION,
@@ -47,7 +48,7 @@ class ServiceView:
 
     service: Service
 
-    @property
+    @cached_property
     def key(self) -> ServiceKey:
         """Namespace and name."""
         return self.service.key
@@ -61,12 +62,17 @@ class ServiceView:
         pairs = selector.items()
         candidates = (self.cluster.pods_by_label.get((self.key.namespace, *p), ()) for p in pairs)
         fewest = min(candidates, key=len)
-        return tuple(p for p in fewest if pairs <= p.labels.items())
+        return tuple([p for p in fewest if pairs <= p.labels.items()])
 
     @cached_property
     def selected_pods(self) -> tuple[Pod, ...]:
         """Pods of the namespace whose labels match the selector, finished ones left out."""
-        return tuple(p for p in self.matching_pods if not p.finished)
+        return tuple([p for p in self.matching_pods if not p.finished])
+
+    @cached_property
+    def address_claims(self) -> tuple[AddressClaim, ...]:
+        """The addresses at which kube-proxy serves it."""
+        return tuple(address_claims(self.service))
 
     @cached_property
     def workloads(self) -> tuple[Workload, ...]:
@@ -84,12 +90,12 @@ class ServiceView:
     @cached_property
     def current_pods(self) -> tuple[Pod, ...]:
         """The selected pods that are not being deleted."""
-        return tuple(p for p in self.selected_pods if not p.terminating)
+        return tuple([p for p in self.selected_pods if not p.terminating])
 
     @cached_property
     def unready_pods(self) -> tuple[UnreadyPod, ...]:
         """The current pods that are not ready, and why."""
-        return tuple(self.cluster.why_unready(p) for p in self.current_pods if not p.ready)
+        return tuple([self.cluster.why_unready(p) for p in self.current_pods if not p.ready])
 
     @cached_property
     def expected_backends(self) -> tuple[Backend, ...]:

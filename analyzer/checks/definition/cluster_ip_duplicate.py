@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from analyzer.check import check
 from analyzer.commands import shell
-from analyzer.expect.claims import AddressClaim, address_claims, hides_addresses
+from analyzer.expect.claims import AddressClaim, hides_addresses
 from analyzer.language import _, plural
 from analyzer.model.forwarding import FrontendKind
 from analyzer.model.inputs import Input
@@ -43,8 +43,8 @@ def cluster_ip_duplicate(cluster: ClusterView) -> Iterator[Outcome]:
     Headless Services (`None`) have no address.
     """
     claims: dict[str, list[AddressClaim]] = defaultdict(list)
-    for service in cluster.services.values():
-        for claim in address_claims(service):
+    for view in cluster.service_views.values():
+        for claim in view.address_claims:
             if claim.kind is FrontendKind.CLUSTER_IP:
                 claims[claim.address].append(claim)
     for address, found in sorted(claims.items()):

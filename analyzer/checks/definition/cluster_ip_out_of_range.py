@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from analyzer.check import check
 from analyzer.commands import shell
-from analyzer.expect.claims import AddressClaim, address_claims
+from analyzer.expect.claims import AddressClaim
 from analyzer.language import _, plural
 from analyzer.model.forwarding import FrontendKind, ServiceKey
 from analyzer.model.inputs import Input
@@ -83,9 +83,9 @@ def _unknown(cluster: ClusterView) -> str:
 
 
 def _strays(cluster: ClusterView) -> Iterator[_Stray]:
-    for service in cluster.services.values():
-        told = _event(cluster, service)
-        for claim in address_claims(service):
+    for view in cluster.service_views.values():
+        told = _event(cluster, view.service)
+        for claim in view.address_claims:
             if claim.kind is not FrontendKind.CLUSTER_IP:
                 continue
             ranges = cluster.service_cidrs

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from analyzer.check import check
 from analyzer.commands import edit
-from analyzer.expect.claims import AddressClaim, address_claims, hides_addresses
+from analyzer.expect.claims import AddressClaim, hides_addresses
 from analyzer.language import _
 from analyzer.model.forwarding import FrontendKind, ServiceKey
 from analyzer.model.inputs import Input
@@ -66,9 +66,9 @@ def external_ip_conflict(cluster: ClusterView) -> Iterator[Outcome]:
 
 def _claims(cluster: ClusterView) -> dict[tuple[str, str, int], list[AddressClaim]]:
     claims: dict[tuple[str, str, int], list[AddressClaim]] = defaultdict(list)
-    for service in cluster.services.values():
-        for claim in address_claims(service):
-            for port in service.ports:
+    for view in cluster.service_views.values():
+        for claim in view.address_claims:
+            for port in view.service.ports:
                 claims[claim.address, port.protocol, port.port].append(claim)
     return claims
 
@@ -79,7 +79,7 @@ def _problem(
     claims = [
         c
         for key in sorted(keys)
-        for c in address_claims(cluster.services[key])
+        for c in cluster.service_views[key].address_claims
         if c.address == address
     ]
     last = next(c for c in reversed(claims) if c.kind is not FrontendKind.CLUSTER_IP).service

@@ -71,7 +71,7 @@ def external_ip_hijack(view: ServiceView) -> Iterator[Outcome]:
     An address of a node at a port that is free there is a usual way to publish a Service on bare metal
     (and what ServiceLB of k3s does): then this is only advice.
     """
-    claims = [c for c in address_claims(view.service) if c.kind is not FrontendKind.CLUSTER_IP]
+    claims = [c for c in view.address_claims if c.kind is not FrontendKind.CLUSTER_IP]
     external_kinds = (FrontendKind.EXTERNAL_IP, FrontendKind.LOAD_BALANCER_IP)
     if hides_addresses([view.service], *external_kinds):
         yield Undecided(

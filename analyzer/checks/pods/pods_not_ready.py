@@ -97,6 +97,8 @@ def _any_serves(view: ServiceView) -> bool:
 
 def _to_be_told(view: ServiceView) -> Sequence[UnreadyPod]:
     """Return the pods with trouble of their own, else those that their nodes stop, else those that start."""
+    if not view.unready_pods:
+        return ()
     by_cause = {cause: [u for u in view.unready_pods if u.cause is cause] for cause in UnreadyCause}
     stopped = [*by_cause[UnreadyCause.NODE], *by_cause[UnreadyCause.NETWORK]]
     own = by_cause[UnreadyCause.OWN]
