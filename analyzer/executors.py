@@ -44,7 +44,7 @@ def executor_for(
     elif (jobs or processors) == 1:
         yield _Here()
     else:
-        with _processes(jobs or min(processors, nodes)) as executor:
+        with _processes(min(jobs or processors, max(nodes, 1))) as executor:
             yield executor
 
 

@@ -4,6 +4,9 @@ What a worker is given names the bundle and the node, so that any `concurrent.fu
 sends back what the checks said of the node and a summary of its rules. The rules stay where they were read, and are
 given up before the next node: memory does not grow with the nodes. A check that asks about the rules of other nodes
 is left to the process that has the summaries of all.
+
+A forked worker has what was read before. Of many nodes the workers have the pods from there; the worker of a single
+node reads the rules while this process reads the pods, and is told of them what the checks of nodes ask.
 """
 
 from __future__ import annotations
@@ -21,8 +24,10 @@ from analyzer.findings import NodeReport
 from analyzer.language import speaking, spoken
 from analyzer.load import load
 from analyzer.model.forwarding import ServiceKey
+from analyzer.model.inputs import Input
+from analyzer.model.ruleset import Family
 from analyzer.node_reports import node_report
-from analyzer.snapshot import ClusterView, NodeRecord, NodeSummary, NodeView
+from analyzer.snapshot import ClusterView, NodeRecord, NodeSummary, NodeView, PodsLent
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +87,8 @@ def survey_nodes(
     results: dict[tuple[str, str], Result] = {}
     reports: dict[str, NodeReport] = {}
     try:
-        cluster.read_objects()
-        futures = {executor.submit(survey_node, run, node.name) for node in nodes}
+        cluster.read_services()
+        futures = _submitted(executor, run, cluster, [node.name for node in nodes])
         cluster.source.limit_to(())
         results.update(examine_in_part(cluster, checks, ()))
         known: dict[object, object] = {}
@@ -98,6 +103,22 @@ def survey_nodes(
     return Surveys(results, reports)
 
 
+def _submitted(
+    executor: Executor, run: Run, cluster: ClusterView, names: Sequence[str]
+) -> set[Future[Survey]]:
+    """Give each node to a worker, and read the pods: before that for all workers, or while a single one has begun."""
+    futures: set[Future[Survey]] = set()
+    with suppress(BrokenExecutor):
+        if len(names) == 1:
+            executor.submit(read_rules, run, names[0])
+            pods = cluster.lend_pods()
+            futures.add(executor.submit(survey_node, run, names[0], pods))
+        else:
+            cluster.lend_pods()
+            futures.update(executor.submit(survey_node, run, name) for name in names)
+    return futures
+
+
 def _arrived(futures: set[Future[Survey]]) -> Iterator[Survey]:
     """Yield what came, and let go of it."""
     while futures:
@@ -109,20 +130,35 @@ def _arrived(futures: set[Future[Survey]]) -> Iterator[Survey]:
                 yield done.pop().result()
 
 
-def survey_node(run: Run, name: str) -> Survey:
-    """Examine one node; what a worker does."""
-    if run.identity in _clusters:
-        return _survey(run, name)
+def read_rules(run: Run, name: str) -> None:
+    """Read of a node what the pods have no part in, before it is examined; what a worker does."""
     with speaking(run.language):
+        node = _cluster_of(run).nodes[name]
+        node.document(Input.NFT_RULESET)
+        for family in Family:
+            node.chain_graph(family)
+
+
+def survey_node(run: Run, name: str, pods: PodsLent | None = None) -> Survey:
+    """Examine one node; what a worker does. It reads the pods if it is not told of them and has not yet."""
+    with speaking(run.language):
+        cluster = _cluster_of(run)
+        if pods is not None:
+            cluster.borrow_pods(pods)
+        return _survey(run, cluster, cluster.nodes[name])
+
+
+def _cluster_of(run: Run) -> ClusterView:
+    """Return the views of a run, which a forked process has already."""
+    if run.identity not in _clusters:
         _clusters.clear()
         cluster = _clusters[run.identity] = load(open_bundle(run.origin.paths, run.origin.limits))
         cluster.asked_services = run.services
-        return _survey(run, name)
+    return _clusters[run.identity]
 
 
-def _survey(run: Run, name: str) -> Survey:
-    cluster = _clusters[run.identity]
-    node = cluster.nodes[name]
+def _survey(run: Run, cluster: ClusterView, node: NodeView) -> Survey:
+    name = node.name
     cluster.source.limit_to((name,))
     found = Survey(
         node=name,

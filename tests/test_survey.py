@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import closing, contextmanager
@@ -19,7 +20,7 @@ from analyzer.executors import executor_for
 from analyzer.load import load
 from analyzer.pipeline import Question, analyse
 from analyzer.report.json import render_json
-from analyzer.survey import Run, Survey, survey_nodes
+from analyzer.survey import Run, Survey, survey_node, survey_nodes
 from bench.generate import write_bundle
 from bench.plan import Plan
 
@@ -52,9 +53,19 @@ NAMES = [
 ]
 
 
-def report_of(path: Path, jobs: int | None = None, address: str | None = None) -> str:
+def report_of(
+    path: Path,
+    jobs: int | None = None,
+    address: str | None = None,
+    question: Question = Question(),  # noqa: B008 - it is frozen
+) -> str:
     with open_bundle([path]) as bundle, executor_for(bundle, jobs, address) as executor:
-        return render_json(analyse(bundle, Question(), lambda _: None, executor).report)
+        return render_json(analyse(bundle, question, lambda _: None, executor).report)
+
+
+def first_node(path: Path) -> str:
+    with open_bundle([path]) as bundle:
+        return next(p.split("/")[1] for p in sorted(bundle.members) if p.startswith("nodes/"))
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -64,6 +75,35 @@ def test_the_report_is_the_same_whoever_examines_the_nodes(
 ) -> None:
     path = bundle_paths[name]
     assert report_of(path, jobs) == report_of(path)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_the_report_of_a_single_node_is_the_same_whoever_examines_it(
+    bundle_paths: dict[str, Path], name: str, jobs: int
+) -> None:
+    path = bundle_paths[name]
+    question = Question(nodes=(first_node(path),))
+    assert report_of(path, jobs, question=question) == report_of(path, question=question)
+
+
+def test_a_worker_that_is_told_of_the_pods_need_not_read_them(
+    bundle_paths: dict[str, Path], tmp_path: Path
+) -> None:
+    without = tmp_path / "without"
+    shutil.copytree(bundle_paths["plain"], without)
+    (without / "cluster/pods.json").unlink()
+    lent = load(open_bundle([bundle_paths["plain"]])).lend_pods()
+    name = first_node(without)
+    expected, found = (
+        survey_node(
+            Run(path.name, open_bundle([path]).origin, (), tuple(catalogue()), "en"), name, pods
+        )
+        for path, pods in ((bundle_paths["plain"], None), (without, lent))
+    )
+    assert found.results == expected.results
+    assert found.summary == expected.summary
+    assert any(result.passed for result in found.results.values())
 
 
 @pytest.mark.parametrize("name", ["stale", "foreign"])
@@ -111,7 +151,16 @@ def test_a_node_whose_worker_died_is_examined_all_the_same(
     assert render_json(report) == expected
 
 
-def die(_run: Run, _name: str) -> Survey:
+def test_a_worker_that_dies_early_costs_nothing_but_time(
+    bundle_paths: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = bundle_paths["stale"]
+    question = Question(nodes=(first_node(path),))
+    monkeypatch.setattr(analyzer.survey, "read_rules", die)
+    assert report_of(path, 2, question=question) == report_of(path, question=question)
+
+
+def die(_run: Run, _name: str, *_pods: object) -> Survey:
     os._exit(9)
 
 

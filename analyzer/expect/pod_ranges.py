@@ -3,36 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from analyzer.model.address import network_of
 from analyzer.model.kubernetes import Node, Pod
-from analyzer.model.source import Ref
+from analyzer.model.source import ObjectRef
 
 
-@dataclass(frozen=True, slots=True)
-class PodRange:
+class PodRange(Struct, frozen=True):
     """One pod, or all that a node was given for its pods."""
 
     cidr: str
     """An address or a CIDR."""
 
-    source: Ref
+    source: ObjectRef
 
 
-def ranges_of_pods(node: Node | None, pods: Iterable[Pod]) -> Iterator[PodRange]:
-    """Yield the addresses of a node's pods; without pods, the ranges that it was given for them.
-
-    A network plugin with address management of its own may leave `spec.podCIDR` unused.
-    """
-    own = False
+def ranges_of_pods(pods: Iterable[Pod]) -> Iterator[PodRange]:
+    """Yield the addresses of the pods that have a network of their own and are not finished."""
     for pod in pods:
         if not (pod.host_network or pod.finished):
             for ip in pod.ips:
-                own = True
                 yield PodRange(ip, pod.ref.at("status", "podIP"))
-    if not own and node is not None:
-        yield from (PodRange(cidr, node.ref.at("spec", "podCIDR")) for cidr in node.pod_cidrs)
+
+
+def ranges_of_node(node: Node | None) -> tuple[PodRange, ...]:
+    """Return the ranges that a node was given for its pods."""
+    if node is None:
+        return ()
+    return tuple(PodRange(cidr, node.ref.at("spec", "podCIDR")) for cidr in node.pod_cidrs)
 
 
 def first_outside(ranges: Iterable[PodRange], cidrs: Iterable[str]) -> PodRange | None:

@@ -241,6 +241,10 @@ class BundleFiles:
         self._problems.update(record.problems)
         self._adopted.add(node)
 
+    def assume(self, source: Input, state: FileState) -> None:
+        """Take for known how whole a cluster-wide input is, which another process has read."""
+        self._states[source, ""] = state
+
     def forget(self, node: str) -> None:
         """Give back what was read of a node's files; it is read again where it is asked for."""
         self._nodes.pop(node, None)

@@ -58,7 +58,7 @@ class ProxyEvidence:
 
     processes: tuple[Process, ...]
     pods: tuple[Pod, ...]
-    """Pods of the node."""
+    """Pods of the node; those suffice that run a program which serves Services."""
 
     nft_ruleset: Document | None
 
@@ -82,11 +82,10 @@ class ProxyEvidence:
     def container_of(pod: Pod) -> Container | None:
         """Return the container that runs kube-proxy, by its program, else by the name of its image."""
         for container in pod.containers:
-            words = (container.command or ()) + (container.args or ())
-            image = container.image.rpartition("/")[2].partition("@")[0].partition(":")[0]
-            if words[:1] and words[0].rpartition("/")[2] == "kube-proxy":
+            words = container.command or container.args
+            if words and words[0].rpartition("/")[2] == "kube-proxy":
                 return container
-            if image.startswith("kube-proxy"):
+            if container.image.rpartition("/")[2].startswith("kube-proxy"):
                 return container
         return None
 

@@ -17,6 +17,9 @@ _ANTREA_SETTING = re.compile(r"^\s*proxyAll:\s*true\s*$", re.MULTILINE)
 _CALICO_ENDPOINT = "kubernetes-services-endpoint"
 """ConfigMap by which Calico reaches the API server without kube-proxy in its eBPF mode."""
 
+_OVN = "ovnkube-node-"
+_SDN = "sdn-"
+
 
 def replacement_of(evidence: ProxyEvidence) -> Ref | None:
     """Return what says that another program is in kube-proxy's place, or None.
@@ -41,6 +44,22 @@ def _configured(config_map: ConfigMap) -> Iterator[Ref]:
         yield config_map.ref.at("data")
 
 
+def may_serve_services(pod: Pod) -> bool:
+    """Tell whether a pod runs kube-proxy, by itself or inside OpenShift's SDN, or what replaces it."""
+    if not any(c.command or c.args or "kube" in c.image for c in pod.containers):
+        return pod.name.startswith((_OVN, _SDN))  # what most pods are: nothing more to see
+    return (
+        ProxyEvidence.container_of(pod) is not None
+        or next(_running(pod), None) is not None
+        or is_openshift_sdn(pod)
+    )
+
+
+def is_openshift_sdn(pod: Pod) -> bool:
+    """Tell whether a pod is OpenShift's SDN, which runs kube-proxy inside itself."""
+    return pod.namespace == "openshift-sdn" and pod.name.startswith(_SDN)
+
+
 def _running(pod: Pod) -> Iterator[Ref]:
     if pod.finished:
         return
@@ -50,5 +69,5 @@ def _running(pod: Pod) -> Iterator[Ref]:
         kube_router = image.startswith("kube-router") and "--run-service-proxy=false" not in words
         if kube_router or any(_CILIUM_FLAG.fullmatch(word) for word in words):
             yield pod.ref.at("spec", "containers", index)
-    if pod.name.startswith("ovnkube-node-"):
+    if pod.name.startswith(_OVN):
         yield pod.ref.at("metadata", "name")

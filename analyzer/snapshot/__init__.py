@@ -6,6 +6,7 @@ Views are read-only and lazy: nothing is parsed before a check asks for it. They
 
 from analyzer.snapshot.cluster import ClusterView
 from analyzer.snapshot.node import NodeView
+from analyzer.snapshot.node_pods import PodsLent
 from analyzer.snapshot.node_summary import NodeSummary
 from analyzer.snapshot.service import ServiceView
 from analyzer.snapshot.sources import (
@@ -29,5 +30,6 @@ __all__ = [
     "NodeSummary",
     "NodeView",
     "PodResolvConf",
+    "PodsLent",
     "ServiceView",
 ]

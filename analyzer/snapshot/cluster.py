@@ -46,6 +46,7 @@ from analyzer.simulate.inventory import (
 from analyzer.simulate.trace import Simulator
 from analyzer.snapshot.cluster_objects import ClusterObjects
 from analyzer.snapshot.node import NodeView
+from analyzer.snapshot.node_pods import PodsLent
 from analyzer.snapshot.service import ServiceView
 from analyzer.snapshot.sources import (
     Availability,
@@ -130,10 +131,19 @@ class ClusterView(ClusterObjects):
         names = sorted({*api, *self.source.node_names})
         return {name: NodeView(self, name, api.get(name)) for name in names}
 
-    def read_objects(self) -> None:
+    def read_services(self) -> None:
         """Read what the rules of every node are held against, so that processes forked from now on share it."""
-        for found in (self.pods_by_node, self.backends, self.chain_owners, self.service_views):
+        for found in (self.service_views, self.backends, self.chain_owners):
             del found
+
+    def lend_pods(self) -> PodsLent:
+        """Read the pods; return what a process that has not read them needs to know for its nodes."""
+        return PodsLent(self.node_pods, self.availability(Input.PODS))
+
+    def borrow_pods(self, lent: PodsLent) -> None:
+        """Take for known what another process found out about the pods; it reads them only if it asks for more."""
+        self.node_pods = lent.nodes
+        self.source.assume(Input.PODS, lent.state)
 
     @cached_property
     def reachability(self) -> Reachability:

@@ -42,6 +42,7 @@ from analyzer.model.node import (
     Document,
 )
 from analyzer.model.source import ObjectRef
+from analyzer.snapshot.node_pods import NodePods, is_kube_proxy, node_pods
 from analyzer.snapshot.sources import (
     Availability,
     ClusterSource,
@@ -135,6 +136,11 @@ class ClusterObjects:
         for pod in self.pods:
             found[pod.spec.node_name].append(pod)
         return {node: tuple(pods) for node, pods in found.items()}
+
+    @cached_property
+    def node_pods(self) -> dict[str, NodePods]:
+        """What the checks of nodes ask of the pods of each."""
+        return {node: node_pods(pods) for node, pods in self.pods_by_node.items()}
 
     @cached_property
     def pod_by_ip(self) -> dict[str, Pod]:
@@ -309,15 +315,3 @@ class ClusterObjects:
         return hides_addresses(self.services.values(), FrontendKind.CLUSTER_IP) or any(
             family_of(address) is None for address in published
         )
-
-
-def is_kube_proxy(item: Pod | Workload) -> bool:
-    """Tell by label, then by name and image, whether a pod or DaemonSet is kube-proxy."""
-    labels = item.labels
-    if labels.get("k8s-app") == "kube-proxy" or labels.get("component") == "kube-proxy":
-        return True
-    if not item.name.startswith("kube-proxy"):
-        return False
-    spec = item.spec if isinstance(item, Pod) else item.spec.template.spec
-    images = (c.image.rpartition("/")[2] for c in spec.containers or ())
-    return any("kube-proxy" in image for image in images)

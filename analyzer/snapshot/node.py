@@ -97,7 +97,7 @@ class NodeView(NodeFacts):
             config_map=self.cluster.config_document("kube-proxy", "config.conf"),
             other_config_maps=tuple(self.cluster.config_maps.values()),
             processes=self.processes,
-            pods=self.cluster.pods_by_node.get(self.name, ()),
+            pods=self.pods.programs,
             nft_ruleset=None,
         )
 

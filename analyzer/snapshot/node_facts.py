@@ -8,6 +8,7 @@ from functools import cached_property
 from ipaddress import IPv4Network, IPv6Network, ip_address
 from typing import TYPE_CHECKING
 
+from analyzer.expect.pod_ranges import PodRange, ranges_of_node
 from analyzer.model.address import family_of, network_of
 from analyzer.model.conntrack import ConntrackEntry
 from analyzer.model.forwarding import Protocol as TransportProtocol
@@ -33,9 +34,10 @@ from analyzer.model.node import (
 from analyzer.model.ruleset import Family, Ruleset
 from analyzer.observe.chains import ChainGraph, chain_graph
 from analyzer.observe.proxy_log import ProxyLog, read_proxy_log
+from analyzer.observe.replacement import is_openshift_sdn
 from analyzer.simulate.address import number
 from analyzer.simulate.routing import RouteAnswer, RouteKey, Routes
-from analyzer.snapshot.cluster_objects import is_kube_proxy
+from analyzer.snapshot.node_pods import NodePods
 from analyzer.snapshot.sources import (
     Availability,
     FileState,
@@ -145,15 +147,27 @@ class NodeFacts:
 
     def _pod_networks(self) -> Iterator[str]:
         yield from self.api_object.pod_cidrs if self.api_object else ()
-        for pod in self.cluster.pods_by_node.get(self.name, ()):
-            if not pod.host_network and not pod.finished:
-                for ip in pod.ips:
-                    yield f"{ip.rpartition('.')[0]}.0/24" if "." in ip else f"{ip}/64"
+        for item in self.pods.ranges:
+            ip = item.cidr
+            yield f"{ip.rpartition('.')[0]}.0/24" if "." in ip else f"{ip}/64"
 
-    @cached_property
+    @property
+    def pods(self) -> NodePods:
+        """What checks of nodes ask of the pods on it."""
+        return self.cluster.node_pods.get(self.name, _NO_PODS)
+
+    @property
+    def pod_ranges(self) -> tuple[PodRange, ...]:
+        """The addresses of the node's pods; without pods, the ranges that it was given for them.
+
+        A network plugin with address management of its own may leave `spec.podCIDR` unused.
+        """
+        return self.pods.ranges or ranges_of_node(self.api_object)
+
+    @property
     def proxy_pods(self) -> tuple[Pod, ...]:
         """Pods of kube-proxy on the node: of its DaemonSet, or static ones."""
-        return tuple(p for p in self.cluster.pods_by_node.get(self.name, ()) if is_kube_proxy(p))
+        return self.pods.proxies
 
     @cached_property
     def proxy_processes(self) -> tuple[Process, ...]:
@@ -183,10 +197,7 @@ class NodeFacts:
             or labels.get("eks.amazonaws.com/compute-type") == "fargate"
             or labels.get("type") == "virtual-kubelet"
             or any(p.host for p in self.proxy_processes)
-            or any(
-                p.namespace == "openshift-sdn" and p.name.startswith("sdn-")
-                for p in self.cluster.pods_by_node.get(self.name, ())
-            )
+            or any(map(is_openshift_sdn, self.pods.programs))
         )
 
     @cached_property
@@ -274,6 +285,8 @@ class NodeFacts:
         """Return a JSON or YAML file of the node."""
         return self._source.document(source)
 
+
+_NO_PODS = NodePods()
 
 _RULESET_INPUTS = {
     Family.IPV4: (Input.RULESET, Input.RULESET_NFT, Input.RULESET_LEGACY),

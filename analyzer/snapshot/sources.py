@@ -124,6 +124,9 @@ class ClusterSource(Protocol):
     def adopt(self, node: str, record: NodeRecord) -> None:
         """Take what another process made of the files of a node for known."""
 
+    def assume(self, source: Input, state: FileState) -> None:
+        """Take for known how whole a cluster-wide input is, which another process has read."""
+
     def forget(self, node: str) -> None:
         """Give back what was read of a node's files; it is read again where it is asked for."""
 

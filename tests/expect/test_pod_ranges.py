@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from analyzer.expect.pod_ranges import all_outside, first_outside, ranges_of_pods
+from analyzer.expect.pod_ranges import all_outside, first_outside, ranges_of_node, ranges_of_pods
 from analyzer.model.kubernetes import Node, Pod
 
 
@@ -47,7 +47,7 @@ def _node(*cidrs: str) -> Node:
 def test_the_first_range_that_no_cidr_holds(
     node: Node | None, pods: list[Pod], cidrs: tuple[str, ...], outside: str | None
 ) -> None:
-    found = first_outside(ranges_of_pods(node, pods), cidrs)
+    found = first_outside(tuple(ranges_of_pods(pods)) or ranges_of_node(node), cidrs)
     assert (found.cidr if found else None) == outside
 
 
@@ -64,5 +64,5 @@ def test_the_first_range_that_no_cidr_holds(
 def test_a_range_is_wrong_where_it_holds_no_pod_of_the_family(
     pods: list[Pod], outside: str | None
 ) -> None:
-    found = all_outside(ranges_of_pods(None, pods), ("10.8.0.0/16", "fd00:8::/56"))
+    found = all_outside(ranges_of_pods(pods), ("10.8.0.0/16", "fd00:8::/56"))
     assert (found.cidr if found else None) == outside

@@ -97,11 +97,7 @@ def _pods(node: NodeView) -> Iterator[Problem]:
 
 
 def _unready(node: NodeView) -> list[UnreadyPod]:
-    return [
-        node.cluster.why_unready(p)
-        for p in node.cluster.pods_by_node.get(node.name, ())
-        if not p.ready and not p.finished and not p.terminating
-    ]
+    return [node.cluster.why_unready(p) for p in node.pods.unready]
 
 
 def _unseen(node: NodeView) -> Iterator[Undecided]:

@@ -107,9 +107,7 @@ def _judged(node: NodeView, problem: Problem) -> Iterator[Problem]:
 def _versions(node: NodeView) -> Iterator[int]:
     yield 4
     dual = any(":" in ip for s in node.cluster.services.values() for ip in s.cluster_ips)
-    if dual and any(
-        ":" in ip for p in node.cluster.pods_by_node.get(node.name, ()) for ip in p.ips
-    ):
+    if dual and any(":" in r.cidr for r in node.pods.ranges):
         yield 6
 
 

@@ -97,15 +97,12 @@ def _pod_ranges(node: NodeView) -> Iterator[_Range]:
 
 def _is_used(node: NodeView, covered: Block, family: Family) -> bool:
     known = False
-    for pod in node.cluster.pods_by_node.get(node.name, ()):
-        if pod.host_network or pod.finished:
-            continue
-        for ip in pod.ips:
-            if family_of(ip) is family:
-                known = True
-                value = number(ip)
-                if value is not None and covered.holds(value):
-                    return True
+    for item in node.pods.ranges:
+        if family_of(item.cidr) is family:
+            known = True
+            value = number(item.cidr)
+            if value is not None and covered.holds(value):
+                return True
     return not known
 
 

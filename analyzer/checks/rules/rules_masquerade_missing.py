@@ -13,7 +13,6 @@ from analyzer.expect.pod_ranges import (
     all_outside,
     first_node_inside,
     first_outside,
-    ranges_of_pods,
 )
 from analyzer.language import _
 from analyzer.model.forwarding import (
@@ -296,9 +295,7 @@ def _alike(node: NodeView) -> list[str]:
 def _too_narrow(node: NodeView) -> Problem | None:
     """Return a problem where the configured clusterCIDR lacks pods of any node."""
     for other in node.cluster.nodes.values():
-        pods = node.cluster.pods_by_node.get(other.name, ())
-        ranges = ranges_of_pods(other.api_object, pods)
-        outside = all_outside(ranges, node.kube_proxy.options.cluster_cidrs)
+        outside = all_outside(other.pod_ranges, node.kube_proxy.options.cluster_cidrs)
         if outside is not None:
             return _wrong_cidr(
                 node,
@@ -315,8 +312,8 @@ def _too_narrow(node: NodeView) -> Problem | None:
 def _too_wide(node: NodeView) -> Problem | None:
     """Return a problem where it holds the nodes as well: clients in their network then count as pods."""
     cluster = node.cluster
-    nodes = [n.api_object for n in cluster.nodes.values() if n.api_object is not None]
-    inside = first_node_inside(nodes, node.kube_proxy.options.cluster_cidrs)
+    nodes = [(n, n.api_object) for n in cluster.nodes.values() if n.api_object is not None]
+    inside = first_node_inside((api for _node, api in nodes), node.kube_proxy.options.cluster_cidrs)
     local = [
         service
         for service in cluster.services.values()
@@ -324,10 +321,7 @@ def _too_wide(node: NodeView) -> Problem | None:
     ]
     if inside is None or not local:
         return None
-    if any(
-        first_outside(ranges_of_pods(n, cluster.pods_by_node.get(n.name, ())), n.pod_cidrs)
-        for n in nodes
-    ):
+    if any(first_outside(n.pod_ranges, api.pod_cidrs) for n, api in nodes):
         return None
     names = listed(tuple(s.full_name for s in local))
     return _wrong_cidr(

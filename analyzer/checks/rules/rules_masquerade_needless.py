@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from analyzer.check import check
 from analyzer.commands import restart_kube_proxy
-from analyzer.expect.pod_ranges import all_outside, ranges_of_pods
+from analyzer.expect.pod_ranges import all_outside
 from analyzer.language import _
 from analyzer.model.inputs import Input
 from analyzer.model.kube_proxy import ProxyMode
@@ -79,10 +79,9 @@ def _unmarked(node: NodeView, ruleset: Ruleset) -> Iterator[Problem]:
 
 def _wrong_range(node: NodeView, ruleset: Ruleset) -> Iterator[Problem]:
     """Yield a problem where a rule that tells pods from others has another range than the node's pods."""
-    pods = node.cluster.pods_by_node.get(node.name, ())
     for rule in _telling_pods_apart(ruleset):
         written = rule.value("-s") or ""
-        outside = all_outside(ranges_of_pods(node.api_object, pods), (written,))
+        outside = all_outside(node.pod_ranges, (written,))
         if outside is not None and written not in node.kube_proxy.options.cluster_cidrs:
             yield Problem(
                 message=_(
