@@ -6,6 +6,7 @@ Source: `staging/src/k8s.io/endpointslice/{utils,reconciler}.go` and `pkg/contro
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 
 from msgspec import Struct
 
@@ -75,12 +76,17 @@ def service_families(service: Service) -> tuple[Family, ...]:
 
     From `ipFamilies`; before Kubernetes 1.20 that of the cluster IP, and both for a headless Service.
     """
-    listed = tuple(f for f in Family if f.value in (service.spec.ip_families or ()))
+    listed = _families_named(service.spec.ip_families or ())
     if listed:
-        primary = (service.spec.ip_families or ())[0]
-        return tuple(sorted(listed, key=lambda family: family.value != primary))
+        return listed
     families = (family_of(ip) for ip in service.cluster_ips)
     return tuple(dict.fromkeys(f for f in families if f is not None)) or tuple(Family)
+
+
+@lru_cache(maxsize=64)
+def _families_named(names: tuple[str, ...]) -> tuple[Family, ...]:
+    listed = (family for family in Family if family.value in names)
+    return tuple(sorted(listed, key=lambda family: family.value != names[0]))
 
 
 def backends_of_pod_port(service: Service, found: PodPort) -> Iterator[Backend]:

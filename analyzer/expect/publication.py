@@ -74,10 +74,9 @@ class CalledPorts:
             number = pod_port.resolution.number
             if number is None:
                 continue
-            leaving = pod_port.pod.terminating
             for address in pod_port.addresses:
                 key = (pod_port.port.name, pod_port.protocol, address, number)
-                if not leaving or key not in found:
+                if key not in found or not pod_port.pod.terminating:
                     found[key] = pod_port
         return found
 

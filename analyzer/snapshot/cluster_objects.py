@@ -284,7 +284,7 @@ class ClusterObjects:
         """Where published endpoints are read: EndpointSlices where the cluster has any, else Endpoints."""
         return Input.ENDPOINT_SLICES if self.slices or not self.endpoints else Input.ENDPOINTS
 
-    @property
+    @cached_property
     def lacks_slices(self) -> bool:
         """True where EndpointSlices were not collected, although kube-proxy may read them (1.19 and later)."""
         minor = Minor.parse(self.kubernetes)

@@ -169,10 +169,12 @@ def _declared_otherwise(target: TargetPort, number: int) -> Sequence[DeclaredPor
 
 def _other_listener(cluster: ClusterView, target: TargetPort, number: int) -> Socket | None:
     """Return a socket of the other protocol where all pods are in their nodes' network, and none listens."""
+    if len(target.pods_of_nodes) < len(target.pods):
+        return None
     protocol = Protocol.parse(target.first.port.protocol)
     other = {Protocol.TCP: Protocol.UDP, Protocol.UDP: Protocol.TCP}.get(protocol or Protocol.SCTP)
     first: Socket | None = None
-    if protocol is None or other is None or len(target.pods_of_nodes) < len(target.pods):
+    if protocol is None or other is None:
         return None
     for pod in target.pods:
         node = cluster.nodes.get(pod.spec.node_name)

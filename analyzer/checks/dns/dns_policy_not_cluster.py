@@ -46,7 +46,7 @@ def dns_policy_not_cluster(cluster: ClusterView) -> Iterator[Problem]:
     by_origin: dict[DNSOrigin, list[Pod]] = {o: [] for o in _OF_NODES}
     for pod in cluster.pods:
         origin = dns_origin(pod, None)
-        if origin in by_origin and _concerns(pod):
+        if origin in _OF_NODES and _concerns(pod):
             by_origin[origin].append(pod)
     for origin, pods in by_origin.items():
         if pods:

@@ -60,9 +60,10 @@ def pods_restarting(cluster: ClusterView) -> Iterator[Problem]:
     On restarts that are more than an hour old or fewer than three, and on pods that are not ready at the moment:
     those are told by pods-not-ready.
     """
+    at = cluster.identity.created_at
     for group in service_groups(cluster):
         pods = group.views[0].current_pods
-        found = [r for p in pods for r in _restarting(p, cluster.identity.created_at) if p.ready]
+        found = [r for p in pods for r in _restarting(p, at) if p.ready]
         if found:
             yield _problem(group, found)
 
@@ -106,8 +107,10 @@ def _problem(group: ServiceGroup, found: Sequence[_Restarting]) -> Problem:
 
 def _restarting(pod: Pod, at: datetime | None) -> Iterator[_Restarting]:
     for index, status in enumerate(pod.status.container_statuses or ()):
+        if status.restart_count < _OFTEN:
+            continue
         ended = status.last_state.terminated if status.last_state else None
-        if ended is None or status.restart_count < _OFTEN:
+        if ended is None:
             continue
         finished = parse_time(ended.finished_at)
         if at is None or finished is None or at - finished <= _RECENT:
