@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from analyzer.model.ruleset import Chain, Rule, Ruleset, Table
+from analyzer.model.ruleset import Rule, Ruleset, Table
 from analyzer.model.source import SourceRef
 from analyzer.observe.chain_owners import KUBE_PROXY, Program, is_service_chain, maker_of
 from analyzer.observe.extension_targets import EXTENSION_TARGETS
@@ -94,20 +94,27 @@ def chain_graph(ruleset: Ruleset) -> ChainGraph:
     empty: list[ServiceChain] = []
     unused: list[ServiceChain] = []
     dangling: list[Jump] = []
+    traces: dict[Program, Trace] = {}
     for table in tables:
-        led_to = {name: _targets(chain) for name, chain in table.chains.items()}
+        led_to = {name: _targets(chain.rules) for name, chain in table.chains.items()}
         reached = _reached(table, led_to)
-        services = {c.name: c for c in table.chains.values() if is_service_chain(c.name)}
-        barren = {n for n in services if n in reached and not _sends_on(led_to[n])}
-        empty.extend(_described(ruleset, table, services, barren))
-        unused.extend(_described(ruleset, table, services, services.keys() - reached))
-        dangling.extend(_dangling(ruleset, table, led_to))
+        services = {name for name in table.chains if is_service_chain(name)}
+        barren = {
+            name
+            for name, targets in led_to.items()
+            if name in services and name in reached and not _sends_on(targets)
+        }
+        empty.extend(_described(ruleset, table, barren))
+        unused.extend(_described(ruleset, table, services - reached))
+        targets_of_all = reached.union(*[t for name, t in led_to.items() if name not in reached])
+        dangling.extend(_dangling(ruleset, table, targets_of_all))
+        _add_traces(traces, ruleset, table, services)
     return ChainGraph(
         hooks=tuple(jump for table in tables for jump in hook_jumps(ruleset, table)),
         dangling=tuple(dangling),
         empty=tuple(empty),
         unused=tuple(unused),
-        traces=tuple(_traces(ruleset)),
+        traces=tuple(traces.values()),
     )
 
 
@@ -115,19 +122,18 @@ _LedTo = Mapping[str, Sequence[str]]
 """The targets of the rules of each chain, in order."""
 
 
-def _targets(chain: Chain) -> list[str]:
-    return [t for r in chain.rules if (t := r.target) is not None]
+def _targets(rules: Sequence[Rule]) -> list[str]:
+    return [rule.values[t.slot] for rule in rules if (t := rule.shape.target) is not None]
 
 
 def _reached(table: Table, led_to: _LedTo) -> set[str]:
     """Return the chains that a packet can come to, and other targets; KUBE-SERVICES counts even without hooks."""
-    waiting = [c.name for c in table.chains.values() if is_built_in(c)]
-    waiting += [n for n in ("KUBE-SERVICES", "KUBE-NODEPORTS") if n in table.chains]
-    reached = set(waiting)
-    while waiting:
-        found = [t for t in led_to.get(waiting.pop(), ()) if t not in reached]
-        waiting += found
-        reached.update(found)
+    found = {c.name for c in table.chains.values() if is_built_in(c)}
+    found.update(n for n in ("KUBE-SERVICES", "KUBE-NODEPORTS") if n in table.chains)
+    reached = set(found)
+    while found:
+        found = set[str]().union(*[led_to.get(name, ()) for name in found]) - reached
+        reached |= found
     return reached
 
 
@@ -138,47 +144,41 @@ def _sends_on(targets: Sequence[str]) -> bool:
 _SENDING = {"DNAT", "REDIRECT", "DROP", "REJECT", "KUBE-MARK-DROP"}
 
 
-def _described(
-    ruleset: Ruleset, table: Table, chains: dict[str, Chain], names: Iterable[str]
-) -> Iterator[ServiceChain]:
-    wanted: dict[str, list[Jump]] = {name: [] for name in chains if name in set(names)}
-    if not wanted:
+def _described(ruleset: Ruleset, table: Table, names: set[str]) -> Iterator[ServiceChain]:
+    if not names:
         return
+    wanted: dict[str, list[Jump]] = {name: [] for name in table.chains if name in names}
     for rule in table.rules():
         target = rule.target
         if target in wanted:
             wanted[target].append(_jump(ruleset, table, rule, target))
     for name, callers in wanted.items():
-        chain = chains[name]
+        chain = table.chains[name]
         source = callers[0].source if callers and not chain.line else ruleset.ref(chain)
         yield ServiceChain(name, source, tuple(callers))
 
 
-def _dangling(ruleset: Ruleset, table: Table, led_to: _LedTo) -> Iterator[Jump]:
+def _dangling(ruleset: Ruleset, table: Table, targets: set[str]) -> Iterator[Jump]:
     undeclared = [chain.line == 0 for chain in table.chains.values()]
     if all(undeclared) or (not table.complete and any(undeclared)):
         return
-    known = led_to.keys() | EXTENSION_TARGETS
-    for name, targets in led_to.items():
-        if known.issuperset(targets):
-            continue
-        for rule in table.chains[name].rules:
-            if (target := rule.target) is not None and target not in known:
-                yield _jump(ruleset, table, rule, target)
+    missing = targets - table.chains.keys() - EXTENSION_TARGETS
+    for rule in table.rules() if missing else ():
+        if (target := rule.target) is not None and target in missing:
+            yield _jump(ruleset, table, rule, target)
 
 
 def _jump(ruleset: Ruleset, table: Table, rule: Rule, target: str) -> Jump:
     return Jump(table.name, rule.chain, target, ruleset.ref(rule))
 
 
-def _traces(ruleset: Ruleset) -> Iterator[Trace]:
-    """Yield the first chain of each program; a jump or a rule of a chain counts as well as its declaration."""
-    seen: set[Program] = set()
-    for table in ruleset.tables.values():
-        for chain in table.chains.values():
-            program = maker_of(chain.name)
-            if program is not None and program not in seen:
-                seen.add(program)
-                rules = chain.rules[:1]
-                place = chain if chain.line or not rules else rules[0]
-                yield Trace(program, table.name, chain.name, ruleset.ref(place))
+def _add_traces(
+    traces: dict[Program, Trace], ruleset: Ruleset, table: Table, services: set[str]
+) -> None:
+    """Add the first chain of each program; a jump or a rule of a chain counts as well as its declaration."""
+    for name, chain in table.chains.items():
+        program = Program.IPTABLES_PROXY if name in services else maker_of(name)
+        if program is not None and program not in traces:
+            rules = chain.rules[:1]
+            place = chain if chain.line or not rules else rules[0]
+            traces[program] = Trace(program, table.name, name, ruleset.ref(place))
