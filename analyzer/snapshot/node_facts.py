@@ -136,6 +136,8 @@ class NodeFacts:
         """Linux bridges that pods of the node hang on, by the addresses and routes of the node."""
         ports = {p.bridge for p in self.bridge_ports} | {k.master for k in self.links}
         bridges = {k.name for k in self.links if k.kind == "bridge"} | ports - {""}
+        if not bridges:
+            return frozenset()
         texts = dict.fromkeys(self._pod_networks())
         networks = [n for n in map(network_of, texts) if n is not None]
         found = {

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from itertools import chain
 
 from analyzer.check import check
 from analyzer.commands import shell
@@ -49,11 +48,11 @@ def network_plugin_not_ready(node: NodeView) -> Iterator[Outcome]:
     ## Where it is silent
     Lines of the kubelet's log that were written while a node started prove nothing once it is ready.
     """
-    told = next(chain(_conditions(node), _pods(node)), None)
-    if told is not None:
-        yield told
-    else:
-        yield from _unseen(node)
+    told: list[Outcome] = [*_conditions(node)]
+    if not told:
+        unready = _unready(node)
+        told = [*_pods(node, unready)] or [*_unseen(node, unready)]
+    yield from told
 
 
 def _conditions(node: NodeView) -> Iterator[Problem]:
@@ -80,9 +79,9 @@ def _log(node: NodeView) -> Iterator[Evidence]:
         yield Evidence(found.source, _("the kubelet's log"))
 
 
-def _pods(node: NodeView) -> Iterator[Problem]:
+def _pods(node: NodeView, unready: list[UnreadyPod]) -> Iterator[Problem]:
     """The node says that it is ready, but pods on it get no network."""
-    stuck = [u for u in _unready(node) if u.cause is UnreadyCause.NETWORK]
+    stuck = [u for u in unready if u.cause is UnreadyCause.NETWORK]
     if stuck:
         yield _problem(
             node,
@@ -100,10 +99,10 @@ def _unready(node: NodeView) -> list[UnreadyPod]:
     return [node.cluster.why_unready(p) for p in node.pods.unready]
 
 
-def _unseen(node: NodeView) -> Iterator[Undecided]:
+def _unseen(node: NodeView, unready: list[UnreadyPod]) -> Iterator[Undecided]:
     """Pods without an address may wait for the plugin: only events tell."""
     cluster = node.cluster
-    waiting = any(not u.pod.ips and u.cause is UnreadyCause.OWN for u in _unready(node))
+    waiting = any(not u.pod.ips and u.cause is UnreadyCause.OWN for u in unready)
     events_absent = cluster.availability(Input.EVENTS).availability is Availability.ABSENT
     if not cluster.has(Input.PODS):
         yield _undecided(node, Input.PODS)
