@@ -259,7 +259,7 @@ class Ruleset:
 
     def ref(self, item: Rule | Chain | Table) -> SourceRef:
         """Return the file and line of a rule, chain declaration or table header."""
-        return SourceRef(self.path, max(item.line, 1))
+        return SourceRef(self.path, item.line or 1)
 
     def chain(self, table: str, name: str) -> Chain | None:
         """Return a chain, or None where the table or the chain is absent."""

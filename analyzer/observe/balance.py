@@ -63,8 +63,10 @@ class BalanceReader:
             self._endpoints[key] = found
         return found
 
-    def target(self, rule: Rule, chosen: EndpointChain, chain: str, share: float) -> Target:
-        """Return the target that a rule chooses for a share of the connections.
+    def target(
+        self, rule: Rule, chosen: EndpointChain, chain: str, share: float, written: float | None
+    ) -> Target:
+        """Return the target that a rule with a `written` probability chooses for a share of the connections.
 
         Its share is 0 where the chain sends them nowhere: they come back to the rules behind.
         """
@@ -76,12 +78,12 @@ class BalanceReader:
             chain=chain,
             destination=None if destination is None else self.ruleset.ref(destination),
             hairpin_masquerade=chosen.hairpin_masquerade,
-            written_share=written_probability(rule, self.conditions.of(rule)),
+            written_share=written,
         )
 
     def affinity_seconds(self, rule: Rule) -> int | None:
         """Return the time-out of a rule of session affinity, or None for any other rule."""
-        conditions = self.conditions.of(rule)
+        conditions = self.conditions[rule.shape]
         if not conditions.affinity or conditions.affinity_seconds is None:
             return None
         return number_of(rule.values[conditions.affinity_seconds])
@@ -100,15 +102,16 @@ class BalanceReader:
                     return None
                 marking.append(rule)
                 continue
-            conditions = self.conditions.of(rule)
+            conditions = self.conditions[rule.shape]
             if not conditions.balancing or rule.goto:
                 return None
             if conditions.affinity:
                 affinity = self.affinity_seconds(rule)
                 continue
             chosen = self.endpoint(target, protocol)
-            taken = mass * probability_of(rule, conditions)
-            add_target(picks, self.target(rule, chosen, target, taken))
+            written = written_probability(rule, conditions)
+            taken = mass * probability_of(rule, conditions, written)
+            add_target(picks, self.target(rule, chosen, target, taken, written))
             if chosen.destination is not None:
                 mass -= taken
         return Balance(picks, mass, affinity, tuple(marking))

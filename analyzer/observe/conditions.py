@@ -6,7 +6,7 @@ pods (`-s CLUSTER-CIDR`, `-i BRIDGE`), the node itself (`--src-type LOCAL`, `-s 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum
 
 from analyzer.model.address import canonical_ip, network_of
@@ -33,17 +33,12 @@ class Packet:
     client: Client
 
 
-@dataclass(slots=True)
-class ConditionReader:
-    """Reads the conditions of rules; keeps what it learnt of each shape."""
+class ConditionReader(dict[Shape, Conditions]):
+    """Where the conditions stand in rules of each shape, read when the shape is asked for first."""
 
-    _known: dict[Shape, Conditions] = field(default_factory=dict)
-
-    def of(self, rule: Rule) -> Conditions:
-        """Return where the rule's conditions stand."""
-        found = self._known.get(rule.shape)
-        if found is None:
-            found = self._known[rule.shape] = conditions_of(rule.shape)
+    def __missing__(self, shape: Shape) -> Conditions:
+        """Read the conditions of a shape."""
+        found = self[shape] = conditions_of(shape)
         return found
 
     def chance(self, rule: Rule, packet: Packet) -> float | None:
@@ -51,20 +46,21 @@ class ConditionReader:
 
         A rule of session affinity has 0: a client without affinity is meant.
         """
-        conditions = self.of(rule)
+        conditions = self[rule.shape]
         if conditions.affinity:
             return 0.0
         if not conditions.balancing and not _concerns(rule, conditions, packet):
             return 0.0
-        return None if conditions.unknown else probability_of(rule, conditions)
+        if conditions.unknown:
+            return None
+        return probability_of(rule, conditions, written_probability(rule, conditions))
 
 
-def probability_of(rule: Rule, conditions: Conditions) -> float:
-    """Return the probability of the rule's statistic match, 1 without one."""
+def probability_of(rule: Rule, conditions: Conditions, written: float | None) -> float:
+    """Return the probability of the rule's statistic match, 1 without one; `written` is its `--probability`."""
     if conditions.every is not None:
         every = number_of(rule.values[conditions.every])
         return 1.0 / every if every else 1.0
-    written = written_probability(rule, conditions)
     if written is None:
         return 1.0
     return 1.0 - written if conditions.probability_negated else written

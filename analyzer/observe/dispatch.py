@@ -56,7 +56,7 @@ def address_of(rule: Rule, conditions: ConditionReader) -> Address | None:
 
     None for a rule that is for anything else, such as a network or any port.
     """
-    found = conditions.of(rule)
+    found = conditions[rule.shape]
     negated = found.destination_negated or found.protocol_negated or found.port_negated
     if negated or found.protocol is None or found.port is None:
         return None

@@ -18,9 +18,11 @@ SAME_PORT = 0
 """Port of an endpoint whose DNAT names none: the connection keeps its own."""
 
 _DESTINATION = re.compile(
-    r"(?:\[(?P<v6>[0-9a-fA-F:.]+)\]|(?P<v4>[0-9.]+)|(?P<bare>[0-9a-fA-F]*:[0-9a-fA-F:.]+))(?::(?P<port>\d{1,5}))?",
+    r"(?:([0-9.]+)|\[([0-9a-fA-F:.]+)\]|([0-9a-fA-F]*:[0-9a-fA-F:.]+))(?::(\d{1,5}))?",
     re.ASCII,
 )
+"""IPv4 address, IPv6 address in brackets or, without port, without; port."""
+
 _TRANSLATING = {"DNAT", "REDIRECT"}
 _ENDING = {"RETURN", "ACCEPT"}
 
@@ -50,8 +52,9 @@ def endpoint_of(rule: Rule) -> Endpoint | None:
     found = _DESTINATION.fullmatch(rule.value("--to-destination") or "")
     if found is None:
         return None
-    address = found["v4"] or canonical_ip(found["v6"] or found["bare"])
-    return Endpoint(address, int(found["port"] or SAME_PORT))
+    v4, v6, bare, port = found.groups()
+    address = v4 or canonical_ip(v6 or bare)
+    return Endpoint(address, int(port or SAME_PORT))
 
 
 def read_endpoint_chain(
@@ -60,7 +63,7 @@ def read_endpoint_chain(
     """Return what the rules of a KUBE-SEP chain do: mark connections of the endpoint itself, then translate."""
     marked: list[str | None] = []
     for rule in rules:
-        found = conditions.of(rule)
+        found = conditions[rule.shape]
         if found.unknown or not _is_for(protocol, rule, found):
             continue
         source = None if found.source is None else rule.values[found.source]

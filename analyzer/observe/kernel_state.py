@@ -77,7 +77,8 @@ def nftables_state(nft: Document | None) -> Iterator[ModeState]:
     items = nft.find("nftables") if nft is not None else None
     if nft is None or not isinstance(items, list):
         return
-    for index, item in enumerate(items):
+    listed = [(index, item) for index, item in enumerate(items) if item is not None]
+    for index, item in listed:
         made = item.get("chain") if isinstance(item, dict) else None
         if isinstance(made, dict) and made.get("table") == _NFT_TABLE:
             yield ModeState(ProxyMode.NFTABLES, nft.ref.at("nftables", index))

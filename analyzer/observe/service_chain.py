@@ -15,7 +15,13 @@ from analyzer.model.chain_names import ENDPOINT_PREFIX, service_suffix_of
 from analyzer.model.forwarding import Action, Frontend
 from analyzer.model.ruleset import Rule, Ruleset, Table
 from analyzer.observe.balance import Balance, BalanceReader
-from analyzer.observe.conditions import Client, ConditionReader, Packet, host_of
+from analyzer.observe.conditions import (
+    Client,
+    ConditionReader,
+    Packet,
+    host_of,
+    written_probability,
+)
 from analyzer.observe.endpoint_chain import EndpointChain, endpoint_of, translates
 from analyzer.observe.marks import marks_of
 from analyzer.observe.treatment import MarkingRule, Passage, Treatment, add_target
@@ -71,7 +77,7 @@ class ServiceChains:
             if self.marks.masquerades(rule):
                 passage.marking.append(MarkingRule(rule, certain=mass == whole))
                 continue
-            passage.asks_client |= self._conditions.of(rule).asks_client
+            passage.asks_client |= self._conditions[rule.shape].asks_client
             taken = mass * (self._conditions.chance(rule, passage.packet) or 0.0)
             if taken == 0.0:
                 self._remember_affinity(rule, passage)
@@ -106,7 +112,8 @@ class ServiceChains:
         self, rule: Rule, chosen: EndpointChain, taken: float, passage: Passage, path: _Path
     ) -> float:
         chain = "" if translates(rule) else rule.target or ""
-        add_target(passage.picks, self._reader.target(rule, chosen, chain, taken))
+        written = written_probability(rule, self._conditions[rule.shape])
+        add_target(passage.picks, self._reader.target(rule, chosen, chain, taken, written))
         if path and not passage.chosen_in:
             passage.chosen_in = path[-1]
         return taken if chosen.destination is None else 0.0
@@ -150,7 +157,7 @@ class ServiceChains:
         dropping: Rule | None = None
         restricted = True
         for rule in rules:
-            conditions = self._conditions.of(rule)
+            conditions = self._conditions[rule.shape]
             source = None if conditions.source is None else rule.values[conditions.source]
             if self.marks.masquerades(rule):
                 passage.marking.append(MarkingRule(rule, certain=True))
