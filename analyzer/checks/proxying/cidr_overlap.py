@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from analyzer.check import check
-from analyzer.expect.claims import address_claims
 from analyzer.language import _, plural
 from analyzer.model.address import family_of
 from analyzer.model.forwarding import FrontendKind, ServiceKey
@@ -162,10 +161,10 @@ class _Index:
 
 
 def _cluster_ips(cluster: ClusterView) -> Iterator[_Address]:
-    for service in cluster.services.values():
-        for claim in address_claims(service):
+    for key, view in cluster.service_views.items():
+        for claim in view.address_claims:
             if claim.kind is FrontendKind.CLUSTER_IP:
-                yield _Address(claim.address, service.full_name, claim.source, service.key)
+                yield _Address(claim.address, view.service.full_name, claim.source, key)
 
 
 def _node_ips(cluster: ClusterView) -> Iterator[_Address]:
