@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
+from analyzer.expect.target_port import PortResolution, resolve_in_pods
 from analyzer.language import _, plural
 from analyzer.model.forwarding import ServiceKey
 from analyzer.model.inputs import Input
@@ -103,6 +104,11 @@ class TargetPort:
     def pods_of_nodes(self) -> tuple[Pod, ...]:
         """Those of them that use the network of their node."""
         return tuple([p for p in self.pods if p.host_network])
+
+    @cached_property
+    def resolutions(self) -> tuple[PortResolution, ...]:
+        """What the target port means in each of them."""
+        return tuple(resolve_in_pods(self.first.port, self.pods))
 
     @property
     def service(self) -> ServiceKey | None:

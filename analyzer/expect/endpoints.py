@@ -10,7 +10,7 @@ from functools import lru_cache
 
 from msgspec import Struct
 
-from analyzer.expect.target_port import PortResolution, fixed_target, resolve_target_port
+from analyzer.expect.target_port import PortResolution, have_same_containers, resolve_target_port
 from analyzer.model.address import canonical_ip, family_of
 from analyzer.model.backend import Backend
 from analyzer.model.forwarding import Endpoint, Protocol
@@ -53,12 +53,17 @@ def port_resolutions(service: Service, pods: Sequence[Pod]) -> Iterator[PodPort]
     if not service.spec.selector or service.spec.type == "ExternalName":
         return
     protocols = ((port, Protocol.parse(port.protocol)) for port in service.ports)
-    ports = [(port, known, fixed_target(port)) for port, known in protocols if known is not None]
+    ports = [(port, protocol) for port, protocol in protocols if protocol is not None]
+    # A number means the same in every pod, a name what the pod's containers say.
+    names = any(isinstance(port.target_port, str) for port, _ in ports)
+    asked: Pod | None = None
     for pod in pods:
+        if asked is None or (names and not have_same_containers(pod, asked)):
+            asked = pod
+            found = [(port, protocol, resolve_target_port(port, pod)) for port, protocol in ports]
         addresses = tuple(map(canonical_ip, pod.ips))
         if addresses and not pod.finished:
-            for port, protocol, fixed in ports:
-                resolution = fixed or resolve_target_port(port, pod)
+            for port, protocol, resolution in found:
                 yield PodPort(port, protocol, pod, addresses, resolution)
 
 

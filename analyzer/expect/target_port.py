@@ -5,7 +5,7 @@ Source: `FindPort` in `staging/src/k8s.io/endpointslice/utils.go` (1.36) and `pk
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from enum import Enum
 
 from msgspec import Struct
@@ -65,10 +65,9 @@ def resolve_target_port(port: ServicePort, pod: Pod) -> PortResolution:
 
     A number is never compared with the declared ports: declaring them is optional.
     """
-    fixed = fixed_target(port)
-    if fixed is not None:
-        return fixed
-    target = str(port.target_port)
+    target = port.effective_target_port
+    if isinstance(target, int):
+        return PortResolution(PortOutcome.NUMBER, target)
     named = [declared for declared in declared_ports(pod) if declared.name == target]
     protocol = Protocol.parse(port.protocol)
     for declared in named:
@@ -80,10 +79,19 @@ def resolve_target_port(port: ServicePort, pod: Pod) -> PortResolution:
     return PortResolution(PortOutcome.QUOTED_NUMBER if quoted else PortOutcome.NAME_MISSING, None)
 
 
-def fixed_target(port: ServicePort) -> PortResolution | None:
-    """Return what `targetPort` means in every pod, or None where it is a name."""
-    target = port.effective_target_port
-    return PortResolution(PortOutcome.NUMBER, target) if isinstance(target, int) else None
+def resolve_in_pods(port: ServicePort, pods: Iterable[Pod]) -> Iterator[PortResolution]:
+    """Yield what `targetPort` means in each of the pods; of those in a row that are alike, the first is asked."""
+    asked: Pod | None = None
+    for pod in pods:
+        if asked is None or not have_same_containers(pod, asked):
+            asked, found = pod, resolve_target_port(port, pod)
+        yield found
+
+
+def have_same_containers(pod: Pod, other: Pod) -> bool:
+    """Tell whether two pods have the same containers, so that a target port means the same in both."""
+    one, two = pod.spec, other.spec
+    return one.containers == two.containers and one.init_containers == two.init_containers
 
 
 def declares(pod: Pod, number: int) -> bool:

@@ -121,3 +121,12 @@ def test_a_pod_in_the_hosts_network_has_the_nodes_address() -> None:
 
 def test_a_service_without_selector_is_written_by_others() -> None:
     assert expected_backends(service(selector=None), [pod()]) == ()
+
+
+def test_a_name_is_looked_up_in_every_pod_that_has_other_containers() -> None:
+    pods = [
+        pod(containers=[{"name": "app", "ports": [{"containerPort": number, "name": "web"}]}])
+        for number in (1, 1, 2)
+    ]
+    wanted = service(ports=[HTTP | {"targetPort": "web"}])
+    assert [b.endpoint.port for b in expected_backends(wanted, pods)] == [1, 1, 2]

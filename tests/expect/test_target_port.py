@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from analyzer.expect.target_port import PortOutcome, resolve_target_port
+from analyzer.expect.target_port import PortOutcome, resolve_in_pods, resolve_target_port
 from analyzer.model.kubernetes import ServicePort
 from analyzer.model.source import ObjectRef
 from tests.expect.builders import pod
@@ -72,3 +72,11 @@ def test_the_declaration_of_another_protocol_is_shown() -> None:
     assert declared.source == ObjectRef(
         "cluster/pods.json", 0, ("spec", "containers", 1, "ports", 0)
     )
+
+
+def test_pods_with_other_containers_are_asked_for_themselves() -> None:
+    port = msgspec.convert({"port": 80, "targetPort": "logs"}, ServicePort)
+    other = pod(containers=[{"name": "app", "ports": [{"containerPort": 3, "name": "logs"}]}])
+    unnamed = pod(containers=CONTAINERS)
+    found = resolve_in_pods(port, [POD, POD, other, unnamed, POD])
+    assert [r.number for r in found] == [2, 2, 3, None, 2]

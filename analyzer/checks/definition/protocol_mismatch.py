@@ -10,7 +10,6 @@ from analyzer.expect.target_port import (
     DeclaredPort,
     PortOutcome,
     declared_ports,
-    resolve_target_port,
 )
 from analyzer.language import _, plural
 from analyzer.model.forwarding import Protocol
@@ -60,7 +59,7 @@ def protocol_mismatch(cluster: ClusterView) -> Iterator[Outcome]:
 
 def _by_name(target: TargetPort) -> Iterator[Problem]:
     port = target.first.port
-    found = [resolve_target_port(port, pod) for pod in target.pods]
+    found = target.resolutions
     wrong = [r.declared for r in found if r.outcome is PortOutcome.OTHER_PROTOCOL and r.declared]
     if not wrong:
         return

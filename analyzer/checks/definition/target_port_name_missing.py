@@ -11,8 +11,6 @@ from analyzer.expect.target_port import (
     DeclaredPort,
     PortOutcome,
     declared_ports,
-    fixed_target,
-    resolve_target_port,
 )
 from analyzer.language import _, plural
 from analyzer.model.forwarding import Protocol
@@ -55,13 +53,12 @@ def target_port_name_missing(cluster: ClusterView) -> Iterator[Problem]:
     (see target-port-quoted-number). Where only some pods lack the name, it is a warning.
     """
     for target in target_ports(cluster):
-        port = target.first.port
-        if fixed_target(port) is not None:
+        if isinstance(target.first.port.effective_target_port, int):
             continue
         lacking = [
-            p
-            for p in target.pods
-            if resolve_target_port(port, p).outcome is PortOutcome.NAME_MISSING
+            pod
+            for pod, found in zip(target.pods, target.resolutions, strict=True)
+            if found.outcome is PortOutcome.NAME_MISSING
         ]
         if lacking:
             yield _problem(target, lacking)
