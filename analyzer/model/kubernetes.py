@@ -531,10 +531,10 @@ class Pod(Resource, frozen=True, rename="camel", kw_only=True):
     def main_container(self) -> Container | None:
         """The container that kubectl takes for the pod's own: the one its annotation names, else the first."""
         containers = self.containers
-        name = self.annotations.get("kubectl.kubernetes.io/default-container")
-        named = [c for c in containers if c.name == name] if name is not None else ()
-        found = named or containers
-        return found[0] if found else None
+        if len(containers) > 1:
+            name = self.annotations.get("kubectl.kubernetes.io/default-container")
+            containers = tuple([c for c in containers if c.name == name]) or containers
+        return containers[0] if containers else None
 
     @property
     def terminating(self) -> bool:

@@ -77,7 +77,7 @@ def kubernetes_service_broken(cluster: ClusterView) -> Iterator[Outcome]:
 
 
 def _absent(cluster: ClusterView) -> Outcome:
-    namespaces = {key.namespace for key in cluster.services} | {p.namespace for p in cluster.pods}
+    namespaces = {key.namespace for key in cluster.services} | cluster.pods_by_namespace.keys()
     if not {"default", "kube-system"} <= namespaces:
         return Undecided(
             reason=_("the bundle does not hold the namespace default and its Service kubernetes"),
