@@ -19,10 +19,11 @@ from contextlib import contextmanager
 from functools import cache
 
 from analyzer.model.ruleset import Chain, Family, Rule, Ruleset
+from analyzer.parse.iptables_grammar import LONGEST_LINE
 from analyzer.parse.iptables_line import counters_of, policy_of
 from analyzer.parse.line_shapes import LineShape, LineShapes
 from analyzer.parse.ruleset_builder import RulesetBuilder
-from analyzer.parse.table_content import append_rule, declare_chain
+from analyzer.parse.table_content import declare_chain, rules_of
 
 _TERMINAL_ESCAPE = re.compile(
     r"\x1b(?:\[[0-?]*+[ -/]*+[@-~]|\][^\x07\x1b\n]*+(?:\x07|\x1b\\)|[@-Z\\^_=>])"
@@ -59,28 +60,32 @@ def _read(lines: Iterable[str], first: int, builder: RulesetBuilder) -> None:
     """Give each line to the builder, read by the shape that came after the last line's shape last time."""
     shapes = _shapes()
     last = LineShape(None, counted=False)
+    chains, name, rules = builder.chains, "", list[Rule]()
     for number, line in enumerate(lines, first):
         shape = last.next
         match = shape.match(line)
-        if match is None:
+        if match is None or len(line) > LONGEST_LINE:
             text = line.strip()
-            found = shapes.find(text)
+            found = shapes.find(text, last)
             if found is None:
                 if text:
                     builder.take(shapes.read(text), number, line)
+                    chains, name = builder.chains, ""
                 continue
             shape, match = found
-            last.next = shape
         last = shape
         values = match.groups()
         if shape.rule is None:
             chain = Chain(values[0], number, policy_of(values[1]), counters_of(values[2]))
-            declare_chain(builder.chains, chain)
-        elif shape.counted:
-            rule = Rule(shape.rule, values[1:], number, counters_of(values[0]))
-            append_rule(builder.chains, rule)
-        else:
-            append_rule(builder.chains, Rule(shape.rule, values, number, None))
+            declare_chain(chains, chain)
+            continue
+        counters = None
+        if shape.counted:
+            counters, values = counters_of(values[0]), values[1:]
+        if values[0] != name:
+            name = values[0]
+            rules = rules_of(chains, name)
+        rules.append(Rule(shape.rule, values, number, counters))
 
 
 @cache

@@ -40,13 +40,16 @@ class LineShape:
     """True where the first value is the counters of a rule."""
 
     match: Matcher = field(default=lambda _: None)
-    """Matches a line of this shape, with its values as groups; nothing for a shape that was seen once."""
+    """Matches a line of this shape, however long, with its values as groups; nothing for one that was seen once."""
 
     next: LineShape = field(init=False)
     """The shape of the line that followed a line of this one last time; a guess."""
 
+    other: LineShape = field(init=False)
+    """The shape that followed before, when it was another one; the next guess."""
+
     def __post_init__(self) -> None:
-        self.next = self
+        self.next = self.other = self
 
 
 class LineShapes:
@@ -56,11 +59,21 @@ class LineShapes:
         self._known: dict[tuple[str, ...], LineShape] = {}
         self._tried: list[LineShape] = []
 
-    def find(self, line: str) -> tuple[LineShape, re.Match[str]] | None:
-        """Return the known shape of a line and its match, or None where the grammar has to be asked."""
+    def find(self, line: str, last: LineShape) -> tuple[LineShape, re.Match[str]] | None:
+        """Return the known shape of a line and its match, or None where the grammar has to be asked.
+
+        `last`: the shape of the line before, which learns what follows it.
+        """
+        if len(line) > LONGEST_LINE:
+            return None
+        match = last.other.match(line)
+        if match is not None:
+            last.next, last.other = last.other, last.next
+            return last.next, match
         for place, shape in enumerate(self._tried):
             match = shape.match(line)
             if match is not None:
+                last.next, last.other = shape, last.next
                 self._tried.insert(0, self._tried.pop(place))
                 return shape, match
         return None
@@ -99,7 +112,7 @@ def _literals(line: str, slots: Sequence[Slot]) -> tuple[str, ...]:
 
 def _matcher(literals: tuple[str, ...], slots: Sequence[Slot]) -> Matcher:
     """Return what matches a line of these literals; a value is atomic, as it is for the grammar's lexer."""
-    pattern = rf"(?=.{{0,{LONGEST_LINE}}}\Z)" + re.escape(literals[0])
+    pattern = re.escape(literals[0])
     for slot, (before, after) in zip(slots, pairwise(literals), strict=True):
         # After `!` the grammar takes what begins with a dash for an option (NOT_OLD), not for a value.
         dash = "(?!-)" if before.rstrip().endswith(" !") else ""

@@ -18,10 +18,10 @@ from analyzer.parse.iptables_line import (
 )
 from analyzer.parse.table_content import (
     Chains,
-    append_rule,
     declare_chain,
     insert_rule,
     remove_chains,
+    rules_of,
 )
 from analyzer.parse.table_name import inferred_table
 
@@ -112,7 +112,7 @@ class RulesetBuilder:
         rule = Rule(line.shape, line.values, number, line.counters)
         chains = self._chains_of(line.table, number)
         if line.position is None:
-            append_rule(chains, rule)
+            rules_of(chains, rule.chain).append(rule)
         else:
             insert_rule(chains, rule, line.position)
 

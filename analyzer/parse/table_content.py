@@ -9,19 +9,18 @@ Chains = dict[str, Chain]
 """The chains of one table by name."""
 
 
-def append_rule(chains: Chains, rule: Rule) -> None:
-    """Add a rule to the end of its chain, which need not have been declared."""
-    chain = chains.get(rule.values[0])
+def rules_of(chains: Chains, name: str) -> list[Rule]:
+    """Return the rules of a chain, to add to them; it need not have been declared."""
+    chain = chains.get(name)
     if chain is None:
-        chain = chains[rule.values[0]] = Chain(rule.values[0], 0, None, None)
-    chain.rules.append(rule)
+        chain = chains[name] = Chain(name, 0, None, None)
+    return chain.rules
 
 
 def insert_rule(chains: Chains, rule: Rule, position: int) -> None:
     """Add a rule at a position, which counts from 1 as that of `-I` does."""
-    append_rule(chains, rule)
-    rules = chains[rule.chain].rules
-    rules.insert(min(max(position, 1), len(rules)) - 1, rules.pop())
+    rules = rules_of(chains, rule.chain)
+    rules.insert(min(max(position, 1), len(rules) + 1) - 1, rule)
 
 
 def declare_chain(chains: Chains, declared: Chain) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tarfile
 import time
 from collections.abc import Iterator
@@ -16,7 +17,7 @@ from analyzer.model.ruleset import Family, Ruleset
 from analyzer.parse.iptables_grammar import parse_line
 from analyzer.parse.iptables_line import ChainLine, Line, NotALine, RuleLine
 from analyzer.parse.iptables_save import _lines, parse_iptables_save
-from analyzer.parse.line_shapes import LineShapes
+from analyzer.parse.line_shapes import LineShape, LineShapes
 from analyzer.parse.ruleset_builder import RulesetBuilder
 
 DATA = Path(__file__).parent.parent / "data" / "iptables"
@@ -39,6 +40,11 @@ def parse_by_grammar(path: str, text: str, family: Family) -> tuple[Ruleset, ...
 
 
 by_grammar = lru_cache(maxsize=100_000)(parse_line)
+
+
+def find(shapes: LineShapes, line: str) -> tuple[LineShape, re.Match[str]] | None:
+    """Look for the shape of a line that is the first one."""
+    return shapes.find(line, LineShape(None, counted=False))
 
 
 def content(ruleset: Ruleset) -> list[object]:
@@ -126,7 +132,7 @@ def test_a_line_with_another_word_is_read_as_the_grammar_reads_it(
     shapes.read(learned)
     words[place : place + 1] = [word]
     other = " ".join(["-A X", *words])
-    found = shapes.find(other)
+    found = find(shapes, other)
     if found is not None:
         line = parse_line(other)
         assert isinstance(line, RuleLine)
@@ -160,15 +166,22 @@ def test_what_is_of_another_shape_is_left_to_the_grammar(learned: str, other: st
     shapes = LineShapes()
     shapes.read(learned)
     shapes.read(learned)
-    assert shapes.find(learned) is not None
-    assert shapes.find(other) is None
+    assert find(shapes, learned) is not None
+    assert find(shapes, other) is None
+
+
+def test_a_line_that_is_too_long_is_not_read_where_its_shape_is_expected() -> None:
+    lines = [f"-A X --comment {'a' * length} -j Y" for length in (1, 1, 1, 70_000, 1)]
+    assert_same("\n".join(["*nat", *lines, "COMMIT", ""]))
+    (ruleset,) = parse_iptables_save("x", "\n".join(["*nat", *lines, "COMMIT"]), Family.IPV4)
+    assert [problem.line for problem in ruleset.problems] == [5]
 
 
 def test_a_shape_is_known_from_the_second_time_on_and_shared_between_rules() -> None:
     shapes = LineShapes()
-    assert shapes.find("-A A -j B") is None
+    assert find(shapes, "-A A -j B") is None
     lines: list[Line] = [shapes.read("-A A -j B"), shapes.read("-A C -j D")]
-    found = shapes.find("-A E -j F")
+    found = find(shapes, "-A E -j F")
     assert found is not None
     assert [line.shape for line in lines if isinstance(line, RuleLine)] == [found[0].rule] * 2
 
@@ -180,7 +193,7 @@ def test_lines_that_values_alone_do_not_tell_are_always_read_by_the_grammar(line
     shapes = LineShapes()
     for _ in range(3):
         assert not isinstance(shapes.read(line), NotALine)
-        assert shapes.find(line) is None
+        assert find(shapes, line) is None
 
 
 def test_a_flood_of_shapes_is_forgotten() -> None:
