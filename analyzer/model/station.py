@@ -33,6 +33,8 @@ class Station(Enum):
 class Status(Enum):
     """Result of a station for one Service."""
 
+    __hash__ = object.__hash__  # each member is one object; Enum would hash its name, in Python
+
     PASS = "pass"  # noqa: S105 - a result
     FAIL = "fail"
     WARN = "warn"
