@@ -122,11 +122,17 @@ class ClusterObjects:
 
     @cached_property
     def pods_by_label(self) -> dict[tuple[str, str, str], tuple[Pod, ...]]:
-        """Pods by namespace, key and value of each of their labels."""
+        """Pods by namespace, key and value of each of their labels whose key a selector in the namespace has."""
+        keys: dict[str, set[str]] = defaultdict(set)
+        for service in self.services.values():
+            keys[service.namespace].update(service.spec.selector or ())
         found: dict[tuple[str, str, str], list[Pod]] = defaultdict(list)
         for pod in self.pods:
+            namespace = pod.namespace
+            asked = keys[namespace]
             for key, value in pod.labels.items():
-                found[pod.namespace, key, value].append(pod)
+                if key in asked:
+                    found[namespace, key, value].append(pod)
         return {label: tuple(pods) for label, pods in found.items()}
 
     @cached_property
