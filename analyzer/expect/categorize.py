@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from msgspec import Struct
+
 from analyzer.expect.behaviour import Behaviour, InternalPolicy, ZoneHints
 from analyzer.model.backend import Backend
 from analyzer.model.forwarding import Action
@@ -38,16 +40,14 @@ class Locality:
     """Zone of the node; empty where it has none."""
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(Struct, frozen=True):
     """What happens to one sort of traffic."""
 
     action: Action
     backends: Backends = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(Struct, frozen=True):
     """What happens to each sort of traffic of one Service port on one node."""
 
     internal: Outcome

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 
+from msgspec import Struct
+
 from analyzer.expect.categorize import Backends, Decision, Outcome
 from analyzer.expect.node_traits import NodeTraits
 from analyzer.expect.service_ports import ProxiedPort
@@ -20,8 +22,7 @@ from analyzer.model.forwarding import (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Case:
+class Case(Struct, frozen=True):
     """A decision, and when it is the right one."""
 
     decision: Decision
@@ -143,7 +144,7 @@ class _EntryMaker:
         key = id(backends)
         if key not in self._targets:
             share = 1 / len(backends) if backends else 0.0
-            self._targets[key] = tuple(Target(b.endpoint, share, b.source) for b in backends)
+            self._targets[key] = tuple([Target(b.endpoint, share, b.source) for b in backends])
         return self._targets[key]
 
 

@@ -60,23 +60,22 @@ class ForwardingPlan:
 
     def _ports_of(self, family: Family) -> _Ports:
         if family not in self._ports:
-            ports = tuple(proxied_ports(family, self.services, self.backends))
-            self._ports[family] = _Ports(
-                uniform=tuple(p for p in ports if p.uniform),
-                special=tuple(p for p in ports if not p.uniform),
-            )
+            ports = _Ports([], [])
+            for port in proxied_ports(family, self.services, self.backends):
+                (ports.uniform if port.uniform else ports.special).append(port)
+            self._ports[family] = ports
         return self._ports[family]
 
 
 @dataclass(frozen=True, slots=True)
 class _Ports:
-    uniform: tuple[ProxiedPort, ...]
-    special: tuple[ProxiedPort, ...]
+    uniform: list[ProxiedPort]
+    special: list[ProxiedPort]
     """Those whose endpoints depend on the node or on the version of kube-proxy."""
 
 
 def _everywhere(port: ProxiedPort) -> Case:
-    ready = tuple(b for b in port.backends if b.ready)
+    ready = tuple([b for b in port.backends if b.ready])
     outcome = Outcome(Action.FORWARD, ready) if ready else Outcome(Action.REJECT)
     decision = Decision(outcome, outcome, outcome, split=False)
     return Case(decision, "", external_ip_policy=True, node_is_internal=True)

@@ -6,7 +6,8 @@ Source: `newBaseServiceInfo` in `pkg/proxy/serviceport.go` (1.36) and `pkg/proxy
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from analyzer.expect.backends import is_proxied
 from analyzer.expect.categorize import TrafficPolicy
@@ -32,8 +33,7 @@ _HINT_ANNOTATIONS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class ProxiedPort:
+class ProxiedPort(Struct, frozen=True):
     """One port of a Service in one IP family."""
 
     name: ServicePortName
@@ -76,7 +76,7 @@ def proxied_ports(
         cluster_ip = next((ip for ip in service.cluster_ips if family_of(ip) is family), None)
         if cluster_ip is not None and is_proxied(service):
             found = backends.get(service.key, ())
-            in_family = tuple(b for b in found if family_of(b.endpoint.address) is family)
+            in_family = tuple([b for b in found if family_of(b.endpoint.address) is family])
             yield from _ports(family, service, canonical_ip(cluster_ip), in_family)
 
 
@@ -107,7 +107,7 @@ def _ports(
             ),
             bypassed_ips=_frontends(FrontendKind.LOAD_BALANCER_IP, bypassed, protocol, number),
             backends=tuple(
-                b for b in backends if b.port_name == port.name and b.protocol is protocol
+                [b for b in backends if b.port_name == port.name and b.protocol is protocol]
             ),
             policies=policies,
             affinity_seconds=affinity,
