@@ -187,11 +187,11 @@ class Rule(Struct, eq=False, gc=False):
 
 def unquote(text: str) -> str:
     r"""Return a value without its quotes and backslashes: `"a \"b\""` is `a "b"`; a shell's `'a "b"'` too."""
-    if len(text) > 1 and text[0] == text[-1] == "'":
-        return text[1:-1]
-    if not text.startswith('"'):
+    if text[:1] not in {'"', "'"}:
         return text
     body = text[1:-1]
+    if text[0] == "'":
+        return body if text[-1] == "'" and len(text) > 1 else text
     if "\\" not in body:
         return body
     pieces: list[str] = []
