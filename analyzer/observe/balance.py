@@ -94,16 +94,17 @@ class BalanceReader:
         affinity: int | None = None
         mass = 1.0
         for rule in self.nat.chains[name].rules:
-            target = rule.target
-            if target is None or mass <= 0.0:
+            jump = rule.shape.target
+            if jump is None or mass <= 0.0:
                 continue
+            target = rule.values[jump.slot]
             if not target.startswith(ENDPOINT_PREFIX):
                 if picks or not self.marks.masquerades(rule):
                     return None
                 marking.append(rule)
                 continue
             conditions = self.conditions[rule.shape]
-            if not conditions.balancing or rule.goto:
+            if not conditions.balancing or jump.goto:
                 return None
             if conditions.affinity:
                 affinity = self.affinity_seconds(rule)

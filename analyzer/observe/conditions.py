@@ -46,10 +46,19 @@ class ConditionReader(dict[Shape, Conditions]):
 
         A rule of session affinity has 0: a client without affinity is meant.
         """
+        return self.chance_at(rule, packet.frontend) if self.is_from(rule, packet.client) else 0.0
+
+    def is_from(self, rule: Rule, client: Client) -> bool:
+        """Tell whether the rule is for such a client."""
+        conditions = self[rule.shape]
+        return not conditions.asks_client or _is_from(rule, conditions, client)
+
+    def chance_at(self, rule: Rule, frontend: Frontend) -> float | None:
+        """Return the probability that the rule applies to a packet to the frontend from a client that it is for."""
         conditions = self[rule.shape]
         if conditions.affinity:
             return 0.0
-        if not conditions.balancing and not _concerns(rule, conditions, packet):
+        if not conditions.balancing and not _concerns(rule, conditions, frontend):
             return 0.0
         if conditions.unknown:
             return None
@@ -111,10 +120,9 @@ _PROTOCOLS = {
 _ANYWHERE = {"0.0.0.0/0", "::/0"}
 
 
-def _concerns(rule: Rule, conditions: Conditions, packet: Packet) -> bool:
-    """Tell whether the conditions other than chance hold; those that are not known are taken to hold."""
+def _concerns(rule: Rule, conditions: Conditions, frontend: Frontend) -> bool:
+    """Tell whether the conditions other than chance and client hold; those that are not known are taken to hold."""
     values = rule.values
-    frontend = packet.frontend
     if conditions.protocol is not None:
         same = protocol_of(values[conditions.protocol]) is frontend.protocol
         if same == conditions.protocol_negated:
@@ -127,9 +135,7 @@ def _concerns(rule: Rule, conditions: Conditions, packet: Packet) -> bool:
         inside = _contains(values[conditions.destination], frontend.address)
         if inside == conditions.destination_negated:
             return False
-    if conditions.states is not None and "NEW" not in values[conditions.states].split(","):
-        return False
-    return _is_from(rule, conditions, packet.client)
+    return conditions.states is None or "NEW" in values[conditions.states].split(",")
 
 
 def _is_from(rule: Rule, conditions: Conditions, client: Client) -> bool:

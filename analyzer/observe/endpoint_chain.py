@@ -12,7 +12,6 @@ from analyzer.model.forwarding import Endpoint, Protocol
 from analyzer.model.ruleset import Rule
 from analyzer.observe.conditions import ConditionReader, host_of, protocol_of
 from analyzer.observe.marks import Marks
-from analyzer.observe.rule_conditions import Conditions
 
 SAME_PORT = 0
 """Port of an endpoint whose DNAT names none: the connection keeps its own."""
@@ -63,15 +62,18 @@ def read_endpoint_chain(
     """Return what the rules of a KUBE-SEP chain do: mark connections of the endpoint itself, then translate."""
     marked: list[str | None] = []
     for rule in rules:
-        found = conditions[rule.shape]
-        if found.unknown or not _is_for(protocol, rule, found):
+        found, values = conditions[rule.shape], rule.values
+        if found.unknown or (
+            found.protocol is not None and protocol_of(values[found.protocol]) is not protocol
+        ):
             continue
-        source = None if found.source is None else rule.values[found.source]
+        source = None if found.source is None else values[found.source]
         target = rule.target
         if source is None and target in _TRANSLATING:
             endpoint = endpoint_of(rule)
-            hosts = [None if cidr is None else host_of(cidr) for cidr in marked]
-            own = None in marked or (endpoint is not None and endpoint.address in hosts)
+            own = None in marked or (
+                endpoint is not None and endpoint.address in map(host_of, filter(None, marked))
+            )
             return EndpointChain(rule, endpoint, own)
         if marks.masquerades(rule):
             if not found.source_negated:
@@ -79,7 +81,3 @@ def read_endpoint_chain(
         elif source is None and target in _ENDING:
             break
     return EndpointChain(None, None, hairpin_masquerade=False)
-
-
-def _is_for(protocol: Protocol, rule: Rule, found: Conditions) -> bool:
-    return found.protocol is None or protocol_of(rule.values[found.protocol]) is protocol

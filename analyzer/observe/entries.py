@@ -76,7 +76,7 @@ class EntryWriter:
             action=treatment.action,
             source=refer(treatment.decided_by or entrance.rule),
             clients=clients,
-            targets=tuple(_with_port(t, entrance.frontend) for t in treatment.targets),
+            targets=_with_ports(treatment.targets, entrance.frontend),
             masquerade=_masquerade(forwarded),
             masquerade_source=None if masquerading is None else refer(masquerading),
             affinity_seconds=treatment.affinity_seconds,
@@ -118,8 +118,15 @@ def _masquerade(forwarded: _Treatments) -> Masquerade | None:
     return None if Client.POD in masqueraded else Masquerade.OFF_CLUSTER
 
 
+def _with_ports(targets: tuple[Target, ...], frontend: Frontend) -> tuple[Target, ...]:
+    """Return the targets, with the frontend's port where their DNAT names none."""
+    endpoints = [t.endpoint for t in targets if t.endpoint is not None]
+    if SAME_PORT not in [e.port for e in endpoints]:
+        return targets
+    return tuple(_with_port(t, frontend) for t in targets)
+
+
 def _with_port(target: Target, frontend: Frontend) -> Target:
-    """Return the target with the frontend's port where its DNAT names none."""
     endpoint = target.endpoint
     if endpoint is None or endpoint.port != SAME_PORT:
         return target

@@ -56,12 +56,13 @@ class ServiceChains:
         Most rules ask for clients only to mark them: then one walk tells it of all.
         """
         found: dict[Client, Treatment] = {}
-        passage: Passage | None = None
-        for client in Client:
-            if passage is None or passage.asks_client:
-                passage = Passage(Packet(frontend, client))
-                self._walk(rules, 1.0, passage, ())
-            found[client] = passage.treatment(client, self._conditions)
+        clients = tuple(Client)
+        while clients:
+            passage = Passage(Packet(frontend, clients[0]))
+            self._walk(rules, 1.0, passage, ())
+            alike = clients[:1] if passage.asks_client else clients
+            found.update(zip(alike, passage.treatments(alike, self._conditions), strict=True))
+            clients = clients[len(alike) :]
         return found
 
     def _walk(self, rules: Iterable[Rule], mass: float, passage: Passage, path: _Path) -> float:

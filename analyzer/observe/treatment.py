@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from msgspec import structs
+from msgspec import Struct, structs
 
 from analyzer.model.forwarding import Action, Target
 from analyzer.model.ruleset import Rule
 from analyzer.observe.conditions import Client, ConditionReader, Packet
 
 
-@dataclass(frozen=True, slots=True)
-class Treatment:
+class Treatment(Struct, frozen=True):
     """What becomes of a connection."""
 
     action: Action
@@ -28,8 +28,8 @@ class Treatment:
     others_dropped_by: Rule | None
     """The rule at the end of KUBE-FW that drops clients outside the source ranges (kube-proxy 1.4 to 1.24)."""
 
-    masqueraded_by: Rule | None
-    masquerade_unknown: bool
+    masqueraded_by: Rule | None = None
+    masquerade_unknown: bool = False
     """True where a mark depends on something that is not modelled."""
 
     def differs(self, other: Treatment) -> bool:
@@ -40,8 +40,7 @@ class Treatment:
         return mine != theirs
 
 
-@dataclass(frozen=True, slots=True)
-class MarkingRule:
+class MarkingRule(Struct, frozen=True):
     """A rule that marks a packet for masquerading, met on the way."""
 
     rule: Rule
@@ -72,11 +71,20 @@ class Passage:
         if self.action is None:
             self.action, self.decided_by = action, rule
 
-    def treatment(self, client: Client, conditions: ConditionReader) -> Treatment:
-        """Return what has become of the packet, or, where no rule asked for its client, of that of another one."""
-        packet = Packet(self.packet.frontend, client)
-        chances = [(m, conditions.chance(m.rule, packet)) for m in self.marking]
-        masquerading = (m.rule for m, chance in chances if chance == 1.0 and m.certain)
+    def treatments(
+        self, clients: Iterable[Client], conditions: ConditionReader
+    ) -> Iterator[Treatment]:
+        """Yield what has become of the packet, and, where no rule asked for its client, of those of others."""
+        treatment = self._apart_from_masquerading()
+        frontend = self.packet.frontend
+        chances = [(m, conditions.chance_at(m.rule, frontend)) for m in self.marking]
+        for client in clients:
+            met = [(m, chance) for m, chance in chances if conditions.is_from(m.rule, client)]
+            by = next((m.rule for m, chance in met if chance == 1.0 and m.certain), None)
+            unknown = any(chance != 0.0 and not (chance == 1.0 and m.certain) for m, chance in met)
+            yield structs.replace(treatment, masqueraded_by=by, masquerade_unknown=unknown)
+
+    def _apart_from_masquerading(self) -> Treatment:
         action = Action.FORWARD if self.picks else self.action or Action.FORWARD
         return Treatment(
             action=action,
@@ -86,10 +94,6 @@ class Passage:
             affinity_seconds=self.affinity_seconds,
             source_ranges=self.source_ranges,
             others_dropped_by=self.others_dropped_by,
-            masqueraded_by=next(masquerading, None),
-            masquerade_unknown=any(
-                chance != 0.0 and not (chance == 1.0 and m.certain) for m, chance in chances
-            ),
         )
 
 
