@@ -27,7 +27,7 @@ def service_suffix(name: ServicePortName, protocol: Protocol, *, colon: bool = F
 
     `colon`: spell an unnamed port `namespace/name:` as Kubernetes 1.18 and earlier do.
     """
-    return _hash(_spelled(name, colon) + protocol.value.lower())
+    return _hash(_spelled(name, protocol, colon))
 
 
 @lru_cache(maxsize=1 << 17)
@@ -35,7 +35,7 @@ def endpoint_chain(
     name: ServicePortName, protocol: Protocol, endpoint: Endpoint, *, colon: bool = False
 ) -> str:
     """Return the name of the KUBE-SEP chain of an endpoint."""
-    return ENDPOINT_PREFIX + _hash(_spelled(name, colon) + protocol.value.lower() + str(endpoint))
+    return ENDPOINT_PREFIX + _hash(_spelled(name, protocol, colon) + str(endpoint))
 
 
 def service_suffix_of(chain: str) -> str | None:
@@ -46,8 +46,10 @@ def service_suffix_of(chain: str) -> str | None:
     return None
 
 
-def _spelled(name: ServicePortName, colon: bool) -> str:
-    return f"{name}:" if colon and not name.port else str(name)
+@lru_cache(maxsize=1 << 8)
+def _spelled(name: ServicePortName, protocol: Protocol, colon: bool) -> str:
+    """Return what is hashed of a Service port; it is asked for once an endpoint."""
+    return f"{name}{':' if colon and not name.port else ''}{protocol.value.lower()}"
 
 
 def _hash(text: str) -> str:
