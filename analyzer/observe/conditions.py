@@ -6,8 +6,9 @@ pods (`-s CLUSTER-CIDR`, `-i BRIDGE`), the node itself (`--src-type LOCAL`, `-s 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
+
+from msgspec import Struct
 
 from analyzer.model.address import canonical_ip, network_of
 from analyzer.model.forwarding import Frontend, Protocol
@@ -25,8 +26,10 @@ class Client(Enum):
     EXTERNAL = "external"
 
 
-@dataclass(frozen=True, slots=True)
-class Packet:
+CLIENTS = tuple(Client)
+
+
+class Packet(Struct, frozen=True):
     """The first packet of a connection."""
 
     frontend: Frontend

@@ -18,7 +18,7 @@ from analyzer.model.forwarding import (
     Target,
 )
 from analyzer.model.ruleset import Ruleset
-from analyzer.observe.conditions import Client
+from analyzer.observe.conditions import CLIENTS, Client
 from analyzer.observe.dispatch import Entrance
 from analyzer.observe.endpoint_chain import SAME_PORT
 from analyzer.observe.owners import service_port_of
@@ -28,7 +28,7 @@ from analyzer.observe.treatment import Treatment
 _Treatments = Mapping[Client, Treatment]
 
 _MEMBERS = {
-    Clients.ALL: tuple(Client),
+    Clients.ALL: CLIENTS,
     Clients.INTERNAL: (Client.POD, Client.NODE),
     Clients.EXTERNAL: (Client.EXTERNAL,),
 }
@@ -99,7 +99,7 @@ def _by_clients(treatments: _Treatments) -> dict[Clients, Treatment]:
     outside are: 1.4 to 1.14 have a way around traffic policy Local for pods only, rules without a pod network for
     the node only.
     """
-    pod, node, external = (treatments[c] for c in Client)
+    pod, node, external = [treatments[c] for c in CLIENTS]
     internal = pod if pod.differs(external) else node
     if not internal.differs(external):
         return {Clients.ALL: external}

@@ -16,6 +16,7 @@ from analyzer.model.forwarding import Action, Frontend
 from analyzer.model.ruleset import Rule, Ruleset, Table
 from analyzer.observe.balance import Balance, BalanceReader
 from analyzer.observe.conditions import (
+    CLIENTS,
     Client,
     ConditionReader,
     Packet,
@@ -56,7 +57,7 @@ class ServiceChains:
         Most rules ask for clients only to mark them: then one walk tells it of all.
         """
         found: dict[Client, Treatment] = {}
-        clients = tuple(Client)
+        clients = CLIENTS
         while clients:
             passage = Passage(Packet(frontend, clients[0]))
             self._walk(rules, 1.0, passage, ())

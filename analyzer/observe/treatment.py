@@ -34,10 +34,8 @@ class Treatment(Struct, frozen=True):
 
     def differs(self, other: Treatment) -> bool:
         """Tell whether a connection is sent to another place, masquerading apart."""
-        mine, theirs = (
-            (t.action, t.decided_by, t.affinity_seconds, t.targets) for t in (self, other)
-        )
-        return mine != theirs
+        mine = (self.action, self.decided_by, self.affinity_seconds, self.targets)
+        return mine != (other.action, other.decided_by, other.affinity_seconds, other.targets)
 
 
 class MarkingRule(Struct, frozen=True):
@@ -79,10 +77,20 @@ class Passage:
         frontend = self.packet.frontend
         chances = [(m, conditions.chance_at(m.rule, frontend)) for m in self.marking]
         for client in clients:
-            met = [(m, chance) for m, chance in chances if conditions.is_from(m.rule, client)]
-            by = next((m.rule for m, chance in met if chance == 1.0 and m.certain), None)
-            unknown = any(chance != 0.0 and not (chance == 1.0 and m.certain) for m, chance in met)
-            yield structs.replace(treatment, masqueraded_by=by, masquerade_unknown=unknown)
+            by: Rule | None = None
+            unknown = False
+            for mark, chance in chances:
+                if chance == 0.0 or not conditions.is_from(mark.rule, client):
+                    continue
+                if chance == 1.0 and mark.certain:
+                    by = by or mark.rule
+                else:
+                    unknown = True
+            yield (
+                structs.replace(treatment, masqueraded_by=by, masquerade_unknown=unknown)
+                if by or unknown
+                else treatment
+            )
 
     def _apart_from_masquerading(self) -> Treatment:
         action = Action.FORWARD if self.picks else self.action or Action.FORWARD
