@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import islice
+
 from analyzer.model.kube_proxy import KubeProxy
 from analyzer.model.log import LogEntry
 from analyzer.observe.evidence import ProxyEvidence
@@ -38,7 +40,8 @@ def _has_many_endpoints(evidence: ProxyEvidence) -> bool:
     for ruleset in evidence.rulesets:
         nat = ruleset.tables.get("nat")
         names = nat.chains if nat is not None else ()
-        if sum(name.startswith("KUBE-SEP-") for name in names) > _LARGE:
+        endpoints = (name for name in names if name.startswith("KUBE-SEP-"))
+        if next(islice(endpoints, _LARGE, None), None) is not None:
             return True
     return any(_logged_endpoints(entry) > _LARGE for entry in evidence.log)
 
