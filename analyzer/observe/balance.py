@@ -18,6 +18,9 @@ from analyzer.observe.endpoint_chain import EndpointChain, read_endpoint_chain
 from analyzer.observe.marks import Marks
 from analyzer.observe.treatment import add_target
 
+_FEW = 4
+"""Rules of a KUBE-SEP chain that are read again as fast as they are remembered; kube-proxy writes two or three."""
+
 
 @dataclass(frozen=True, slots=True)
 class Balance:
@@ -36,7 +39,7 @@ class Balance:
 
 @dataclass(slots=True)
 class BalanceReader:
-    """Reads the balancing and endpoint chains of one nat table, each once for a protocol."""
+    """Reads the balancing and endpoint chains of one nat table, each but for the shortest once for a protocol."""
 
     ruleset: Ruleset
     nat: Table
@@ -54,14 +57,15 @@ class BalanceReader:
 
     def endpoint(self, name: str, protocol: Protocol) -> EndpointChain:
         """Return what a KUBE-SEP chain does; nothing where it is absent."""
+        chain = self.nat.chains.get(name)
+        rules = chain.rules if chain is not None else []
+        if len(rules) <= _FEW:
+            return read_endpoint_chain(rules, protocol, self.marks, self.conditions)
         key = (name, protocol)
-        found = self._endpoints.get(key)
-        if found is None:
-            chain = self.nat.chains.get(name)
-            rules = chain.rules if chain is not None else []
-            found = read_endpoint_chain(rules, protocol, self.marks, self.conditions)
-            self._endpoints[key] = found
-        return found
+        if key not in self._endpoints:
+            read = read_endpoint_chain(rules, protocol, self.marks, self.conditions)
+            self._endpoints[key] = read
+        return self._endpoints[key]
 
     def target(
         self, rule: Rule, chosen: EndpointChain, chain: str, share: float, written: float | None
