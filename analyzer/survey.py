@@ -87,7 +87,6 @@ def survey_nodes(
     results: dict[tuple[str, str], Result] = {}
     reports: dict[str, NodeReport] = {}
     try:
-        cluster.read_services()
         futures = _submitted(executor, run, cluster, [node.name for node in nodes])
         cluster.source.limit_to(())
         results.update(examine_in_part(cluster, checks, ()))
@@ -114,6 +113,7 @@ def _submitted(
             pods = cluster.lend_pods()
             futures.add(executor.submit(survey_node, run, names[0], pods))
         else:
+            cluster.read_services()
             cluster.lend_pods()
             futures.update(executor.submit(survey_node, run, name) for name in names)
     return futures
@@ -133,10 +133,12 @@ def _arrived(futures: set[Future[Survey]]) -> Iterator[Survey]:
 def read_rules(run: Run, name: str) -> None:
     """Read of a node what the pods have no part in, before it is examined; what a worker does."""
     with speaking(run.language):
-        node = _cluster_of(run).nodes[name]
+        cluster = _cluster_of(run)
+        node = cluster.nodes[name]
         node.document(Input.NFT_RULESET)
         for family in Family:
             node.chain_graph(family)
+        cluster.read_services()
 
 
 def survey_node(run: Run, name: str, pods: PodsLent | None = None) -> Survey:
