@@ -31,19 +31,29 @@ _TERMINAL_ESCAPE = re.compile(
 """Control sequences, window titles and two-character escapes (ECMA-48)."""
 
 
-def parse_iptables_save(path: str, text: str, family: Family) -> tuple[Ruleset, ...]:
+KnownRules = dict[str, Rule]
+"""Rules by their lines. Nodes of one cluster have most of them in common."""
+
+_MOST_KNOWN = 1 << 17
+"""Rules that are remembered: some 90 MB."""
+
+
+def parse_iptables_save(
+    path: str, text: str, family: Family, known: KnownRules | None = None
+) -> tuple[Ruleset, ...]:
     """Return all dumps in a file, oldest first; a file without any gives one empty ruleset. Never raises.
 
-    `family` holds where no header says otherwise. A new dump begins where a table comes again or the header names
+    What was read in other files is in `known` and not read once more; None for a file that is alone. `family` holds
+    where no header says otherwise. A new dump begins where a table comes again or the header names
     another generator. Lines are separated by LF, CR LF or CR.
     """
     *lines, rest = _lines(text)
     builder = RulesetBuilder(path, family)
     with _without_garbage_collection():
-        _read(lines, 1, builder)
+        _read(lines, 1, builder, known)
     cut = builder.unfinished and rest.strip() not in {"", "COMMIT"}
     if not cut:
-        _read([rest], len(lines) + 1, builder)
+        _read([rest], len(lines) + 1, builder, None)
     last = rest or "".join(lines[-1:])
     return builder.finish(len(lines) + bool(rest), last, cut=cut)
 
@@ -56,36 +66,46 @@ def _lines(text: str) -> list[str]:
     return text.lstrip("\ufeff\ufffd").split("\n")
 
 
-def _read(lines: Iterable[str], first: int, builder: RulesetBuilder) -> None:
+def _read(
+    lines: Iterable[str], first: int, builder: RulesetBuilder, known: KnownRules | None
+) -> None:
     """Give each line to the builder, read by the shape that came after the last line's shape last time."""
     shapes = _shapes()
     last = LineShape(None, counted=False)
     chains, name, rules = builder.chains, "", list[Rule]()
+    elsewhere: KnownRules = {} if known is None else known
     for number, line in enumerate(lines, first):
-        shape = last.next
-        match = shape.match(line)
-        if match is None or len(line) > LONGEST_LINE:
-            text = line.strip()
-            found = shapes.find(text, last)
-            if found is None:
-                if text:
-                    builder.take(shapes.read(text), number, line)
-                    chains, name = builder.chains, ""
+        same = elsewhere.get(line)
+        if same is not None:
+            rule = Rule(same.shape, same.values, number, same.counters)
+        else:
+            shape = last.next
+            match = shape.match(line)
+            if match is None or len(line) > LONGEST_LINE:
+                text = line.strip()
+                found = shapes.find(text, last)
+                if found is None:
+                    if text:
+                        builder.take(shapes.read(text), number, line)
+                        chains, name = builder.chains, ""
+                    continue
+                shape, match = found
+            last = shape
+            values = match.groups()
+            if shape.rule is None:
+                chain = Chain(values[0], number, policy_of(values[1]), counters_of(values[2]))
+                declare_chain(chains, chain)
                 continue
-            shape, match = found
-        last = shape
-        values = match.groups()
-        if shape.rule is None:
-            chain = Chain(values[0], number, policy_of(values[1]), counters_of(values[2]))
-            declare_chain(chains, chain)
-            continue
-        counters = None
-        if shape.counted:
-            counters, values = counters_of(values[0]), values[1:]
-        if values[0] != name:
-            name = values[0]
+            counters = None
+            if shape.counted:
+                counters, values = counters_of(values[0]), values[1:]
+            rule = Rule(shape.rule, values, number, counters)
+            if known is not None and len(known) < _MOST_KNOWN:
+                known[line] = rule
+        if rule.values[0] != name:
+            name = rule.values[0]
             rules = rules_of(chains, name)
-        rules.append(Rule(shape.rule, values, number, counters))
+        rules.append(rule)
 
 
 @cache

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
+
+import msgspec
 
 from analyzer.model.forwarding import Endpoint, Entry, Frontend
 from analyzer.model.kube_proxy import KubeProxy
@@ -26,6 +28,12 @@ class NodeSummary:
     node_port_scopes: tuple[NodePortScope, ...]
     refused_clients: tuple[RefusedClients, ...]
 
+    def __reduce__(self) -> tuple[Callable[..., Any], tuple[bytes, dict[str, Any]]]:
+        """Go to another process, the many endpoints as MessagePack: a small part of what pickle takes."""
+        endpoints = [(f, tuple(e)) for f, e in self.cluster_ip_endpoints.items()]
+        others = {n: getattr(self, n) for n in self.__slots__ if n != "cluster_ip_endpoints"}
+        return _unpacked, (msgspec.msgpack.encode(endpoints), others)
+
     def sharing(self, known: dict[object, object]) -> NodeSummary:
         """Return the same, made of what equal summaries brought before: most nodes have the same endpoints."""
 
@@ -34,3 +42,8 @@ class NodeSummary:
 
         endpoints = {shared(f): shared(e) for f, e in self.cluster_ip_endpoints.items()}
         return replace(self, cluster_ip_endpoints=endpoints)
+
+
+def _unpacked(packed: bytes, others: dict[str, Any]) -> NodeSummary:
+    pairs = msgspec.msgpack.decode(packed, type=list[tuple[Frontend, tuple[Endpoint, ...]]])
+    return NodeSummary(cluster_ip_endpoints={f: frozenset(e) for f, e in pairs}, **others)
