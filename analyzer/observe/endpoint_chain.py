@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 
 from msgspec import Struct
 
@@ -46,9 +47,13 @@ def translates(rule: Rule) -> bool:
 
 def endpoint_of(rule: Rule) -> Endpoint | None:
     """Return the one address and port that a DNAT rule sends to; None for a range, a REDIRECT or nonsense."""
-    if rule.target != "DNAT":
-        return None
-    found = _DESTINATION.fullmatch(rule.value("--to-destination") or "")
+    return None if rule.target != "DNAT" else _endpoint_at(rule.value("--to-destination") or "")
+
+
+@lru_cache(maxsize=1 << 17)
+def _endpoint_at(destination: str) -> Endpoint | None:
+    """Return the endpoint of `--to-destination`; most nodes have the same ones."""
+    found = _DESTINATION.fullmatch(destination)
     if found is None:
         return None
     v4, v6, bare, port = found.groups()
