@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from functools import cached_property
@@ -103,20 +103,17 @@ def differences_from_slices(
     called: CalledPorts,
     slices: Sequence[EndpointSlice],
     known_nodes: Collection[str] | None = None,
-    published: Sequence[Backend] | None = None,
 ) -> tuple[Difference, ...]:
     """Compare with the EndpointSlices of the Service; nothing for a Service without selector.
 
     Slices of other writers (mirrored, custom) may hold a pod's address, but are never called wrong.
     `known_nodes`: names of the Node objects, without which the controller leaves a pod out; None if not known.
-    `published`: the backends of all the slices, where they were read before.
     """
-    by_others = tuple(s for s in slices if s.managed_by != SLICE_CONTROLLER)
-    if published is None or by_others:
-        published = backends_of_slices(tuple(s for s in slices if s.managed_by == SLICE_CONTROLLER))
-    if _readiness_of(published) == called.readiness:
+    own = [s for s in slices if s.managed_by == SLICE_CONTROLLER]
+    if _readiness_in_slices(own) == called.readiness:
         return ()
-    owned = _by_key(published)
+    by_others = [s for s in slices if s.managed_by != SLICE_CONTROLLER]
+    owned = _by_key(backends_of_slices(own))
     anywhere = owned | _by_key(backends_of_slices(by_others)) if by_others else owned
     families = service_families(called.service)
     return (
@@ -148,15 +145,25 @@ def differences_from_endpoints(
     )
 
 
-def _readiness_of(published: Sequence[Backend]) -> dict[_Key, bool]:
-    """Return which backends are published as ready: where that is what is called for, as nearly always, all is well."""
-    return {
-        (b.port_name, b.protocol, b.endpoint.address, b.endpoint.port): b.ready for b in published
-    }
+def _readiness_in_slices(slices: Iterable[EndpointSlice]) -> dict[_Key, bool]:
+    """Return what slices publish as ready: where that is what is called for, as nearly always, all is well.
+
+    Of an address that stands in several of them, the one that is ready counts.
+    """
+    published: dict[_Key, bool] = {}
+    for item in slices:
+        ports = () if item.address_type == "FQDN" else numbered_ports(item.ports)
+        for endpoint in item.endpoints or ():
+            if endpoint.addresses:
+                host = canonical_ip(endpoint.addresses[0])
+                for name, protocol, number in ports:
+                    key = (name, protocol, host, number)
+                    published[key] = endpoint.ready or published.get(key, False)
+    return published
 
 
 def _readiness_in(item: Endpoints | None) -> dict[_Key, bool]:
-    """Return what an Endpoints object publishes as ready, the same without making backends of it."""
+    """Return what an Endpoints object publishes as ready."""
     published: dict[_Key, bool] = {}
     for subset in (item.subsets if item is not None else None) or ():
         ports = numbered_ports(subset.ports)

@@ -8,6 +8,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from analyzer.expect.backends import (
+    backends_of_endpoints,
+    backends_of_slices,
     is_proxied,
 )
 from analyzer.expect.changes import is_settled, last_change
@@ -102,10 +104,12 @@ class ServiceView:
         """What the endpoint controllers ought to have published, re-derived from the pods."""
         return expected_backends(self.service, self.selected_pods)
 
-    @property
+    @cached_property
     def backends(self) -> tuple[Backend, ...]:
         """What they published, as kube-proxy reads it."""
-        return self.cluster.backends.get(self.key, ())
+        if self.cluster.endpoints_input is Input.ENDPOINT_SLICES:
+            return backends_of_slices(self.slices)
+        return backends_of_endpoints(self.endpoints) if self.endpoints else ()
 
     @property
     def slices(self) -> tuple[EndpointSlice, ...]:
@@ -137,9 +141,7 @@ class ServiceView:
         if not cluster.has(Input.PODS) or not cluster.has(cluster.endpoints_input):
             return ()
         if cluster.endpoints_input is Input.ENDPOINT_SLICES:
-            found = differences_from_slices(
-                self.called_ports, self.slices, cluster.known_nodes, self.backends
-            )
+            found = differences_from_slices(self.called_ports, self.slices, cluster.known_nodes)
         else:
             found = differences_from_endpoints(self.called_ports, self.endpoints)
         return found if found and self.settled else ()
@@ -164,7 +166,8 @@ class ServiceView:
             return from_slices and not self.slices and self._to_be_mirrored
         if not (self.slices if from_slices else self.endpoints):
             return True
-        return not self.backends and any(d.expected and d.expected.ready for d in self.differences)
+        lacking = any(d.expected and d.expected.ready for d in self.differences)
+        return lacking and not self.backends
 
     @property
     def _to_be_mirrored(self) -> bool:

@@ -14,7 +14,7 @@ from analyzer.model.severity import Severity
 from analyzer.model.station import Station
 from analyzer.phrases import listed
 from analyzer.problems import Evidence, Problem
-from analyzer.snapshot import NodeView, ServiceView
+from analyzer.snapshot import ClusterView, NodeView, ServiceView
 
 
 @check(
@@ -44,9 +44,8 @@ def local_policy_no_endpoint(view: ServiceView) -> Iterator[Problem]:
     node port where endpoints are, and for the pods of a DaemonSet, which run where they are meant to, it is
     only advice.
     """
-    ready = [b for b in view.backends if b.ready]
     policies = list(_policies(view))
-    if not policies or not view.proxied or not ready:
+    if not policies or not view.proxied or not any(b.ready for b in view.backends):
         return
     served = {b.node for b in view.backends if b.ready or (b.serving and b.terminating)} - {""}
     without = [n.name for n in view.cluster.nodes.values() if _counts(n) and n.name not in served]
@@ -74,22 +73,25 @@ def _counts(node: NodeView) -> bool:
 
 def _policies(view: ServiceView) -> Iterator[_Policy]:
     service, spec = view.service, view.service.spec
-    external = {
-        _("node port"): any(p.node_port for p in service.ports),
-        _("load-balancer IP"): bool(service.ingress_ips),
-        _("external IP"): bool(spec.external_ips),
-    }
-    ways = tuple(way for way, there in external.items() if there)
-    if spec.external_traffic_policy == "Local" and ways:
-        yield _Policy("externalTrafficPolicy", _("from outside"), ways)
-    version = Minor.parse(view.cluster.kubernetes)
-    known = version is None or version >= Minor(1, 21)
-    honoured = any(
-        n.kube_proxy.version.at_least(Minor(1, 21)) is not False
-        for n in view.cluster.nodes.values()
-    )
-    if spec.internal_traffic_policy == "Local" and known and honoured:
+    if spec.external_traffic_policy == "Local":
+        external = {
+            _("node port"): any(p.node_port for p in service.ports),
+            _("load-balancer IP"): bool(service.ingress_ips),
+            _("external IP"): bool(spec.external_ips),
+        }
+        ways = tuple(way for way, there in external.items() if there)
+        if ways:
+            yield _Policy("externalTrafficPolicy", _("from outside"), ways)
+    if spec.internal_traffic_policy == "Local" and _knows_internal_policy(view.cluster):
         yield _Policy("internalTrafficPolicy", _("from pods there"), (_("cluster IP"),))
+
+
+def _knows_internal_policy(cluster: ClusterView) -> bool:
+    """Tell whether the API server and some kube-proxy may be of a version with internalTrafficPolicy (1.21)."""
+    version = Minor.parse(cluster.kubernetes)
+    return (version is None or version >= Minor(1, 21)) and any(
+        n.kube_proxy.version.at_least(Minor(1, 21)) is not False for n in cluster.nodes.values()
+    )
 
 
 def _problem(view: ServiceView, policy: _Policy, served: list[str], without: list[str]) -> Problem:
