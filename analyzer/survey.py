@@ -5,8 +5,9 @@ sends back what the checks said of the node and a summary of its rules. The rule
 given up before the next node: memory does not grow with the nodes. A check that asks about the rules of other nodes
 is left to the process that has the summaries of all.
 
-A forked worker has what was read before. Of many nodes the workers have the pods from there; the worker of a single
-node reads the rules while this process reads the pods, and is told of them what the checks of nodes ask.
+A forked worker has what was read before. Of many nodes the workers have Services and pods from there; the worker of a
+single node reads its rules and the Services while this process reads the pods, and is then told of them what the
+checks of nodes ask.
 """
 
 from __future__ import annotations
@@ -105,7 +106,7 @@ def survey_nodes(
 def _submitted(
     executor: Executor, run: Run, cluster: ClusterView, names: Sequence[str]
 ) -> set[Future[Survey]]:
-    """Give each node to a worker, and read the pods: before that for all workers, or while a single one has begun."""
+    """Give each node to a worker. All have the Services and pods that are read before; a single one begins at once."""
     futures: set[Future[Survey]] = set()
     with suppress(BrokenExecutor):
         if len(names) == 1:
@@ -131,7 +132,7 @@ def _arrived(futures: set[Future[Survey]]) -> Iterator[Survey]:
 
 
 def read_rules(run: Run, name: str) -> None:
-    """Read of a node what the pods have no part in, before it is examined; what a worker does."""
+    """Read a node's rules and what they are held against, before it is examined; what a worker does."""
     with speaking(run.language):
         cluster = _cluster_of(run)
         node = cluster.nodes[name]

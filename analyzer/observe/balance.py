@@ -14,7 +14,11 @@ from analyzer.observe.conditions import (
     probability_of,
     written_probability,
 )
-from analyzer.observe.endpoint_chain import EndpointChain, read_endpoint_chain
+from analyzer.observe.endpoint_chain import (
+    EndpointChain,
+    equal_endpoint_chain,
+    read_endpoint_chain,
+)
 from analyzer.observe.marks import Marks
 from analyzer.observe.treatment import add_target
 
@@ -45,6 +49,9 @@ class BalanceReader:
     nat: Table
     marks: Marks
     conditions: ConditionReader
+    several: bool
+    """True where this is one of several rulesets, most of whose endpoint chains are equal."""
+
     _balances: dict[tuple[str, Protocol], Balance | None] = field(default_factory=dict)
     _endpoints: dict[tuple[str, Protocol], EndpointChain] = field(default_factory=dict)
 
@@ -59,6 +66,8 @@ class BalanceReader:
         """Return what a KUBE-SEP chain does; nothing where it is absent."""
         chain = self.nat.chains.get(name)
         rules = chain.rules if chain is not None else []
+        if self.several and len(rules) <= _FEW:
+            return equal_endpoint_chain(rules, protocol, self.marks)
         if len(rules) <= _FEW:
             return read_endpoint_chain(rules, protocol, self.marks, self.conditions)
         key = (name, protocol)

@@ -29,16 +29,19 @@ def observe_iptables(
     ruleset: Ruleset,
     known: Mapping[str, ServicePortName],
     declared: Iterable[Frontend] = (),
+    *,
+    several: bool = False,
 ) -> ForwardingTable:
     """Return who is served by which endpoints according to one dump.
 
     `known`: Service ports by the 16 characters of their chains; names the owner of rules without a comment.
     `declared`: frontends of the API objects; tell a load-balancer IP from an external IP where rules do not.
+    `several`: whether it is the dump of one of several nodes, which have most endpoints in common.
     Entries for one frontend stand in the order in which they are tried: nat before filter.
     """
     frontends = tuple(declared)
     found: dict[Frontend, list[Entry]] = {}
-    for entry in _forwarded(ruleset, known, declared_kinds(frontends)):
+    for entry in _forwarded(ruleset, known, declared_kinds(frontends), several=several):
         found.setdefault(entry.frontend, []).append(entry)
     filter_table = ruleset.tables.get("filter")
     if filter_table is not None:
@@ -48,13 +51,17 @@ def observe_iptables(
 
 
 def _forwarded(
-    ruleset: Ruleset, known: Mapping[str, ServicePortName], declared: DeclaredKinds
+    ruleset: Ruleset,
+    known: Mapping[str, ServicePortName],
+    declared: DeclaredKinds,
+    *,
+    several: bool,
 ) -> Iterator[Entry]:
     """Yield what the nat table does; a table without a name is taken for it (excerpts)."""
     nat = ruleset.tables.get("nat") or ruleset.tables.get("")
     if nat is None:
         return
-    chains = ServiceChains(ruleset, nat)
+    chains = ServiceChains(ruleset, nat, several=several)
     writer = EntryWriter(ruleset, chains, known)
     conditions = ConditionReader()
     for name in ("KUBE-SERVICES", "KUBE-NODEPORTS"):

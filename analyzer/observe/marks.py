@@ -7,7 +7,7 @@ bit 14 as well.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from analyzer.model.ruleset import Rule, Table
 
@@ -18,8 +18,7 @@ _DEFAULT_MASQUERADE = 0x4000
 _SETTERS = ("--set-xmark", "--set-mark", "--or-mark")
 
 
-@dataclass(frozen=True, slots=True)
-class Marks:
+class Marks(Struct, frozen=True):
     """How the rules of one ruleset mark packets."""
 
     masquerade: int

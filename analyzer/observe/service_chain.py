@@ -43,12 +43,12 @@ _Path = tuple[str, ...]
 class ServiceChains:
     """The Service chains of one nat table."""
 
-    def __init__(self, ruleset: Ruleset, nat: Table) -> None:
+    def __init__(self, ruleset: Ruleset, nat: Table, *, several: bool) -> None:
         """Read marks; everything else is read when a packet comes there."""
         self.marks = marks_of(nat)
         self.nat = nat
         self._conditions = ConditionReader()
-        self._reader = BalanceReader(ruleset, nat, self.marks, self._conditions)
+        self._reader = BalanceReader(ruleset, nat, self.marks, self._conditions, several)
         self._steps = 10_000 + _STEPS_PER_RULE * sum(len(c.rules) for c in nat.chains.values())
 
     def follow(self, rules: Iterable[Rule], frontend: Frontend) -> dict[Client, Treatment]:

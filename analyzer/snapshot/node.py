@@ -132,7 +132,10 @@ class NodeView(NodeFacts):
         declared = tuple(entry.frontend for entry in self.expected(family).entries)
         match self.kube_proxy.mode:
             case ProxyMode.IPTABLES:
-                return observe_iptables(ruleset, self.cluster.chain_owners, declared)
+                several = len(self.cluster.source.node_names) > 1
+                return observe_iptables(
+                    ruleset, self.cluster.chain_owners, declared, several=several
+                )
             case ProxyMode.USERSPACE:
                 return observe_userspace(ruleset, declared)
             case _:

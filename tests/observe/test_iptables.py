@@ -49,6 +49,28 @@ def test_rules_of_each_version_are_read_as_what_they_do(
     golden(f"{name}.txt", render(observe_iptables(dump(name), KNOWN)))
 
 
+@pytest.mark.parametrize("name", VERSIONS)
+def test_rules_of_one_of_several_nodes_are_read_as_those_of_a_single_one(name: str) -> None:
+    lower = dump(name)
+    for table in lower.tables.values():
+        for chain in table.chains.values():
+            for rule in chain.rules:
+                rule.line += 7
+    for ruleset in (dump(name), lower):
+        assert observe_iptables(ruleset, KNOWN, several=True) == observe_iptables(ruleset, KNOWN)
+
+
+def test_a_chain_that_another_node_has_with_other_rules_is_read_for_itself() -> None:
+    for rules in (
+        ENDPOINTS,
+        ENDPOINTS.replace("-s 10.244.0.1/32", "! -s 10.244.0.1/32"),
+        ENDPOINTS.replace("10.244.0.1:8080", "10.244.0.1:8081"),
+        ENDPOINTS.replace("KUBE-MARK-MASQ", "RETURN"),
+    ):
+        found = tables(nat=SERVICE + HALVES + rules)
+        assert observe_iptables(found, {}, several=True) == observe_iptables(found, {})
+
+
 SERVICE = """
 -A KUBE-SERVICES -d 10.96.0.80/32 -p tcp -m comment --comment "ns/web:http cluster IP" -m tcp --dport 80 -j KUBE-SVC-A
 """
