@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from analyzer.check import Check
 from analyzer.examination import Examination
 from analyzer.findings import Finding, NotEvaluated, ServiceReport, StationResult
-from analyzer.language import _
+from analyzer.language import _, plural
 from analyzer.model.forwarding import ServiceKey
 from analyzer.model.severity import Severity
 from analyzer.model.station import Station, Status
@@ -305,4 +305,9 @@ def _first(reasons: Sequence[str]) -> str:
     if len(reasons) <= _MOST_REASONS:
         return "; ".join(reasons)
     told, left = "; ".join(reasons[:_MOST_REASONS]), len(reasons) - _MOST_REASONS
-    return _("{names} and {count:,} more", names=told, count=left)
+    return plural(
+        "{reasons}; and {count} other reason",
+        "{reasons}; and {count:,} other reasons",
+        left,
+        reasons=told,
+    )

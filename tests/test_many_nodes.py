@@ -25,6 +25,6 @@ def test_a_station_shows_a_few_of_its_reasons_and_counts_the_others(tmp_path: Pa
     for station in rules:
         assert station["status"] == "not-evaluated"
         assert station["reason"].count("iptables-save.txt") == 5
-        assert station["reason"].endswith(f" and {NODES - 1 - 5} more")
+        assert station["reason"].endswith(f"; and {NODES - 1 - 5} other reasons")
     lacking = {n["subject"] for n in found["notEvaluated"] if n["check"] == "rules-absent"}
     assert len(lacking) == NODES - 1

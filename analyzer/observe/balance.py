@@ -66,15 +66,15 @@ class BalanceReader:
         """Return what a KUBE-SEP chain does; nothing where it is absent."""
         chain = self.nat.chains.get(name)
         rules = chain.rules if chain is not None else []
-        if self.several and len(rules) <= _FEW:
+        if len(rules) > _FEW:
+            key = (name, protocol)
+            if key not in self._endpoints:
+                read = read_endpoint_chain(rules, protocol, self.marks, self.conditions)
+                self._endpoints[key] = read
+            return self._endpoints[key]
+        if self.several:
             return equal_endpoint_chain(rules, protocol, self.marks)
-        if len(rules) <= _FEW:
-            return read_endpoint_chain(rules, protocol, self.marks, self.conditions)
-        key = (name, protocol)
-        if key not in self._endpoints:
-            read = read_endpoint_chain(rules, protocol, self.marks, self.conditions)
-            self._endpoints[key] = read
-        return self._endpoints[key]
+        return read_endpoint_chain(rules, protocol, self.marks, self.conditions)
 
     def target(
         self, rule: Rule, chosen: EndpointChain, chain: str, share: float, written: float | None

@@ -47,13 +47,9 @@ def translates(rule: Rule) -> bool:
 
 def endpoint_of(rule: Rule) -> Endpoint | None:
     """Return the one address and port that a DNAT rule sends to; None for a range, a REDIRECT or nonsense."""
-    return None if rule.target != "DNAT" else _endpoint_at(rule.value("--to-destination") or "")
-
-
-@lru_cache(maxsize=1 << 17)
-def _endpoint_at(destination: str) -> Endpoint | None:
-    """Return the endpoint of `--to-destination`; most nodes have the same ones."""
-    found = _DESTINATION.fullmatch(destination)
+    if rule.target != "DNAT":
+        return None
+    found = _DESTINATION.fullmatch(rule.value("--to-destination") or "")
     if found is None:
         return None
     v4, v6, bare, port = found.groups()
