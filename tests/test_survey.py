@@ -151,6 +151,18 @@ def test_a_node_whose_worker_died_is_examined_all_the_same(
     assert render_json(report) == expected
 
 
+def test_a_number_of_a_hostile_pod_costs_nothing(
+    bundle_paths: dict[str, Path], tmp_path: Path
+) -> None:
+    path = tmp_path / "hostile"
+    shutil.copytree(bundle_paths["plain"], path)
+    dump = path / "cluster/pods.json"
+    dump.write_text(dump.read_text().replace('"restartCount": 0', f'"restartCount": {10**30}'))
+    dump.write_text(dump.read_text().replace('"status": "True"', '"status": "False"'))
+    question = Question(nodes=(first_node(path),))
+    assert report_of(path, 2, question=question) == report_of(path, question=question)
+
+
 def test_a_worker_that_dies_early_costs_nothing_but_time(
     bundle_paths: dict[str, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:

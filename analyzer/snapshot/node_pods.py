@@ -33,9 +33,12 @@ class NodePods(Struct, frozen=True):
     ranges: tuple[PodRange, ...] = ()
     """Addresses of the pods that have a network of their own and are not finished."""
 
-    def __reduce__(self) -> tuple[Callable[..., Any], tuple[bytes]]:
-        """Go to another process in one piece."""
-        return _unpacked, (msgspec.msgpack.encode(self),)
+    def __reduce__(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
+        """Go to another process in one piece; field by field where a number of a dump is too large for that."""
+        try:
+            return _unpacked, (msgspec.msgpack.encode(self),)
+        except OverflowError:
+            return NodePods, (self.proxies, self.programs, self.unready, self.ranges)
 
 
 def _unpacked(packed: bytes) -> NodePods:
