@@ -70,20 +70,12 @@ def first_node(path: Path) -> str:
 
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("jobs", [1, 2])
+@pytest.mark.parametrize("single", [False, True], ids=["all nodes", "a single one"])
 def test_the_report_is_the_same_whoever_examines_the_nodes(
-    bundle_paths: dict[str, Path], name: str, jobs: int
+    bundle_paths: dict[str, Path], name: str, jobs: int, *, single: bool
 ) -> None:
     path = bundle_paths[name]
-    assert report_of(path, jobs) == report_of(path)
-
-
-@pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("jobs", [1, 2])
-def test_the_report_of_a_single_node_is_the_same_whoever_examines_it(
-    bundle_paths: dict[str, Path], name: str, jobs: int
-) -> None:
-    path = bundle_paths[name]
-    question = Question(nodes=(first_node(path),))
+    question = Question(nodes=(first_node(path),) if single else ())
     assert report_of(path, jobs, question=question) == report_of(path, question=question)
 
 

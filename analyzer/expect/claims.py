@@ -58,23 +58,10 @@ def address_claims(service: Service) -> Iterator[AddressClaim]:
 def hides_addresses(services: Iterable[Service], *kinds: FrontendKind) -> bool:
     """Tell whether addresses of these kinds cannot be compared, because they were redacted."""
     return any(
-        family_of(canonical_ip(address)) is None
+        kind in kinds and family_of(canonical_ip(address)) is None
         for service in services
-        for kind in kinds
-        for address in _addresses(service, kind)
+        for kind, address, _ in _listed(service)
     )
-
-
-def _addresses(service: Service, kind: FrontendKind) -> tuple[str, ...]:
-    if service.spec.type == "ExternalName":
-        return ()
-    match kind:
-        case FrontendKind.CLUSTER_IP:
-            return service.cluster_ips
-        case FrontendKind.EXTERNAL_IP:
-            return service.spec.external_ips or ()
-        case _:
-            return service.ingress_ips
 
 
 def _listed(service: Service) -> Iterator[tuple[FrontendKind, str, ObjectRef]]:

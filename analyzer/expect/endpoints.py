@@ -10,7 +10,7 @@ from functools import lru_cache
 
 from msgspec import Struct
 
-from analyzer.expect.target_port import PortResolution, have_same_containers, resolve_target_port
+from analyzer.expect.target_port import PortResolution, resolve_in_pods
 from analyzer.model.address import canonical_ip, family_of
 from analyzer.model.backend import Backend
 from analyzer.model.forwarding import Endpoint, Protocol
@@ -54,16 +54,11 @@ def port_resolutions(service: Service, pods: Sequence[Pod]) -> Iterator[PodPort]
         return
     protocols = ((port, Protocol.parse(port.protocol)) for port in service.ports)
     ports = [(port, protocol) for port, protocol in protocols if protocol is not None]
-    # A number means the same in every pod, a name what the pod's containers say.
-    names = any(isinstance(port.target_port, str) for port, _ in ports)
-    asked: Pod | None = None
-    for pod in pods:
-        if asked is None or (names and not have_same_containers(pod, asked)):
-            asked = pod
-            found = [(port, protocol, resolve_target_port(port, pod)) for port, protocol in ports]
+    resolutions = [resolve_in_pods(port, pods) for port, _ in ports]
+    for pod, *found in zip(pods, *resolutions, strict=True):
         addresses = tuple(map(canonical_ip, pod.ips))
         if addresses and not pod.finished:
-            for port, protocol, resolution in found:
+            for (port, protocol), resolution in zip(ports, found, strict=True):
                 yield PodPort(port, protocol, pod, addresses, resolution)
 
 

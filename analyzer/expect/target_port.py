@@ -80,16 +80,19 @@ def resolve_target_port(port: ServicePort, pod: Pod) -> PortResolution:
 
 
 def resolve_in_pods(port: ServicePort, pods: Iterable[Pod]) -> Iterator[PortResolution]:
-    """Yield what `targetPort` means in each of the pods; of those in a row that are alike, the first is asked."""
+    """Yield what `targetPort` means in each of the pods; of those in a row that are alike, the first is asked.
+
+    A number means the same in every pod, a name what the pod's containers say.
+    """
+    by_name = isinstance(port.effective_target_port, str)
     asked: Pod | None = None
     for pod in pods:
-        if asked is None or not have_same_containers(pod, asked):
+        if asked is None or (by_name and not _have_same_containers(pod, asked)):
             asked, found = pod, resolve_target_port(port, pod)
         yield found
 
 
-def have_same_containers(pod: Pod, other: Pod) -> bool:
-    """Tell whether two pods have the same containers, so that a target port means the same in both."""
+def _have_same_containers(pod: Pod, other: Pod) -> bool:
     one, two = pod.spec, other.spec
     return one.containers == two.containers and one.init_containers == two.init_containers
 

@@ -306,13 +306,21 @@ class ClusterObjects:
 
     @cached_property
     def backends(self) -> dict[ServiceKey, tuple[Backend, ...]]:
-        """What the endpoint controllers published for each Service, as kube-proxy reads it.
+        """What the endpoint controllers published for each Service, as kube-proxy reads it."""
+        from_slices = self.endpoints_input is Input.ENDPOINT_SLICES
+        return {
+            key: self.published(key) for key in (self.slices if from_slices else self.endpoints)
+        }
+
+    def published(self, key: ServiceKey) -> tuple[Backend, ...]:
+        """Return what they published for one Service, without a look at the others.
 
         From EndpointSlices where the cluster has any, else from Endpoints.
         """
         if self.endpoints_input is Input.ENDPOINT_SLICES:
-            return {key: backends_of_slices(items) for key, items in self.slices.items()}
-        return {key: backends_of_endpoints(item) for key, item in self.endpoints.items()}
+            return backends_of_slices(self.slices.get(key, ()))
+        item = self.endpoints.get(key)
+        return backends_of_endpoints(item) if item is not None else ()
 
     @cached_property
     def hides_addresses(self) -> bool:

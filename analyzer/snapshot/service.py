@@ -8,8 +8,6 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from analyzer.expect.backends import (
-    backends_of_endpoints,
-    backends_of_slices,
     is_proxied,
 )
 from analyzer.expect.changes import is_settled, last_change
@@ -107,9 +105,7 @@ class ServiceView:
     @cached_property
     def backends(self) -> tuple[Backend, ...]:
         """What they published, as kube-proxy reads it."""
-        if self.cluster.endpoints_input is Input.ENDPOINT_SLICES:
-            return backends_of_slices(self.slices)
-        return backends_of_endpoints(self.endpoints) if self.endpoints else ()
+        return self.cluster.published(self.key)
 
     @property
     def slices(self) -> tuple[EndpointSlice, ...]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from analyzer.check import check
 from analyzer.commands import set_target_port
-from analyzer.expect.target_port import PortOutcome, resolve_target_port
+from analyzer.expect.target_port import PortOutcome, resolve_in_pods
 from analyzer.language import _
 from analyzer.model.inputs import Input
 from analyzer.model.severity import Severity
@@ -45,7 +45,7 @@ def target_port_quoted_number(view: ServiceView) -> Iterator[Outcome]:
         target = port.effective_target_port
         if not isinstance(target, str) or not target.isdigit():
             continue
-        outcomes = {resolve_target_port(port, pod).outcome for pod in pods}
+        outcomes = {found.outcome for found in resolve_in_pods(port, pods)}
         published = any(b.port_name == port.name for b in view.backends)
         if outcomes != {PortOutcome.QUOTED_NUMBER} or published:
             continue
