@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 from analyzer.model.address import network_of
 from analyzer.model.forwarding import Action, Entry, ForwardingTable
@@ -16,6 +17,19 @@ class Pair:
 
     expected: Entry
     observed: Entry
+
+    @property
+    def agrees(self) -> bool:
+        """True where the rules do what they should, as far as these entries tell: no check need look closer."""
+        expected, observed = self.expected, self.observed
+        return (
+            expected.action is observed.action
+            and expected.service_port == observed.service_port
+            and expected.endpoints == observed.endpoints
+            and expected.affinity_seconds == observed.affinity_seconds
+            and expected.source_ranges == observed.source_ranges
+            and (expected.masquerade is None or expected.masquerade is observed.masquerade)
+        )
 
     @property
     def tells_endpoints(self) -> bool:
@@ -47,7 +61,7 @@ class Pair:
         return tuple(r for r in mine if r not in theirs and everywhere not in theirs)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Comparison:
     """How the tables of one IP family differ."""
 
@@ -58,6 +72,11 @@ class Comparison:
     """Observed entries whose frontend no Service has."""
 
     pairs: tuple[Pair, ...]
+
+    @cached_property
+    def differing(self) -> tuple[Pair, ...]:
+        """The pairs that do not agree: few, or most where kube-proxy has stopped."""
+        return tuple(pair for pair in self.pairs if not pair.agrees)
 
 
 def compare(

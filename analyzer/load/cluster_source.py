@@ -165,11 +165,13 @@ class BundleFiles:
         return self._states[source, node]
 
     def _best_state(self, source: Input, node: str) -> FileState:
-        candidates = (source, *_SUBSTITUTES.get(source, ()))
-        states = [self._state(candidate, node) for candidate in candidates]
-        if source is Input.ENDPOINT_SLICES and states[0].availability is Availability.PARTIAL:
-            return states[0]  # where there are slices, Endpoints are not looked at instead
-        return next((s for s in states if s.availability is Availability.PRESENT), states[0])
+        first = self._state(source, node)
+        if first.availability is Availability.PRESENT:
+            return first
+        if source is Input.ENDPOINT_SLICES and first.availability is Availability.PARTIAL:
+            return first  # where there are slices, Endpoints are not looked at instead
+        others = (self._state(other, node) for other in _SUBSTITUTES.get(source, ()))
+        return next((s for s in others if s.availability is Availability.PRESENT), first)
 
     def _state(self, source: Input, node: str) -> FileState:
         paths = self.paths(source, node)

@@ -281,7 +281,7 @@ class ClusterObjects:
                 name = ServicePortName(service.key, port.name)
                 protocol = TransportProtocol.parse(port.protocol)
                 if protocol is not None:
-                    for colon in (True, False):
+                    for colon in (False,) if name.port else (True, False):
                         owners[service_suffix(name, protocol, colon=colon)] = name
         return owners
 

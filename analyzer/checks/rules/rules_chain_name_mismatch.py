@@ -118,7 +118,7 @@ def _renamed(node: NodeView) -> Iterator[Part]:
     seen: set[object] = set()
     for family in Family:
         comparison = node.comparison(family)
-        for pair in comparison.pairs if comparison else ():
+        for pair in comparison.differing if comparison else ():
             wanted, found = pair.expected.service_port, pair.observed.service_port
             if not wanted or not found or (wanted, found) in seen:
                 continue

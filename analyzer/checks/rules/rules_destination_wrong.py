@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from analyzer.check import check
 from analyzer.commands import restart_kube_proxy
+from analyzer.comparison import Comparison
 from analyzer.language import _
 from analyzer.model.chain_names import (
     ENDPOINT_PREFIX,
@@ -53,25 +54,24 @@ def rules_destination_wrong(node: NodeView) -> Iterator[Problem]:
     right: set[str] = set()
     others: dict[str, _Choice] = {}
     for family in Family:
-        table = node.observed(family)
-        for entry in table.entries if table else ():
-            name, protocol = _maker(node, entry), entry.frontend.protocol
-            for target in entry.targets:
-                chain = target.chain
-                if chain in right or not chain.startswith(ENDPOINT_PREFIX):
-                    continue
-                if name is not None and _is_named_for(chain, name, protocol, target.endpoint):
-                    right.add(chain)
-                else:
-                    choice = others.setdefault(chain, _Choice(target, protocol))
-                    choice.names += [name] if name is not None else []
+        sound = _sound(node.comparison(family))
+        for entry, target in _chosen(node, family):
+            chain, protocol = target.chain, entry.frontend.protocol
+            if chain in sound or chain in right:
+                continue
+            name = _maker(node, entry)
+            if name is not None and _is_named_for(chain, name, protocol, target.endpoint):
+                right.add(chain)
+            else:
+                choice = others.setdefault(chain, _Choice(target, protocol))
+                choice.names += [name] if name is not None else []
     wrong = [c for c in others.values() if c.target.chain not in right]
     parts = [
         _part(node, choice, choice.target.endpoint)
         for choice in wrong
         if choice.names and choice.target.endpoint is not None
     ]
-    if parts and right:
+    if parts and (right or _follows_naming(node)):
         yield gathered(
             _("{node} sends connections to the wrong address", node=node.name),
             parts,
@@ -86,6 +86,35 @@ class _Choice(Struct):
     target: Target
     protocol: Protocol
     names: list[ServicePortName] = []  # a struct copies it
+
+
+def _sound(comparison: Comparison | None) -> set[str]:
+    """Return the chains that need no look at their names: with others they serve just the endpoints that they should.
+
+    One whose destination was edited does not know the endpoint's own connections any more.
+    """
+    agreeing = (pair for pair in comparison.pairs if pair.agrees) if comparison else ()
+    return {t.chain for pair in agreeing for t in pair.observed.targets if t.hairpin_masquerade}
+
+
+def _chosen(node: NodeView, family: Family) -> Iterator[tuple[Entry, Target]]:
+    """Yield the KUBE-SEP chains that connections are sent to, each with the entry that chooses it."""
+    table = node.observed(family)
+    for entry in table.entries if table else ():
+        for target in entry.targets:
+            if target.chain.startswith(ENDPOINT_PREFIX):
+                yield entry, target
+
+
+def _follows_naming(node: NodeView) -> bool:
+    """Tell whether any chain has the name that kube-proxy would give it."""
+    return any(
+        name is not None
+        and _is_named_for(target.chain, name, entry.frontend.protocol, target.endpoint)
+        for family in Family
+        for entry, target in _chosen(node, family)
+        for name in [_maker(node, entry)]
+    )
 
 
 def _is_named_for(

@@ -63,7 +63,7 @@ def rules_endpoint_missing(node: NodeView) -> Iterator[Problem]:
         for settled in (True, False):
             parts = [
                 _part(ruleset, key, pair, missing)
-                for pair, key, missing in _missing(comparison.pairs)
+                for pair, key, missing in _missing(comparison.differing)
                 if node.settled(key) is settled
             ]
             if parts:

@@ -62,7 +62,7 @@ def rules_endpoint_stale(node: NodeView) -> Iterator[Problem]:
         for settled in (True, False):
             parts = [
                 _part(key, pair, stale)
-                for pair, key, stale in _stale(comparison.pairs)
+                for pair, key, stale in _stale(comparison.differing)
                 if node.settled(key) is settled
             ]
             if parts:

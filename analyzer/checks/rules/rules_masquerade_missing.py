@@ -87,7 +87,7 @@ def rules_masquerade_missing(node: NodeView) -> Iterator[Problem]:
         if broken is not None:
             yield _as_felt(node, broken)
             continue
-        entries, pods = list(_of_entries(comparison.pairs)), list(_of_hairpin(node, family))
+        entries, pods = list(_of_entries(comparison.differing)), list(_of_hairpin(node, family))
         if entries or pods:
             felt = _felt(node)
             losing = entries + pods

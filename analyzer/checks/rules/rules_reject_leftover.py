@@ -73,7 +73,7 @@ def rules_reject_leftover(node: NodeView) -> Iterator[Problem]:
                         ),
                     ),
                 )
-                for pair in comparison.pairs
+                for pair in comparison.differing
                 for name in [pair.expected.service_port]
                 if name is not None
                 and pair.observed.action is not Action.FORWARD

@@ -57,7 +57,7 @@ def rules_source_ranges_mismatch(node: NodeView) -> Iterator[Problem]:
         comparison, ruleset = node.comparison(family), node.ruleset(family)
         if comparison is None or ruleset is None:
             continue
-        differing = [p for p in comparison.pairs if p.shut_out or p.let_in]
+        differing = [p for p in comparison.differing if p.shut_out or p.let_in]
         for settled in (True, False):
             parts = [_part(node, ruleset, p) for p in differing if _settled(node, p) is settled]
             if parts:
