@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from analyzer.check import Check
 from analyzer.examination import Examination
@@ -116,6 +117,34 @@ def _services(problem: Problem) -> frozenset[ServiceKey]:
 # --- Services ---
 
 
+class _Kind(NamedTuple):
+    """What decides which stations say something about a Service."""
+
+    external_name: bool
+    selects: bool
+    headless: bool
+    proxied: bool
+    has_ip: bool
+
+    @classmethod
+    def of(cls, view: ServiceView) -> _Kind:
+        service = view.service
+        return cls(
+            external_name=service.spec.type == "ExternalName",
+            selects=bool(service.spec.selector),
+            headless=service.headless,
+            proxied=view.proxied,
+            has_ip=bool(service.cluster_ips),
+        )
+
+
+class _Open(NamedTuple):
+    """A station that a check left open, and why."""
+
+    station: Station
+    reason: str
+
+
 class _Judge:
     """Decides the stations, the verdict and the cause of one Service after the other."""
 
@@ -143,49 +172,52 @@ class _Judge:
                 self._of_cluster.append(finding)
             elif finding.check.station in _NODE_STATIONS:
                 self._of_nodes.append(finding)
-        self._open_of_service: dict[ServiceKey, list[NotEvaluated]] = defaultdict(list)
-        self._open_everywhere: list[NotEvaluated] = []
-        self._known: dict[object, tuple[StationResult, ...]] = {}
+        self._open_of_service: dict[ServiceKey, list[_Open]] = defaultdict(list)
+        self._open_everywhere: list[_Open] = []
+        self._examined: dict[object, tuple[StationResult, ...]] = {}
+        self._shown: dict[object, tuple[StationResult, ...]] = {}
         for item in not_evaluated:
             if item.check.advisory:
                 continue
+            open_ = _Open(item.check.station, item.reason)
             if item.service is not None:
-                self._open_of_service[item.service].append(item)
+                self._open_of_service[item.service].append(open_)
             else:
-                self._open_everywhere.append(item)
+                self._open_everywhere.append(open_)
 
     def report(self, view: ServiceView) -> ServiceReport:
-        """Return the diagnosis of one Service."""
+        """Return the diagnosis of one Service; Services of which the same is known share their stations."""
         findings = [*self._of_service.get(view.key, ()), *self._of_cluster]
         if view.proxied:
             findings.extend(self._of_nodes)
-        stations = self._stations(view, findings)
-        verdict = self._verdict(view, findings, stations)
-        stations = _with_ip(view, stations, verdict)
+        kind = _Kind.of(view)
+        open_ = tuple(self._open_of_service.get(view.key, ()))
+        known = (kind, tuple([f.id for f in findings]), open_)
+        if known not in self._examined:
+            self._examined[known] = self._stations(kind, findings, open_)
+        examined = self._examined[known]
+        verdict = self._verdict(view, findings, examined)
+        if (known, verdict) not in self._shown:
+            self._shown[known, verdict] = _with_ip(kind, examined, verdict)
         cause = self._cause(view, findings) if verdict in _NEEDS_CAUSE else None
-        return ServiceReport(view.service, verdict, stations, cause)
+        return ServiceReport(view.service, verdict, self._shown[known, verdict], cause)
 
     def _stations(
-        self, view: ServiceView, findings: Sequence[Finding]
+        self, kind: _Kind, findings: Sequence[Finding], open_: Sequence[_Open]
     ) -> tuple[StationResult, ...]:
-        """Return all stations but `ip`; made once for Services of which the same is known."""
-        own = self._open_of_service.get(view.key, ())
-        reasons = tuple(_not_applicable(view, station) for station in _EXAMINED)
-        known = (reasons, tuple(f.id for f in findings), tuple(map(id, own)))
-        if known not in self._known:
-            open_ = [*own, *self._open_everywhere]
-            self._known[known] = tuple(
-                self._station(station, reason, findings, open_)
-                for station, reason in zip(_EXAMINED, reasons, strict=True)
-            )
-        return self._known[known]
+        """Return all stations but `ip`."""
+        every = [*open_, *self._open_everywhere]
+        return tuple(
+            self._station(station, _not_applicable(kind, station), findings, every)
+            for station in _EXAMINED
+        )
 
     @staticmethod
     def _station(
         station: Station,
         reason: str,
         findings: Sequence[Finding],
-        open_: Sequence[NotEvaluated],
+        open_: Sequence[_Open],
     ) -> StationResult:
         if reason:
             return StationResult(station, Status.NOT_APPLICABLE, reason=reason)
@@ -197,7 +229,7 @@ class _Judge:
             return StationResult(station, Status.FAIL, ids)
         if any(f.severity is not Severity.INFO for f in own):
             return StationResult(station, Status.WARN, ids)
-        missing = sorted({item.reason for item in open_ if item.check.station is station})
+        missing = sorted({o.reason for o in open_ if o.station is station})
         if missing:
             return StationResult(station, Status.NOT_EVALUATED, ids, _first(missing))
         return StationResult(station, Status.PASS, ids)
@@ -257,33 +289,32 @@ def _stops_all(finding: Finding, view: ServiceView) -> bool:
     )
 
 
-def _not_applicable(view: ServiceView, station: Station) -> str:
+def _not_applicable(kind: _Kind, station: Station) -> str:
     """Return why a station says nothing about a Service, or an empty string."""
-    service = view.service
-    if service.spec.type == "ExternalName" and station not in {
+    if kind.external_name and station not in {
         Station.EXISTS,
         Station.DNS,
         Station.DEFINITION,
     }:
         return _("an ExternalName Service is a DNS alias: nothing is forwarded")
-    if station is Station.PODS and not service.spec.selector:
+    if station is Station.PODS and not kind.selects:
         return _("the Service has no selector: its endpoints are not pods that it chose")
-    if station in _NODE_STATIONS and service.headless:
+    if station in _NODE_STATIONS and kind.headless:
         return _("a headless Service has no cluster IP: clients connect to its pods directly")
-    if station in _NODE_STATIONS and not view.proxied:
+    if station in _NODE_STATIONS and not kind.proxied:
         return _("the Service is served by another proxy than kube-proxy")
     return ""
 
 
 def _with_ip(
-    view: ServiceView, stations: tuple[StationResult, ...], verdict: Verdict
+    kind: _Kind, stations: tuple[StationResult, ...], verdict: Verdict
 ) -> tuple[StationResult, ...]:
     """Insert the station `ip`: whether the Service's own addresses answer follows from all the others."""
-    return (*stations[:2], _ip(view, stations, verdict), *stations[2:])
+    return (*stations[:2], _ip(kind, stations, verdict), *stations[2:])
 
 
-def _ip(view: ServiceView, stations: tuple[StationResult, ...], verdict: Verdict) -> StationResult:
-    if not view.service.cluster_ips or view.service.spec.type == "ExternalName":
+def _ip(kind: _Kind, stations: tuple[StationResult, ...], verdict: Verdict) -> StationResult:
+    if not kind.has_ip or kind.external_name:
         return StationResult(
             Station.IP, Status.NOT_APPLICABLE, reason=_("the Service has no cluster IP")
         )

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from importlib import resources
+from itertools import groupby
 from typing import Any
 
 from analyzer.findings import (
@@ -30,7 +32,7 @@ def render_json(report: Report) -> str:
         "schema": SCHEMA,
         "bundle": _bundle(report),
         "nodes": [_node(node) for node in report.nodes],
-        "services": [_service(service) for service in report.services],
+        "services": [*_services(report.services)],
         "findings": [_finding(report, finding) for finding in report.findings],
         "notEvaluated": [_not_evaluated(item) for item in report.not_evaluated],
         "checks": [_tally(tally) for tally in report.tallies],
@@ -76,7 +78,15 @@ def _node(node: NodeReport) -> dict[str, Any]:
     }
 
 
-def _service(diagnosis: ServiceReport) -> dict[str, Any]:
+def _services(diagnoses: Iterable[ServiceReport]) -> Iterator[dict[str, Any]]:
+    """Yield each Service; those in a row whose stations are equal, as nearly all are, share them."""
+    for results, alike in groupby(diagnoses, key=lambda diagnosis: diagnosis.stations):
+        stations = [_station(result) for result in results]
+        for diagnosis in alike:
+            yield _service(diagnosis, stations)
+
+
+def _service(diagnosis: ServiceReport, stations: list[dict[str, Any]]) -> dict[str, Any]:
     service = diagnosis.service
     return {
         "namespace": service.namespace,
@@ -84,7 +94,7 @@ def _service(diagnosis: ServiceReport) -> dict[str, Any]:
         "type": service.spec.type,
         "verdict": diagnosis.verdict.value,
         "ports": [_port(service, port) for port in service.ports],
-        "stations": [_station(result) for result in diagnosis.stations],
+        "stations": stations,
         "cause": diagnosis.cause,
     }
 

@@ -9,14 +9,19 @@ from typing import Any
 import msgspec
 
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+_TO_BE_ESCAPED = re.compile("[^\0-~]+")
 
 
 def json_text(document: Any) -> str:  # noqa: ANN401 - a JSON document
     """Return a document as JSON in ASCII, indented by 2, with U+FFFD for what is no character."""
-    text = json.dumps(document)
-    if "\\ud" in text:
-        text = json.dumps(_without_lone_surrogates(document))
-    return msgspec.json.format(text, indent=2) + "\n"
+    try:
+        data = msgspec.json.encode(document)
+    except UnicodeEncodeError:
+        data = msgspec.json.encode(_without_lone_surrogates(document))
+    text = msgspec.json.format(data, indent=2).decode()
+    if not text.isascii() or "\x7f" in text:
+        text = _TO_BE_ESCAPED.sub(lambda found: json.dumps(found[0])[1:-1], text)
+    return text + "\n"
 
 
 def _without_lone_surrogates(value: Any) -> Any:  # noqa: ANN401 - a JSON document
