@@ -124,20 +124,21 @@ class DiskFile:
 
     def read(self) -> bytes:
         """Return all bytes."""
-        return b"".join(self._pieces(self.size))
+        return b"".join(self.pieces(self.size))
 
     def sha256(self) -> str:
         """Read the file for its SHA-256."""
         digest = hashlib.sha256()
-        for piece in self._pieces(_PIECE):
+        for piece in self.pieces(_PIECE):
             digest.update(piece)
         return digest.hexdigest()
 
-    def _pieces(self, length: int) -> Iterator[bytes]:
+    def pieces(self, size: int) -> Iterator[bytes]:
+        """Yield all bytes, at most `size` at a time."""
         left = self.size
         try:
             with self.opened() as file:
-                while left > 0 and (piece := file.read(min(left, length))):
+                while left > 0 and (piece := file.read(min(left, size))):
                     left -= len(piece)
                     yield piece
         except OSError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
@@ -47,6 +48,9 @@ class Content(Protocol):
 
     def read(self) -> bytes:
         """Return all bytes; raise BundleUnreadableError where the disk fails."""
+
+    def pieces(self, size: int) -> Iterator[bytes]:
+        """Yield all bytes, at most `size` at a time; raise as `read` does."""
 
     def sha256(self) -> str:
         """Return the SHA-256 of the bytes in lower-case hexadecimal; raise as `read` does."""

@@ -92,6 +92,10 @@ class Bundle:
         """Return a whole member, in any order; raise KeyError for a path that is none."""
         return self._files[path].read()
 
+    def pieces(self, path: str, size: int) -> Iterator[bytes]:
+        """Yield a whole member, at most `size` bytes at a time; raise KeyError for a path that is none."""
+        return self._files[path].pieces(size)
+
     def text(self, path: str) -> tuple[str, tuple[ParseProblem, ...]]:
         """Return a member as text, and the first byte that is not UTF-8 as a problem."""
         return decoded(path, self.read(path))

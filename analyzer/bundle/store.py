@@ -153,6 +153,12 @@ class Extent:
         """Return all bytes."""
         return self.store.read(self.offset, self.size)
 
+    def pieces(self, size: int) -> Iterator[bytes]:
+        """Yield all bytes, at most `size` at a time."""
+        end = self.offset + self.size
+        for offset in range(self.offset, end, size):
+            yield self.store.read(offset, min(size, end - offset))
+
     def sha256(self) -> str:
         """Return the SHA-256 taken in the first pass."""
         return self.digest

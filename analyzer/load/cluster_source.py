@@ -36,7 +36,7 @@ from analyzer.model.ruleset import Family, Ruleset
 from analyzer.model.source import ObjectRef, ParseProblem, SourceRef
 from analyzer.parse.document import decode_text
 from analyzer.parse.iptables_save import KnownRules, parse_iptables_save
-from analyzer.parse.kubernetes_json import decode_objects, decode_version
+from analyzer.parse.kubernetes_json import decode_version, read_objects
 from analyzer.parse.parsed import Parsed
 from analyzer.parse.resolv_conf import parse_resolv_conf
 from analyzer.snapshot import (
@@ -281,7 +281,9 @@ class BundleFiles:
         return cast("tuple[R, ...]", self._objects[source])
 
     def _decoded(self, path: str, kind: type[R]) -> tuple[R, ...]:
-        return self.parsed(path, partial(decode_objects, path, kind=kind), ())
+        result = read_objects(path, partial(self._bundle.pieces, path), kind)
+        self._problems[path] = result.problems
+        return result.value
 
     def version(self) -> Version | None:
         """Return cluster/version.json."""

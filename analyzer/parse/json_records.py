@@ -57,6 +57,18 @@ def decode_each(
     return Parsed(tuple(records), tuple(_problems(source, records, failures)))
 
 
+def decode_array(
+    json: bytes, decoder: msgspec.json.Decoder[list[T]], settle: Callable[[T], None]
+) -> list[T]:
+    """Return the records of an array that has nothing but such; raise what msgspec has to say against it."""
+    if is_deeper_than(DEPTH_LIMIT + 1, json):
+        raise RecursionError
+    records = decoder.decode(json)
+    for record in records:
+        settle(record)
+    return records
+
+
 def _decoded(decoder: msgspec.json.Decoder[T], json: bytes) -> T | Exception:
     if is_deeper_than(DEPTH_LIMIT, json):
         return RecursionError()

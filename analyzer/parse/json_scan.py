@@ -18,9 +18,8 @@ _SCALAR = re.compile(rb'[^\s,:"\[\]{}]++')
 _TO_BRACKET = re.compile(
     rb'[^"\[\]{}]*+(?:"[^"\\]*+(?:\\.[^"\\]*+)*+"[^"\[\]{}]*+)*+([\[\]{}])', re.DOTALL
 )
-_ESCAPE = re.compile(rb"\\.", re.DOTALL)
 _QUOTED = re.compile(rb'"[^"]*"')
-_NO_STRUCTURE = bytes(byte for byte in range(256) if byte not in b'"\\[]{}')
+_NO_STRUCTURE = bytes(byte for byte in range(256) if byte not in b'"[]{}')
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,16 +109,20 @@ def complete_elements(data: bytes, start: int) -> Elements:
 
 def is_deeper_than(limit: int, json: bytes) -> bool:
     """Tell whether brackets are nested deeper than a limit."""
-    if json.count(b"[") + json.count(b"{") <= limit:
-        return False
-    unescaped = _ESCAPE.sub(b"", json) if b"\\" in json else json
-    # Two quotes in a row are a string without brackets, or between two strings: without them the others pair alike.
-    structure = unescaped.translate(None, _NO_STRUCTURE).replace(b'""', b"")
-    brackets = _QUOTED.sub(b"", structure)
-    if _is_emptied(brackets, passes=limit // 2):
+    brackets = _brackets(json)
+    if len(brackets) <= limit or _is_emptied(brackets, passes=limit // 2):
         return False
     steps = (1 if bracket in b"[{" else -1 for bracket in brackets)
     return max(accumulate(steps), default=0) > limit
+
+
+def _brackets(json: bytes) -> bytes:
+    """Return the brackets that stand outside of strings."""
+    if b"\\" in json:
+        json = json.replace(b"\\\\", b"").replace(b'\\"', b"")
+    # Two quotes in a row are a string without brackets, or between two strings: without them the others pair alike.
+    structure = json.translate(None, _NO_STRUCTURE).replace(b'""', b"")
+    return _QUOTED.sub(b"", structure) if b'"' in structure else structure
 
 
 def _is_emptied(brackets: bytes, passes: int) -> bool:

@@ -15,7 +15,8 @@ from analyzer.model.kubernetes import Pod, Resource, Version, Workload, with_ref
 from analyzer.model.source import ObjectRef, ParseProblem
 from analyzer.parse.json_file import open_json
 from analyzer.parse.json_items import JsonItems, read_items
-from analyzer.parse.json_records import decode_each
+from analyzer.parse.json_pieces import PIECE, ItemPieces
+from analyzer.parse.json_records import decode_array, decode_each
 from analyzer.parse.parsed import Parsed
 
 R = TypeVar("R", bound=Resource)
@@ -64,6 +65,41 @@ def decode_objects(path: str, data: bytes, kind: type[R]) -> Parsed[tuple[R, ...
     problems = [*source.problems, *_reported(source, kind, strangers), *decoded.problems]
     problems.sort(key=lambda problem: (problem.line, problem.column))
     return Parsed(objects, tuple(problems))
+
+
+def read_objects(
+    path: str, pieces: Callable[[int], Iterator[bytes]], kind: type[R]
+) -> Parsed[tuple[R, ...]]:
+    """Return what `decode_objects` does, of a file that `pieces` yields, at most so many bytes at a time.
+
+    Only where something is wrong with a file is all of it in memory.
+    """
+    source = ItemPieces(pieces(PIECE))
+    try:
+        objects = _of_arrays(source, kind)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return decode_objects(path, b"".join(pieces(PIECE)), kind)
+    last = decode_objects(path, source.rest, kind)
+    if not objects:
+        return last
+    if last.problems:
+        return decode_objects(path, b"".join(pieces(PIECE)), kind)
+    objects += last.value
+    return Parsed(
+        tuple([with_ref(found, ObjectRef(path, index)) for index, found in enumerate(objects)])
+    )
+
+
+def _of_arrays(source: ItemPieces, kind: type[R]) -> list[R]:
+    """Return the objects of all arrays; raise what msgspec has to say against one of them."""
+    decoder = msgspec.json.Decoder(list[kind])  # type: ignore[valid-type]  # known when it runs
+    share = _sharing()
+    objects: list[R] = []
+    for array in source.arrays():
+        if not objects and _is_stranger(msgspec.json.decode(array, type=list[Raw])[0], kind):
+            raise msgspec.ValidationError
+        objects += decode_array(array, decoder, share)
+    return objects
 
 
 def _sharing() -> Callable[[Resource], None]:
@@ -122,13 +158,17 @@ def _strangers(source: JsonItems, kind: type[Resource]) -> Iterator[tuple[int, s
         yield from ((index, of_list) for index in range(len(source.items)))
         return
     ends = [*source.items[:1], *source.items[-1:]]
-    if any(_kind(item) not in {"", *expected} for item in ends):
+    if any(_is_stranger(item, kind) for item in ends):
         found = ((index, _kind(item)) for index, item in enumerate(source.items))
         yield from ((index, name) for index, name in found if name not in {"", *expected})
 
 
 def _kinds(kind: type[Resource]) -> frozenset[str]:
     return _WORKLOADS if kind is Workload else frozenset({kind.__name__})
+
+
+def _is_stranger(item: Raw, kind: type[Resource]) -> bool:
+    return _kind(item) not in {"", *_kinds(kind)}
 
 
 def _kind(item: Raw) -> str:

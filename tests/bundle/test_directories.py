@@ -76,6 +76,7 @@ def test_a_link_inside_is_followed_and_a_file_with_two_names_is_a_file(tree: Pat
         assert bundle.problems == ()
         assert bundle.read("nodes/b/link.txt") == b"x = 1\n"
         assert bundle.read("nodes/b/twin.txt") == b"x = 1\n"
+        assert list(bundle.pieces("nodes/b/twin.txt", 4)) == [b"x = ", b"1\n"]
 
 
 @pytest.mark.parametrize(

@@ -255,6 +255,8 @@ def test_members_beyond_what_memory_keeps_are_read_in_any_order(
         with open_bundle([pack(*contents.items(), mode=mode)]) as bundle:
             for path in (*reversed(bundle.members), *bundle.members):
                 assert bundle.read(path) == contents[path]
+                assert b"".join(bundle.pieces(path, 1000)) == contents[path]
+                assert max(map(len, bundle.pieces(path, 1000))) == 1000
 
 
 def test_a_forked_process_reads_the_same_bytes(
