@@ -14,11 +14,7 @@ from analyzer.observe.conditions import (
     probability_of,
     written_probability,
 )
-from analyzer.observe.endpoint_chain import (
-    EndpointChain,
-    equal_endpoint_chain,
-    read_endpoint_chain,
-)
+from analyzer.observe.endpoint_chain import EndpointChain, read_endpoint_chain
 from analyzer.observe.marks import Marks
 from analyzer.observe.treatment import add_target
 
@@ -49,9 +45,6 @@ class BalanceReader:
     nat: Table
     marks: Marks
     conditions: ConditionReader
-    several: bool
-    """True where this is one of several rulesets, most of whose endpoint chains are equal."""
-
     _balances: dict[tuple[str, Protocol], Balance | None] = field(default_factory=dict)
     _endpoints: dict[tuple[str, Protocol], EndpointChain] = field(default_factory=dict)
 
@@ -72,8 +65,6 @@ class BalanceReader:
                 read = read_endpoint_chain(rules, protocol, self.marks, self.conditions)
                 self._endpoints[key] = read
             return self._endpoints[key]
-        if self.several:
-            return equal_endpoint_chain(rules, protocol, self.marks)
         return read_endpoint_chain(rules, protocol, self.marks, self.conditions)
 
     def target(

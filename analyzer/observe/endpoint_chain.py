@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
-from functools import lru_cache
+from collections.abc import Iterable
 
 from msgspec import Struct
 
 from analyzer.model.address import canonical_ip
 from analyzer.model.forwarding import Endpoint, Protocol
-from analyzer.model.ruleset import Rule, Shape
+from analyzer.model.ruleset import Rule
 from analyzer.observe.conditions import ConditionReader, host_of, protocol_of
 from analyzer.observe.marks import Marks
 
@@ -82,21 +81,3 @@ def read_endpoint_chain(
         elif source is None and target in _ENDING:
             break
     return EndpointChain(None, None, hairpin_masquerade=False)
-
-
-def equal_endpoint_chain(rules: Sequence[Rule], protocol: Protocol, marks: Marks) -> EndpointChain:
-    """Return the same as `read_endpoint_chain`, worked out once for the equal chains of several nodes."""
-    content = tuple([(rule.shape, rule.values) for rule in rules])
-    found = _read_anywhere(content, protocol, marks)
-    if found.destination is None:
-        return found
-    return EndpointChain(rules[found.destination.line], found.endpoint, found.hairpin_masquerade)
-
-
-@lru_cache(maxsize=1 << 17)
-def _read_anywhere(
-    content: tuple[tuple[Shape, tuple[str, ...]], ...], protocol: Protocol, marks: Marks
-) -> EndpointChain:
-    """Read rules of these shapes and values; the line of the one that translates is its place among them."""
-    rules = [Rule(shape, values, place, None) for place, (shape, values) in enumerate(content)]
-    return read_endpoint_chain(rules, protocol, marks, ConditionReader())

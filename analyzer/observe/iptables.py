@@ -21,6 +21,7 @@ from analyzer.model.ruleset import Ruleset, Table
 from analyzer.observe.conditions import ConditionReader
 from analyzer.observe.dispatch import DeclaredKinds, declared_kinds, entrances
 from analyzer.observe.entries import EntryWriter
+from analyzer.observe.known_entries import KnownEntries
 from analyzer.observe.rejections import Refusal, refusal_entry, refusals
 from analyzer.observe.service_chain import ServiceChains
 
@@ -29,19 +30,18 @@ def observe_iptables(
     ruleset: Ruleset,
     known: Mapping[str, ServicePortName],
     declared: Iterable[Frontend] = (),
-    *,
-    several: bool = False,
+    worked_out: KnownEntries | None = None,
 ) -> ForwardingTable:
     """Return who is served by which endpoints according to one dump.
 
     `known`: Service ports by the 16 characters of their chains; names the owner of rules without a comment.
     `declared`: frontends of the API objects; tell a load-balancer IP from an external IP where rules do not.
-    `several`: whether it is the dump of one of several nodes, which have most endpoints in common.
+    `worked_out`: entries of other nodes of the cluster, which most are equal to; None for a dump that is alone.
     Entries for one frontend stand in the order in which they are tried: nat before filter.
     """
     frontends = tuple(declared)
     found: dict[Frontend, list[Entry]] = {}
-    for entry in _forwarded(ruleset, known, declared_kinds(frontends), several=several):
+    for entry in _forwarded(ruleset, known, declared_kinds(frontends), worked_out):
         found.setdefault(entry.frontend, []).append(entry)
     filter_table = ruleset.tables.get("filter")
     if filter_table is not None:
@@ -54,14 +54,13 @@ def _forwarded(
     ruleset: Ruleset,
     known: Mapping[str, ServicePortName],
     declared: DeclaredKinds,
-    *,
-    several: bool,
+    worked_out: KnownEntries | None,
 ) -> Iterator[Entry]:
     """Yield what the nat table does; a table without a name is taken for it (excerpts)."""
     nat = ruleset.tables.get("nat") or ruleset.tables.get("")
     if nat is None:
         return
-    chains = ServiceChains(ruleset, nat, several=several)
+    chains = ServiceChains(ruleset, nat)
     writer = EntryWriter(ruleset, chains, known)
     conditions = ConditionReader()
     for name in ("KUBE-SERVICES", "KUBE-NODEPORTS"):
@@ -72,7 +71,10 @@ def _forwarded(
         for entrance in entrances(
             chain.rules, conditions, chains.marks, declared, node_ports=node_ports
         ):
-            yield from writer.entries(entrance)
+            if worked_out is None:
+                yield from writer.entries(entrance)
+            else:
+                yield from worked_out.of(entrance, writer)
 
 
 def _reaches_node_ports(nat: Table) -> bool:

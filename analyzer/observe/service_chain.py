@@ -7,9 +7,9 @@ behind it get what it did not take, and where it was the last one the shares add
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
-from msgspec import structs
+from msgspec import Struct, structs
 
 from analyzer.model.chain_names import ENDPOINT_PREFIX, service_suffix_of
 from analyzer.model.forwarding import Action, Frontend
@@ -40,15 +40,25 @@ _Path = tuple[str, ...]
 """The chains that a packet is in, outermost first."""
 
 
+class Reach(Struct, frozen=True):
+    """The rules that a connection can come to, whatever it is."""
+
+    content: tuple[object, ...]
+    """All that the rules say, in an order of its own; equal where the rules are."""
+
+    lines: tuple[int, ...]
+    """Lines of the rules and of the declarations of their chains, in the same order."""
+
+
 class ServiceChains:
     """The Service chains of one nat table."""
 
-    def __init__(self, ruleset: Ruleset, nat: Table, *, several: bool) -> None:
+    def __init__(self, ruleset: Ruleset, nat: Table) -> None:
         """Read marks; everything else is read when a packet comes there."""
         self.marks = marks_of(nat)
         self.nat = nat
         self._conditions = ConditionReader()
-        self._reader = BalanceReader(ruleset, nat, self.marks, self._conditions, several)
+        self._reader = BalanceReader(ruleset, nat, self.marks, self._conditions)
         self._steps = 10_000 + _STEPS_PER_RULE * sum(len(c.rules) for c in nat.chains.values())
 
     def follow(self, rules: Iterable[Rule], frontend: Frontend) -> dict[Client, Treatment]:
@@ -65,6 +75,29 @@ class ServiceChains:
             found.update(zip(alike, passage.treatments(alike, self._conditions), strict=True))
             clients = clients[len(alike) :]
         return found
+
+    def reach(self, rules: Sequence[Rule]) -> Reach | None:
+        """Return what a connection that meets these rules can come to; None where that is too much to look at."""
+        content: list[object] = []
+        lines: list[int] = []
+        seen: set[str] = set()
+        waiting = [rules]
+        for group in waiting:
+            self._steps -= len(group)
+            if self._steps < 0:
+                return None
+            for rule in group:
+                shape, values = rule.shape, rule.values
+                content += (shape, values)
+                lines.append(rule.line)
+                target = "" if shape.target is None else values[shape.target.slot]
+                if target in self.nat.chains and target not in seen:
+                    seen.add(target)
+                    chain = self.nat.chains[target]
+                    content.append(chain.line > 0)
+                    lines.append(chain.line)
+                    waiting.append(chain.rules)
+        return Reach(tuple(content), tuple(lines))
 
     def _walk(self, rules: Iterable[Rule], mass: float, passage: Passage, path: _Path) -> float:
         """Let a share of a packet go through rules; return what comes back to the caller."""

@@ -35,6 +35,7 @@ from analyzer.model.kubernetes import (
     Service,
 )
 from analyzer.model.source import ObjectRef, Ref
+from analyzer.observe.known_entries import KnownEntries
 from analyzer.reachability import Reachability, follow
 from analyzer.simulate.host import Network
 from analyzer.simulate.inventory import (
@@ -130,6 +131,11 @@ class ClusterView(ClusterObjects):
         api = {n.name: n for n in self._nodes}
         names = sorted({*api, *self.source.node_names})
         return {name: NodeView(self, name, api.get(name)) for name in names}
+
+    @cached_property
+    def worked_out(self) -> KnownEntries | None:
+        """What was found in the rules of nodes so far; None where there is only one."""
+        return KnownEntries() if len(self.source.node_names) > 1 else None
 
     def read_services(self) -> None:
         """Read what the rules of every node are held against, so that processes forked from now on share it."""

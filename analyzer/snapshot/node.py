@@ -132,10 +132,8 @@ class NodeView(NodeFacts):
         declared = tuple(entry.frontend for entry in self.expected(family).entries)
         match self.kube_proxy.mode:
             case ProxyMode.IPTABLES:
-                several = len(self.cluster.source.node_names) > 1
-                return observe_iptables(
-                    ruleset, self.cluster.chain_owners, declared, several=several
-                )
+                cluster = self.cluster
+                return observe_iptables(ruleset, cluster.chain_owners, declared, cluster.worked_out)
             case ProxyMode.USERSPACE:
                 return observe_userspace(ruleset, declared)
             case _:
