@@ -19,10 +19,11 @@ from analyzer.expect.endpoints import (
     port_resolutions,
     service_families,
 )
-from analyzer.model.address import canonical_ip, family_of
+from analyzer.expect.target_port import resolve_in_pods
+from analyzer.model.address import family_of
 from analyzer.model.backend import Backend
 from analyzer.model.forwarding import Protocol
-from analyzer.model.kubernetes import Endpoints, EndpointSlice, Pod, Service
+from analyzer.model.kubernetes import EndpointPort, Endpoints, EndpointSlice, Pod, Service
 from analyzer.model.ruleset import Family
 
 SLICE_CONTROLLER = "endpointslice-controller.k8s.io"
@@ -36,6 +37,12 @@ ENDPOINTS_CAPACITY = 1000
 
 _Key = tuple[str, Protocol, str, int]
 """Name and protocol of the endpoint port, address and number."""
+
+_Port = tuple[str, Protocol, int]
+"""Name, protocol and number of the endpoint port."""
+
+_Readiness = dict[str, bool]
+"""Whether an address, as it is spelt, is published as ready."""
 
 
 class DifferenceKind(Enum):
@@ -87,11 +94,44 @@ class CalledPorts:
             return self.by_key
         return {key: found for key, found in self.by_key.items() if not found.pod.terminating}
 
+    def readiness(
+        self, families: Collection[Family], *, leaving: bool
+    ) -> dict[_Port, _Readiness] | None:
+        """Return what is published of addresses of these IP versions; None where pods give a name different numbers.
+
+        `leaving`: whether pods that are being deleted are published, too.
+        """
+        addresses: _Readiness = {}
+        for ips, ready, terminating in self._pods:
+            if leaving or not terminating:
+                for ip in ips if len(ips) == 1 else [a for a in ips if family_of(a) in families]:
+                    if ip not in addresses or not terminating:
+                        addresses[ip] = ready
+        if not addresses:
+            return {}
+        return None if self._ports is None else dict.fromkeys(self._ports, addresses)
+
     @cached_property
-    def readiness(self) -> dict[_Key, bool]:
-        """Whether each of them is published as ready."""
-        service = self.service
-        return {key: is_published_ready(service, found.pod) for key, found in self.by_key.items()}
+    def _pods(self) -> list[tuple[tuple[str, ...], bool, bool]]:
+        """Of the pods that are not finished: the addresses, whether published as ready, and whether being deleted."""
+        return [
+            (pod.ips, is_published_ready(self.service, pod), pod.terminating)
+            for pod in self.pods
+            if not pod.finished
+        ]
+
+    @cached_property
+    def _ports(self) -> Collection[_Port] | None:
+        """The ports, where they mean the same in all pods."""
+        found: list[_Port] = []
+        for port in self.service.ports:
+            protocol = Protocol.parse(port.protocol)
+            if protocol is not None:
+                numbers = {r.number for r in resolve_in_pods(port, self.pods)}
+                if len(numbers) > 1:
+                    return None
+                found += [(port.name, protocol, n) for n in numbers if n is not None]
+        return found
 
     def backend(self, key: _Key) -> Backend:
         """Return what the controller would publish."""
@@ -109,13 +149,13 @@ def differences_from_slices(
     Slices of other writers (mirrored, custom) may hold a pod's address, but are never called wrong.
     `known_nodes`: names of the Node objects, without which the controller leaves a pod out; None if not known.
     """
+    families = service_families(called.service)
     own = [s for s in slices if s.managed_by == SLICE_CONTROLLER]
-    if _readiness_in_slices(own) == called.readiness:
+    if _readiness_in_slices(own) == called.readiness(families, leaving=True):
         return ()
     by_others = [s for s in slices if s.managed_by != SLICE_CONTROLLER]
     owned = _by_key(backends_of_slices(own))
     anywhere = owned | _by_key(backends_of_slices(by_others)) if by_others else owned
-    families = service_families(called.service)
     return (
         *_missing(called, called.by_key, anywhere, families, known_nodes),
         *_readiness(called, called.by_key, owned),
@@ -132,11 +172,11 @@ def differences_from_endpoints(
     """
     if item is not None and LEADER_ANNOTATION in item.annotations:
         return ()
-    wanted = called.by_key if _publishes_not_ready(called.service) else called.staying
-    every = called.readiness
-    if _readiness_in(item) == (every if wanted is called.by_key else {k: every[k] for k in wanted}):
-        return ()
     primary = service_families(called.service)[:1]
+    leaving = _publishes_not_ready(called.service)
+    if _readiness_in(item) == called.readiness(primary, leaving=leaving):
+        return ()
+    wanted = called.by_key if leaving else called.staying
     published = _by_key(backends_of_endpoints(item)) if item is not None else {}
     return (
         *(() if _truncated(item) else _missing(called, wanted, published, primary, None)),
@@ -145,34 +185,36 @@ def differences_from_endpoints(
     )
 
 
-def _readiness_in_slices(slices: Iterable[EndpointSlice]) -> dict[_Key, bool]:
-    """Return what slices publish as ready: where that is what is called for, as nearly always, all is well.
-
-    Of an address that stands in several of them, the one that is ready counts.
-    """
-    published: dict[_Key, bool] = {}
+def _readiness_in_slices(slices: Iterable[EndpointSlice]) -> dict[_Port, _Readiness]:
+    """Return what slices publish as ready: where that is what is called for, as nearly always, all is well."""
+    published: dict[_Port, _Readiness] = {}
     for item in slices:
-        ports = () if item.address_type == "FQDN" else numbered_ports(item.ports)
-        for endpoint in item.endpoints or ():
-            if endpoint.addresses:
-                host = canonical_ip(endpoint.addresses[0])
-                for name, protocol, number in ports:
-                    key = (name, protocol, host, number)
-                    published[key] = endpoint.ready or published.get(key, False)
+        if item.address_type != "FQDN":
+            found = [(e.addresses[0], e.ready) for e in item.endpoints or () if e.addresses]
+            _publish(published, item.ports, found)
     return published
 
 
-def _readiness_in(item: Endpoints | None) -> dict[_Key, bool]:
+def _readiness_in(item: Endpoints | None) -> dict[_Port, _Readiness]:
     """Return what an Endpoints object publishes as ready."""
-    published: dict[_Key, bool] = {}
+    published: dict[_Port, _Readiness] = {}
     for subset in (item.subsets if item is not None else None) or ():
-        ports = numbered_ports(subset.ports)
-        for ready, addresses in ((False, subset.not_ready_addresses), (True, subset.addresses)):
-            for address in addresses or ():
-                host = canonical_ip(address.ip)
-                for name, protocol, number in ports:
-                    published[name, protocol, host, number] = ready
+        _publish(published, subset.ports, [(a.ip, True) for a in subset.addresses or ()])
+        _publish(published, subset.ports, [(a.ip, False) for a in subset.not_ready_addresses or ()])
     return published
+
+
+def _publish(
+    published: dict[_Port, _Readiness],
+    ports: Sequence[EndpointPort] | None,
+    endpoints: Sequence[tuple[str, bool]],
+) -> None:
+    """Add addresses at ports; of an address that is there already, the one that is ready counts."""
+    if endpoints:
+        for port in numbered_ports(ports):
+            known = published.setdefault(port, {})
+            for address, ready in endpoints:
+                known[address] = ready or known.get(address, False)
 
 
 def _is_certain(service: Service, found: PodPort, known_nodes: Collection[str] | None) -> bool:

@@ -12,33 +12,35 @@ from analyzer.model.ruleset import Family
 _DOTTED = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}", re.ASCII)
 _OCTET = r"(?:25[0-5]|2[0-4]\d|[01]?\d?\d)"
 _IPV4 = re.compile(rf"{_OCTET}(?:\.{_OCTET}){{3}}", re.ASCII)
+_PADDED = re.compile(r"\.0\d", re.ASCII)
 _LEADING_ZEROS = re.compile(r"(?<!\d)0+(?=\d)", re.ASCII)
 
 
-@lru_cache(maxsize=1 << 17)
 def canonical_ip(text: str) -> str:
     """Return the address as Kubernetes and iptables-save print it, or the text itself where it is none.
 
     `fd00:0::5` becomes `fd00::5`; `10.096.0.1` becomes `10.96.0.1`, as Go's ParseIPSloppy reads it.
     """
-    if ":" not in text:
-        return _LEADING_ZEROS.sub("", text) if _DOTTED.fullmatch(text) else text
-    try:
-        return str(ip_address(text))
-    except ValueError:
-        return text
+    if ":" in text:
+        return _canonical_ipv6(text) or text
+    padded = text.startswith("0") or _PADDED.search(text)
+    return _LEADING_ZEROS.sub("", text) if padded and _DOTTED.fullmatch(text) else text
+
+
+def family_of(address: str) -> Family | None:
+    """Return the IP version of an address, or None for what is no address (a name, a redacted value)."""
+    if ":" in address:
+        return Family.IPV6 if _canonical_ipv6(address) else None
+    return Family.IPV4 if _IPV4.fullmatch(address) else None
 
 
 @lru_cache(maxsize=1 << 17)
-def family_of(address: str) -> Family | None:
-    """Return the IP version of an address, or None for what is no address (a name, a redacted value)."""
-    if ":" not in address:
-        return Family.IPV4 if _IPV4.fullmatch(address) else None
+def _canonical_ipv6(text: str) -> str:
+    """Return the address as Kubernetes prints it, or an empty string for what is none."""
     try:
-        ip_address(address)
+        return str(ip_address(text))
     except ValueError:
-        return None
-    return Family.IPV6
+        return ""
 
 
 def network_of(cidr: str) -> IPv4Network | IPv6Network | None:

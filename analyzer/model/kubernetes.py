@@ -556,8 +556,10 @@ class Pod(Resource, frozen=True, rename="camel", kw_only=True):
     @property
     def ready(self) -> bool:
         """True when the condition Ready is `True` (containers and readiness gates)."""
-        condition = self.condition("Ready")
-        return condition is not None and condition.status == "True"
+        for condition in self.status.conditions or ():
+            if condition.type == "Ready":
+                return condition.status == "True"
+        return False
 
 
 class LabelSelectorRequirement(Struct, frozen=True, rename="camel"):

@@ -62,7 +62,7 @@ class ServiceView:
         pairs = selector.items()
         candidates = (self.cluster.pods_by_label.get((self.key.namespace, *p), ()) for p in pairs)
         fewest = min(candidates, key=len)
-        return tuple([p for p in fewest if pairs <= p.labels.items()])
+        return tuple([p for p in fewest if pairs <= p.labels.items()]) if len(pairs) > 1 else fewest
 
     @cached_property
     def selected_pods(self) -> tuple[Pod, ...]:

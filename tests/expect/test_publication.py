@@ -95,6 +95,27 @@ def told(differences: tuple[Difference, ...]) -> list[tuple[DifferenceKind, str]
             id="mirrored slices are not the controller's",
         ),
         pytest.param(
+            [pod("web-1", "10.244.0.1", "fd00:10:244:0::1")],
+            [endpoint_slice(endpoint("10.244.0.1"))],
+            [],
+            id="pods of both IP versions, a Service of one",
+        ),
+        pytest.param(
+            [pod(ready=False)],
+            [
+                endpoint_slice(endpoint("10.244.0.1")),
+                endpoint_slice(endpoint("10.244.0.1", ready=False)),
+            ],
+            [(READINESS, "10.244.0.1")],
+            id="of two slices the one that is ready counts",
+        ),
+        pytest.param(
+            [pod("new"), pod("old", deleted=LEAVING)],
+            [endpoint_slice(endpoint("10.244.0.1", ready=False))],
+            [(READINESS, "10.244.0.1")],
+            id="of two pods with one address the one that stays counts",
+        ),
+        pytest.param(
             [pod("job", phase="Failed")],
             [
                 endpoint_slice(
@@ -143,6 +164,22 @@ def test_ports_of_sidecars_are_published_by_newer_controllers_only() -> None:
     assert differences_from_slices(CalledPorts(wanted, pods), [published]) == ()
 
 
+def test_a_name_that_means_another_number_in_each_pod_is_published_for_each() -> None:
+    wanted = service(ports=[HTTP | {"targetPort": "s"}])
+    containers = [[{"name": "c", "ports": [{"containerPort": n, "name": "s"}]}] for n in (1, 2)]
+    addresses = ("10.244.0.1", "10.244.0.2")
+    pods = [pod(a, a, containers=found) for a, found in zip(addresses, containers, strict=True)]
+    ports = [{"name": "http", "port": n, "protocol": "TCP"} for n in (1, 2)]
+    right = [
+        endpoint_slice(endpoint(a), ports=[port]) for a, port in zip(addresses, ports, strict=True)
+    ]
+    every = [endpoint_slice(*map(endpoint, addresses), ports=ports)]
+    called = CalledPorts(wanted, pods)
+    assert differences_from_slices(called, right) == ()
+    assert told(differences_from_slices(called, right[:1])) == [(MISSING, "10.244.0.2")]
+    assert {d for d, _ in told(differences_from_slices(called, every))} == {EXTRA}
+
+
 def subset(*ready: str, unready: tuple[str, ...] = ()) -> dict[str, Any]:
     return {
         "addresses": [{"ip": ip} for ip in ready],
@@ -166,6 +203,12 @@ def subset(*ready: str, unready: tuple[str, ...] = ()) -> dict[str, Any]:
         pytest.param([pod(deleted=LEAVING)], [], [], id="leaving pods are not published"),
         pytest.param(
             [pod(deleted=LEAVING)], [subset("10.244.0.1")], [(EXTRA, "10.244.0.1")], id="leaving"
+        ),
+        pytest.param(
+            [pod(deleted=LEAVING)],
+            [subset(unready=("10.244.0.1",))],
+            [(EXTRA, "10.244.0.1")],
+            id="leaving, not ready",
         ),
         pytest.param(
             [pod("web-1", "10.244.0.1", "fd00:10:244::1")],

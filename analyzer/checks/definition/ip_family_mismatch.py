@@ -45,6 +45,9 @@ def ip_family_mismatch(view: ServiceView) -> Iterator[Outcome]:
         return
     if service.headless and service.spec.ip_family_policy == "PreferDualStack":
         return
+    families = _declared_families(view)
+    if families and all(f in map(family_of, p.ips) for p in view.current_pods for f in families):
+        return
     addresses = ((p, p.ips) for p in view.current_pods)
     has = [(p, {family_of(ip) for ip in ips}) for p, ips in addresses if ips]
     known = [(p, found) for p, found in has if found != {None}]
@@ -57,7 +60,6 @@ def ip_family_mismatch(view: ServiceView) -> Iterator[Outcome]:
             command=Input.PODS.command(),
         )
         return
-    families = _declared_families(view)
     lacking = {f: [p for p, found in known if f not in found] for f in families}
     for family, without in lacking.items():
         if without:
