@@ -35,7 +35,7 @@ from analyzer.model.node import (
 from analyzer.model.ruleset import Family, Ruleset
 from analyzer.model.source import ObjectRef, ParseProblem, SourceRef
 from analyzer.parse.document import decode_text
-from analyzer.parse.iptables_save import KnownRules, parse_iptables_save
+from analyzer.parse.iptables_save import KnownLines, parse_iptables_save
 from analyzer.parse.kubernetes_json import decode_version, read_objects
 from analyzer.parse.parsed import Parsed
 from analyzer.parse.resolv_conf import parse_resolv_conf
@@ -86,7 +86,7 @@ class BundleFiles:
         self._states: dict[tuple[Input, str], FileState] = {}
         self._adopted: set[str] = set()
         self._readable: Collection[str] | None = None
-        self._known_rules: KnownRules | None = {} if len(self.node_names) > 1 else None
+        self._known_lines: KnownLines | None = KnownLines() if len(self.node_names) > 1 else None
 
     @cached_property
     def identity(self) -> BundleIdentity:
@@ -336,7 +336,7 @@ class BundleFiles:
     def ruleset(self, path: str, family: Family) -> tuple[Ruleset, ...]:
         """Parse an iptables-save file."""
         text, problems = self._bundle.text(path)
-        rulesets = parse_iptables_save(path, text, family, self._known_rules)
+        rulesets = parse_iptables_save(path, text, family, self._known_lines)
         self._problems[path] = (*problems, *(p for r in rulesets for p in r.problems))
         return rulesets
 

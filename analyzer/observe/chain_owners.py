@@ -14,6 +14,8 @@ from analyzer.observe.userspace import USERSPACE_CHAINS
 class Program(Enum):
     """Who makes a chain."""
 
+    __hash__ = object.__hash__  # each member is one object; Enum would hash its name, in Python
+
     IPTABLES_PROXY = "kube-proxy in iptables mode"
     IPVS_PROXY = "kube-proxy in ipvs mode"
     USERSPACE_PROXY = "kube-proxy in userspace mode"

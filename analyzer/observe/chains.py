@@ -99,10 +99,14 @@ def chain_graph(ruleset: Ruleset) -> ChainGraph:
         led_to = {name: _targets(chain.rules) for name, chain in table.chains.items()}
         reached = _reached(table, led_to)
         services = {name for name in table.chains if is_service_chain(name)}
+        sending = _SENDING | services
         barren = {
             name
             for name, targets in led_to.items()
-            if name in services and name in reached and not _sends_on(targets)
+            if sending.isdisjoint(targets)
+            and name in services
+            and name in reached
+            and not any(map(is_service_chain, targets))  # one that is not declared
         }
         empty.extend(_described(ruleset, table, barren))
         unused.extend(_described(ruleset, table, services - reached))
@@ -128,17 +132,15 @@ def _targets(rules: Sequence[Rule]) -> list[str]:
 
 def _reached(table: Table, led_to: _LedTo) -> set[str]:
     """Return the chains that a packet can come to, and other targets; KUBE-SERVICES counts even without hooks."""
-    found = {c.name for c in table.chains.values() if is_built_in(c)}
-    found.update(n for n in ("KUBE-SERVICES", "KUBE-NODEPORTS") if n in table.chains)
-    reached = set(found)
-    while found:
-        found = set[str]().union(*[led_to.get(name, ()) for name in found]) - reached
-        reached |= found
+    reached = {c.name for c in table.chains.values() if is_built_in(c)}
+    reached.update(n for n in ("KUBE-SERVICES", "KUBE-NODEPORTS") if n in table.chains)
+    waiting = list(reached)
+    for name in waiting:
+        for target in led_to.get(name, ()):
+            if target not in reached:
+                reached.add(target)
+                waiting.append(target)
     return reached
-
-
-def _sends_on(targets: Sequence[str]) -> bool:
-    return not _SENDING.isdisjoint(targets) or any(map(is_service_chain, targets))
 
 
 _SENDING = {"DNAT", "REDIRECT", "DROP", "REJECT", "KUBE-MARK-DROP"}

@@ -16,6 +16,7 @@ import gc
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from functools import cache
 
 from analyzer.model.ruleset import Chain, Family, Rule, Ruleset
@@ -23,7 +24,7 @@ from analyzer.parse.iptables_grammar import LONGEST_LINE
 from analyzer.parse.iptables_line import counters_of, policy_of
 from analyzer.parse.line_shapes import LineShape, LineShapes
 from analyzer.parse.ruleset_builder import RulesetBuilder
-from analyzer.parse.table_content import declare_chain, rules_of
+from analyzer.parse.table_content import Chains, declare_chain, rules_of
 
 _TERMINAL_ESCAPE = re.compile(
     r"\x1b(?:\[[0-?]*+[ -/]*+[@-~]|\][^\x07\x1b\n]*+(?:\x07|\x1b\\)|[@-Z\\^_=>])"
@@ -31,15 +32,31 @@ _TERMINAL_ESCAPE = re.compile(
 """Control sequences, window titles and two-character escapes (ECMA-48)."""
 
 
-KnownRules = dict[str, Rule]
-"""Rules by their lines. Nodes of one cluster have most of them in common."""
+@dataclass(slots=True)
+class KnownLines:
+    """What lines say that were read before. Nodes of one cluster have most of them in common."""
+
+    rules: dict[str, Rule] = field(default_factory=dict)
+    chains: dict[str, Chain] = field(default_factory=dict)
+    """Without rules."""
+
+    def add_rule(self, line: str, rule: Rule) -> None:
+        """Remember a rule, if there is room."""
+        if len(self.rules) < _MOST_KNOWN:
+            self.rules[line] = rule
+
+    def add_chain(self, line: str, chain: Chain) -> None:
+        """Remember the declaration of a chain, if there is room."""
+        if len(self.chains) < _MOST_KNOWN:
+            self.chains[line] = Chain(chain.name, chain.line, chain.policy, chain.counters)
+
 
 _MOST_KNOWN = 1 << 17
-"""Rules that are remembered: some 90 MB."""
+"""Rules and chains that are remembered: some 90 and 30 MB."""
 
 
 def parse_iptables_save(
-    path: str, text: str, family: Family, known: KnownRules | None = None
+    path: str, text: str, family: Family, known: KnownLines | None = None
 ) -> tuple[Ruleset, ...]:
     """Return all dumps in a file, oldest first; a file without any gives one empty ruleset. Never raises.
 
@@ -67,45 +84,60 @@ def _lines(text: str) -> list[str]:
 
 
 def _read(
-    lines: Iterable[str], first: int, builder: RulesetBuilder, known: KnownRules | None
+    lines: Iterable[str], first: int, builder: RulesetBuilder, known: KnownLines | None
 ) -> None:
     """Give each line to the builder, read by the shape that came after the last line's shape last time."""
     shapes = _shapes()
     last = LineShape(None, counted=False)
     chains, name, rules = builder.chains, "", list[Rule]()
-    elsewhere: KnownRules = {} if known is None else known
+    known_rules, known_chains = (known.rules, known.chains) if known is not None else ({}, {})
     for number, line in enumerate(lines, first):
-        same = elsewhere.get(line)
-        if same is not None:
+        if (same := known_rules.get(line)) is not None:
             rule = Rule(same.shape, same.values, number, same.counters)
+        elif line in known_chains:
+            declared = known_chains[line]
+            chain = Chain(declared.name, number, declared.policy, declared.counters)
+            declare_chain(chains, chain)
+            continue
         else:
             shape = last.next
             match = shape.match(line)
             if match is None or len(line) > LONGEST_LINE:
-                text = line.strip()
-                found = shapes.find(text, last)
+                found = shapes.find(line.strip(), last)
                 if found is None:
-                    if text:
-                        builder.take(shapes.read(text), number, line)
-                        chains, name = builder.chains, ""
+                    _take(shapes, builder, number, line)
+                    chains, name = builder.chains, ""
                     continue
                 shape, match = found
             last = shape
             values = match.groups()
             if shape.rule is None:
                 chain = Chain(values[0], number, policy_of(values[1]), counters_of(values[2]))
-                declare_chain(chains, chain)
+                _declare(chains, chain, line, known)
                 continue
             counters = None
             if shape.counted:
                 counters, values = counters_of(values[0]), values[1:]
             rule = Rule(shape.rule, values, number, counters)
-            if known is not None and len(known) < _MOST_KNOWN:
-                known[line] = rule
+            if known is not None:
+                known.add_rule(line, rule)
         if rule.values[0] != name:
             name = rule.values[0]
             rules = rules_of(chains, name)
         rules.append(rule)
+
+
+def _declare(chains: Chains, chain: Chain, line: str, known: KnownLines | None) -> None:
+    declare_chain(chains, chain)
+    if known is not None:
+        known.add_chain(line, chain)
+
+
+def _take(shapes: LineShapes, builder: RulesetBuilder, number: int, line: str) -> None:
+    """Have a line of an unknown shape read by the grammar; an empty one says nothing."""
+    text = line.strip()
+    if text:
+        builder.take(shapes.read(text), number, line)
 
 
 @cache

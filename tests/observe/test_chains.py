@@ -53,6 +53,9 @@ def test_whole_rulesets_have_no_jump_into_nothing(name: str) -> None:
         pytest.param(
             WHOLE + "-A KUBE-SVC-OLD -j KUBE-SEP-OLD", [], id="an empty chain that nobody uses"
         ),
+        pytest.param(
+            SERVICE + "-A KUBE-SVC-A -j KUBE-SEP-ABSENT", [], id="a jump to an undeclared chain"
+        ),
         pytest.param("-A PREROUTING -j KUBE-SVC-IPSETS", [], id="ipvs of 1.9"),
     ],
 )

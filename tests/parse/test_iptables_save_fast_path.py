@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from analyzer.model.ruleset import Family, Ruleset
 from analyzer.parse.iptables_grammar import parse_line
 from analyzer.parse.iptables_line import ChainLine, Line, NotALine, RuleLine
-from analyzer.parse.iptables_save import KnownRules, _lines, parse_iptables_save
+from analyzer.parse.iptables_save import KnownLines, _lines, parse_iptables_save
 from analyzer.parse.line_shapes import LineShape, LineShapes
 from analyzer.parse.ruleset_builder import RulesetBuilder
 
@@ -68,7 +68,7 @@ def content(ruleset: Ruleset) -> list[object]:
     ]
 
 
-def assert_same(text: str, known: KnownRules | None = None) -> None:
+def assert_same(text: str, known: KnownLines | None = None) -> None:
     fast = parse_iptables_save("x", text, Family.IPV4, known)
     slow = parse_by_grammar("x", text, Family.IPV4)
     assert len(fast) == len(slow)
@@ -85,9 +85,10 @@ def test_every_line_of_our_dumps_is_read_as_the_grammar_reads_it(path: Path, tim
 @pytest.mark.parametrize("path", sorted(DATA.glob("k*.txt")), ids=lambda path: path.name)
 def test_rules_that_other_nodes_have_are_read_as_the_grammar_reads_them(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
-    known: KnownRules = {}
+    known = KnownLines()
     assert_same(text, known)
-    assert known
+    assert known.rules
+    assert known.chains
     assert_same(text.replace("KUBE-SERVICES", "KUBE-SERVICED"), known)
     lines = text.splitlines()
     assert_same("\n".join([lines[0], "", *lines[1:]]), known)  # on other lines, cut at the end
