@@ -23,7 +23,6 @@ class OwnerReference(Struct, frozen=True, rename="camel"):
 
     kind: str = ""
     name: str = ""
-    uid: str = ""
     controller: bool | None = None
 
 
@@ -40,7 +39,6 @@ class Metadata(Struct, frozen=True, rename="camel"):
 
     name: str = ""
     namespace: str = ""
-    uid: str = ""
     labels: Labels | None = None
     annotations: Labels | None = None
     creation_timestamp: str | None = None
@@ -113,7 +111,6 @@ class ServicePort(Struct, frozen=True, rename="camel"):
     protocol: str = "TCP"
     target_port: Port | str | None = None
     node_port: Port | None = None
-    app_protocol: str | None = None
 
     @property
     def effective_target_port(self) -> int | str:
@@ -231,7 +228,6 @@ class TargetRef(Struct, frozen=True, rename="camel"):
     kind: str = ""
     name: str = ""
     namespace: str = ""
-    uid: str = ""
 
 
 class EndpointAddress(Struct, frozen=True, rename="camel"):
@@ -353,8 +349,6 @@ class ContainerPort(Struct, frozen=True, rename="camel"):
     container_port: Port = 0
     name: str = ""
     protocol: str = "TCP"
-    host_port: Port | None = None
-    host_ip: str | None = field(default=None, name="hostIP")
 
 
 class Container(Struct, frozen=True, rename="camel"):
@@ -464,12 +458,11 @@ class PodIP(Struct, frozen=True, rename="camel"):
 
 
 class ContainerStateDetail(Struct, frozen=True, rename="camel"):
-    """Why a container waits or ended, or since when it runs."""
+    """Why a container waits or ended; nothing of one that runs."""
 
     reason: str | None = None
     message: str | None = None
     exit_code: int | None = None
-    started_at: str | None = None
     finished_at: str | None = None
 
 
@@ -498,7 +491,6 @@ class PodStatus(Struct, frozen=True, rename="camel"):
     reason: str | None = None
     pod_ip: str | None = field(default=None, name="podIP")
     pod_ips: tuple[PodIP, ...] | None = field(default=None, name="podIPs")
-    host_ip: str | None = field(default=None, name="hostIP")
     conditions: tuple[Condition, ...] | None = None
     container_statuses: tuple[ContainerStatus, ...] | None = None
     init_container_statuses: tuple[ContainerStatus, ...] | None = None
