@@ -10,7 +10,7 @@ from analyzer.language import _
 from analyzer.model.address import family_of
 from analyzer.model.forwarding import Action, Clients, Entry, FrontendKind
 from analyzer.model.ruleset import Rule, Ruleset
-from analyzer.simulate.trace import FromHost, FromOutside, FromPod, Origin, Query
+from analyzer.simulate.query import FromHost, FromOutside, FromPod, Origin, Query
 
 _OUTSIDE = {4: "198.18.0.1", 6: "2001:2::1"}
 """A client outside: ranges for benchmarks (RFC 2544, RFC 5180), which no cluster uses."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from analyzer.connections import Site
 from analyzer.model.address import family_of
 from analyzer.model.forwarding import Action, FrontendKind, ServicePortName
-from analyzer.simulate.trace import FromPod, Query
+from analyzer.simulate.query import FromPod, Query
 
 
 @dataclass(frozen=True, slots=True)

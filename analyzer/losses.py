@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -35,6 +35,20 @@ class Loss:
 
     endpoint: str = ""
     """Where it was translated to: `10.244.1.6:9376`; empty where it was lost before."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reachability:
+    """What came of all connections."""
+
+    losses: Mapping[str, tuple[Loss, ...]]
+    """By the host that decided."""
+
+    inconclusive: Mapping[str, str]
+    """Why nothing can be said of any connection, by the node that it started from."""
+
+    left_out: int
+    """Number of connections that were not followed because there were too many."""
 
 
 def losses(attempt: Attempt, outcomes: Sequence[Outcome]) -> Iterator[Loss]:

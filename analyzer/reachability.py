@@ -8,34 +8,17 @@ a *loss* at the host whose rule, policy or setting decided it, which may be anot
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 from analyzer.connections import Site, attempts, in_turn
 from analyzer.equal_connections import EqualConnections
 from analyzer.known_losses import KnownLosses
-from analyzer.losses import Loss, losses
+from analyzer.losses import Loss, Reachability, losses
 from analyzer.simulate.trace import Simulator
-
-__all__ = ["Loss", "Reachability", "Site", "follow"]
 
 MOST_WALKS = 2_000
 """Connections, no two of them equal, that are followed in one analysis (5 ms each): those that a foreign rule names
 first, then in turn from every node. The others are told as not evaluated."""
-
-
-@dataclass(frozen=True, slots=True)
-class Reachability:
-    """What came of all connections."""
-
-    losses: Mapping[str, tuple[Loss, ...]]
-    """By the host that decided."""
-
-    inconclusive: Mapping[str, str]
-    """Why nothing can be said of any connection, by the node that it started from."""
-
-    left_out: int
-    """Number of connections that were not followed because there were too many."""
 
 
 def follow(simulator: Simulator, sites: Sequence[Site], *, sharing: bool = True) -> Reachability:

@@ -11,7 +11,8 @@ import pytest
 from analyzer import reachability
 from analyzer.bundle.reader import open_bundle
 from analyzer.load import load
-from analyzer.reachability import Reachability, follow
+from analyzer.losses import Reachability
+from analyzer.reachability import follow
 from analyzer.simulate.trace import Simulator
 from analyzer.snapshot import ClusterView
 from bench.generate import write_bundle

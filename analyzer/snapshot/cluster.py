@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from analyzer.expect.backends import (
     backends_before_slices,
@@ -19,6 +20,7 @@ from analyzer.expect.cluster_dns import (
 )
 from analyzer.expect.forwarding import ForwardingPlan
 from analyzer.expect.readiness import UnreadyCause, UnreadyPod, why_unready
+from analyzer.losses import Reachability
 from analyzer.model.address import canonical_ip
 from analyzer.model.forwarding import (
     Endpoint,
@@ -36,7 +38,6 @@ from analyzer.model.kubernetes import (
 )
 from analyzer.model.source import ObjectRef, Ref
 from analyzer.observe.known_entries import KnownEntries
-from analyzer.reachability import Reachability, follow
 from analyzer.simulate.host import Network
 from analyzer.simulate.inventory import (
     host_listeners,
@@ -44,7 +45,6 @@ from analyzer.simulate.inventory import (
     pod_ranges,
     pod_sites,
 )
-from analyzer.simulate.trace import Simulator
 from analyzer.snapshot.cluster_objects import ClusterObjects
 from analyzer.snapshot.node import NodeView
 from analyzer.snapshot.node_pods import PodsLent
@@ -52,6 +52,9 @@ from analyzer.snapshot.service import ServiceView
 from analyzer.snapshot.sources import (
     Availability,
 )
+
+if TYPE_CHECKING:
+    from analyzer.simulate.trace import Simulator
 
 
 class ClusterView(ClusterObjects):
@@ -157,11 +160,15 @@ class ClusterView(ClusterObjects):
         nodes = [n for n in self.nodes.values() if n.has_rules and not n.rules_unread]
         if all(n.untouched for n in nodes):
             return Reachability({}, {}, 0)
+        from analyzer.reachability import follow  # noqa: PLC0415 - as is the simulator
+
         return follow(self.simulator, [n.site for n in nodes])
 
     @cached_property
     def simulator(self) -> Simulator:
         """Walks packets through all nodes."""
+        from analyzer.simulate.trace import Simulator  # noqa: PLC0415 - few bundles need it: to import it takes 20 ms
+
         return Simulator(self.network)
 
     @cached_property

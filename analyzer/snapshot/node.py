@@ -8,6 +8,7 @@ from functools import cached_property
 from itertools import islice
 
 from analyzer.comparison import Comparison, compare
+from analyzer.connections import Site
 from analyzer.expect.changes import is_settled, last_change
 from analyzer.expect.cluster_dns import (
     KubeletDNS,
@@ -16,6 +17,7 @@ from analyzer.expect.cluster_dns import (
 )
 from analyzer.language import _
 from analyzer.local_connections import LocalConnection, local_connections
+from analyzer.losses import Loss
 from analyzer.model.address import canonical_ip, family_of
 from analyzer.model.forwarding import (
     Endpoint,
@@ -37,7 +39,6 @@ from analyzer.observe.proxy_options import options_of
 from analyzer.observe.refused_clients import RefusedClients, refused_clients
 from analyzer.observe.residue import other_mode_state
 from analyzer.observe.userspace import observe_userspace
-from analyzer.reachability import Loss, Site
 from analyzer.simulate.address import number
 from analyzer.simulate.host import Host
 from analyzer.simulate.inventory import (
@@ -47,7 +48,7 @@ from analyzer.simulate.inventory import (
     unexecuted_tables,
 )
 from analyzer.simulate.outcome import Outcome
-from analyzer.simulate.trace import Query
+from analyzer.simulate.query import Query
 from analyzer.snapshot.node_facts import NodeFacts
 from analyzer.snapshot.node_summary import NodeSummary
 from analyzer.snapshot.sources import (

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 
 from analyzer.check import check
 from analyzer.language import _, plural
+from analyzer.losses import Loss
 from analyzer.model.inputs import Input
 from analyzer.model.ruleset import Family
 from analyzer.model.severity import Severity
 from analyzer.model.station import Station
 from analyzer.problems import Evidence, Outcome, Problem, Undecided
-from analyzer.reachability import Loss
 from analyzer.simulate.outcome import Cause
 from analyzer.snapshot import NodeView
 

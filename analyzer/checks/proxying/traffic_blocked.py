@@ -9,6 +9,7 @@ from itertools import zip_longest
 from analyzer.check import check
 from analyzer.commands import shell
 from analyzer.language import _, later, plural
+from analyzer.losses import Loss
 from analyzer.model.inputs import Input
 from analyzer.model.ruleset import Rule, words_of
 from analyzer.model.severity import Severity
@@ -16,7 +17,6 @@ from analyzer.model.source import Ref
 from analyzer.model.station import Station
 from analyzer.phrases import listed
 from analyzer.problems import Evidence, Outcome, Part, Problem, Undecided, gathered
-from analyzer.reachability import Loss
 from analyzer.simulate.branch import Step
 from analyzer.simulate.outcome import Cause, Verdict
 from analyzer.snapshot import NodeView

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 
 from analyzer.check import check
 from analyzer.language import _
+from analyzer.losses import Loss
 from analyzer.model.inputs import Input
 from analyzer.model.severity import Severity
 from analyzer.model.source import Ref
 from analyzer.model.station import Station
 from analyzer.problems import Evidence, Part, Problem, gathered
-from analyzer.reachability import Loss
 from analyzer.snapshot import NodeView
 
 

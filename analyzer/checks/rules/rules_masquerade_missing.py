@@ -34,7 +34,7 @@ from analyzer.observe.postrouting import masquerades
 from analyzer.phrases import listed
 from analyzer.problems import Evidence, Part, Problem, gathered
 from analyzer.simulate.outcome import Cause, Outcome, Verdict
-from analyzer.simulate.trace import FromHost, FromOutside, Query
+from analyzer.simulate.query import FromHost, FromOutside, Query
 from analyzer.snapshot import NodeView
 
 _RANK = {Masquerade.NEVER: 0, Masquerade.OFF_CLUSTER: 1, Masquerade.ALWAYS: 2}
