@@ -240,7 +240,12 @@ class NodeView(NodeFacts):
 
     @cached_property
     def cluster_ip_endpoints(self) -> dict[Frontend, frozenset[Endpoint]]:
-        """Endpoints behind each cluster IP on this node, of all families; empty where it is refused."""
+        """Endpoints behind each cluster IP on this node, of all families; empty where it is refused.
+
+        Nothing where there is no other node whose endpoints they could be compared with.
+        """
+        if len(self.cluster.nodes) == 1:
+            return {}
         return {
             frontend: frozenset().union(*(e.endpoints for e in entries))
             for family in Family
