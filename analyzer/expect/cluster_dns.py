@@ -52,17 +52,13 @@ def dns_services(
 
     One with port 53 whose cluster IP is among the nameservers that are `asked` is one of them, whatever its name.
     """
-    return tuple(s for s in services if _is_dns(s, pods) or _is_asked(s, asked))
+    return tuple(s for s in services if _is_dns(s, pods, asked))
 
 
 def dns_addresses(
-    services: Iterable[Service],
-    config_maps: Iterable[ConfigMap],
-    pods: Sequence[Pod],
-    asked: Collection[str] = (),
+    answering: Iterable[Service], config_maps: Iterable[ConfigMap], pods: Sequence[Pod]
 ) -> tuple[str, ...]:
-    """Return every address at which a pod may ask the cluster's DNS; empty where no DNS Service is known."""
-    answering = dns_services(services, pods, asked)
+    """Return every address at which a pod may ask the cluster's DNS, by the Services that answer it."""
     ips = [ip for s in answering for ip in (*s.cluster_ips, *_pod_ips(s, pods))]
     local = node_local_addresses(config_maps, pods)
     return tuple(dict.fromkeys(canonical_ip(ip) for ip in (*ips, *local)))
@@ -170,20 +166,17 @@ def _of_config(document: Document | None) -> _Settings | None:
     )
 
 
-def _is_asked(service: Service, asked: Collection[str]) -> bool:
-    answers = any(p.port == DNS_PORT and p.protocol == "UDP" for p in service.ports)
-    return answers and any(canonical_ip(ip) in asked for ip in service.cluster_ips)
-
-
-def _is_dns(service: Service, pods: Sequence[Pod]) -> bool:
+def _is_dns(service: Service, pods: Sequence[Pod], asked: Collection[str]) -> bool:
     if (service.namespace, service.name) in _KNOWN_SERVICES:
         return True
     if not any(p.port == DNS_PORT and p.protocol == "UDP" for p in service.ports):
         return False
     if service.namespace == "kube-system" and service.labels.get("k8s-app") == "kube-dns":
         return True
-    return any(selects(service, pod) and _runs_dns(pod) for pod in pods) and (
-        service.namespace in {"kube-system", "openshift-dns"}
+    if any(canonical_ip(ip) in asked for ip in service.cluster_ips):
+        return True
+    return service.namespace in {"kube-system", "openshift-dns"} and any(
+        selects(service, pod) and _runs_dns(pod) for pod in pods
     )
 
 

@@ -114,8 +114,7 @@ class ClusterView(ClusterObjects):
     @cached_property
     def dns_addresses(self) -> tuple[str, ...]:
         """Every address at which a pod may ask the cluster's DNS; empty where no DNS Service is known."""
-        config_maps = self.config_maps.values()
-        return dns_addresses(self.services.values(), config_maps, self.pods, self.asked_nameservers)
+        return dns_addresses(self.dns_services, self.config_maps.values(), self.pods)
 
     @cached_property
     def dns_pods(self) -> tuple[Pod, ...]:

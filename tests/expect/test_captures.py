@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from analyzer.expect.cluster_dns import dns_addresses, kubelet_dns
+from analyzer.expect.cluster_dns import dns_addresses, dns_services, kubelet_dns
 from analyzer.expect.endpoints import selects
 from analyzer.expect.publication import (
     CalledPorts,
@@ -113,7 +113,8 @@ def test_resolv_conf_of_pods_is_as_the_kubelet_writes_it(shared: Path) -> None:
     compared = 0
     wrong = set()
     for cluster in clusters(shared):
-        addresses = dns_addresses(cluster.services, cluster.config_maps, cluster.pods)
+        answering = dns_services(cluster.services, cluster.pods)
+        addresses = dns_addresses(answering, cluster.config_maps, cluster.pods)
         domain = kubelet_dns().cluster_domain or "cluster.local"
         pods = {p.full_name: p for p in cluster.pods}
         for path in (p for p in cluster.paths if p.startswith("pods/")):

@@ -120,7 +120,7 @@ def test_addresses_at_which_pods_may_ask() -> None:
 def test_a_service_that_is_asked_for_names_is_dns_whatever_its_name_and_namespace() -> None:
     found = dns_service("resolver", "names", selector={}, clusterIPs=["10.96.0.77", "fd00::77"])
     assert dns_services([found], [], {"10.96.0.10"}) == ()
-    assert dns_addresses([found], [], [], {"fd00::77"}) == ("10.96.0.77", "fd00::77")
+    assert dns_services([found], [], {"fd00::77"}) == (found,)
     other = dns_service("web", "names", clusterIP="10.96.0.77", ports=[{"port": 80}])
     assert dns_services([other], [], {"10.96.0.77"}) == ()
 
