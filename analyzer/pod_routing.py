@@ -10,7 +10,7 @@ from analyzer.model.inputs import Input
 from analyzer.model.node import Route
 from analyzer.model.ruleset import Family
 from analyzer.model.source import Ref
-from analyzer.simulate.address import block, number
+from analyzer.simulate.address import block
 from analyzer.simulate.routing import RouteAnswer, RouteKind
 from analyzer.snapshot import NodeView
 
@@ -90,10 +90,7 @@ def is_for_pods(node: NodeView, route: Route) -> bool:
     if covered is None or is_default(route):
         return False
     family = family_of(route.destination.partition("/")[0])
-    return not any(
-        family_of(ip) is family and (value := number(ip)) is not None and covered.holds(value)
-        for ip in node.cluster.node_by_ip
-    )
+    return not any(map(covered.holds, node.cluster.node_addresses.get(family, ())))
 
 
 def is_default(route: Route) -> bool:
@@ -119,19 +116,14 @@ def owners(node: NodeView, route: Route) -> tuple[NodeView, ...]:
 
     A tunnel of flannel has the first address of its node's pod CIDR, and the route is for just such a CIDR.
     """
+    cluster = node.cluster
     gateways = {route.gateway, *(gateway for gateway, _ in route.nexthops)} - {""}
-    nodes = [n for n in node.cluster.nodes.values() if n.api_object and gateways]
-    of_a_cidr = any(route.destination in _pod_cidrs(n) for n in nodes)
-    return tuple(
-        n
-        for n in nodes
-        if any(node.cluster.node_by_ip.get(g) is n for g in gateways)
-        or (of_a_cidr and gateways & {c.partition("/")[0] for c in _pod_cidrs(n)})
-    )
-
-
-def _pod_cidrs(node: NodeView) -> tuple[str, ...]:
-    return node.api_object.pod_cidrs if node.api_object else ()
+    found = {cluster.node_by_ip[g] for g in gateways if g in cluster.node_by_ip}
+    if route.destination in cluster.nodes_by_pod_cidr:
+        for cidr, nodes in cluster.nodes_by_pod_cidr.items():
+            if cidr.partition("/")[0] in gateways:
+                found.update(nodes)
+    return tuple(sorted(found, key=lambda n: n.name))
 
 
 def _ways(

@@ -21,7 +21,7 @@ from analyzer.expect.cluster_dns import (
 from analyzer.expect.forwarding import ForwardingPlan
 from analyzer.expect.readiness import UnreadyCause, UnreadyPod, why_unready
 from analyzer.losses import Reachability
-from analyzer.model.address import canonical_ip
+from analyzer.model.address import canonical_ip, family_of
 from analyzer.model.forwarding import (
     Endpoint,
     Entry,
@@ -36,8 +36,10 @@ from analyzer.model.kubernetes import (
     Pod,
     Service,
 )
+from analyzer.model.ruleset import Family
 from analyzer.model.source import ObjectRef, Ref
 from analyzer.observe.known_entries import KnownEntries
+from analyzer.simulate.address import number
 from analyzer.simulate.host import Network
 from analyzer.simulate.inventory import (
     host_listeners,
@@ -204,6 +206,25 @@ class ClusterView(ClusterObjects):
             for node in self.nodes.values()
             for ip in (node.api_object.ips if node.api_object else ())
         }
+
+    @cached_property
+    def node_addresses(self) -> dict[Family | None, tuple[int, ...]]:
+        """The nodes' IP addresses as numbers, by family."""
+        found: dict[Family | None, list[int]] = defaultdict(list)
+        for ip in self.node_by_ip:
+            value = number(ip)
+            if value is not None:
+                found[family_of(ip)].append(value)
+        return {family: tuple(values) for family, values in found.items()}
+
+    @cached_property
+    def nodes_by_pod_cidr(self) -> dict[str, tuple[NodeView, ...]]:
+        """Nodes by the ranges that they were given for their pods, as these are spelled."""
+        found: dict[str, list[NodeView]] = defaultdict(list)
+        for node in self.nodes.values():
+            for cidr in node.api_object.pod_cidrs if node.api_object else ():
+                found[cidr].append(node)
+        return {cidr: tuple(nodes) for cidr, nodes in found.items()}
 
     @cached_property
     def node_port_claims(self) -> dict[tuple[TransportProtocol, int], tuple[NodePortClaim, ...]]:

@@ -48,8 +48,10 @@ def rules_chain_empty(node: NodeView) -> Iterator[Outcome]:
         return
     for family in Family:
         graph = node.chain_graph(family)
-        owners = {**_named(node, graph), **node.chain_owners(family)} if graph else {}
-        empty = [c for c in graph.empty if c.callers] if graph else []
+        if graph is None or not graph.empty:
+            continue
+        owners = {**_named(node, graph), **node.chain_owners(family)}
+        empty = [c for c in graph.empty if c.callers]
         empty = [c for c in empty if not _idle(node, c, owners.get(c.name))]
         doubtful = [c for c in empty if _may_be_idle(node, c, owners.get(c.name))]
         empty = [c for c in empty if c not in doubtful]

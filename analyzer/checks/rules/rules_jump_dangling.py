@@ -42,8 +42,8 @@ def rules_jump_dangling(node: NodeView) -> Iterator[Problem]:
     """
     for family in Family:
         graph = node.chain_graph(family)
-        owners = node.chain_owners(family)
         dangling = [j for j in graph.dangling if maker_of(j.target) is not None] if graph else []
+        owners = node.chain_owners(family) if dangling else {}
         parts = [
             Part(
                 service=owner.service if owner else None,
