@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from analyzer.expect.categorize import Backends, Decision, Outcome
 from analyzer.expect.node_traits import NodeTraits
@@ -45,7 +45,7 @@ def entries_of(port: ProxiedPort, traits: NodeTraits, cases: tuple[Case, ...]) -
     yield maker.entry(port.cluster_ip, _internal, traits.cluster_ip_masquerade)
     if port.node_port is not None:
         for entry in maker.external(port.node_port):
-            yield entry if traits.node_ports_served else replace(entry, optional=True)
+            yield entry if traits.node_ports_served else structs.replace(entry, optional=True)
     for frontend in port.external_ips:
         yield from maker.external_ip(frontend)
     for frontend in port.load_balancer_ips:
@@ -53,7 +53,7 @@ def entries_of(port: ProxiedPort, traits: NodeTraits, cases: tuple[Case, ...]) -
     if traits.serves_bypassed_ips:
         for frontend in port.bypassed_ips:
             for entry in maker.load_balancer_ip(frontend):
-                yield replace(entry, optional=True)
+                yield structs.replace(entry, optional=True)
 
 
 def _internal(case: Case) -> Outcome:
@@ -121,7 +121,7 @@ class _EntryMaker:
             return
         inside = Masquerade.OFF_CLUSTER if all(c.node_is_internal for c in self.cases) else None
         internal = self.entry(frontend, _cluster, inside, Clients.INTERNAL)
-        yield internal if short_cut else replace(internal, optional=True)
+        yield internal if short_cut else structs.replace(internal, optional=True)
         yield self.entry(frontend, _external, outside, Clients.EXTERNAL)
 
     def external_ip(self, frontend: Frontend) -> Iterator[Entry]:
@@ -132,13 +132,17 @@ class _EntryMaker:
             return
         honoured = all(c.external_ip_policy for c in self.cases)
         for entry in self.external(frontend):
-            yield entry if honoured else replace(entry, masquerade=None)
+            yield entry if honoured else structs.replace(entry, masquerade=None)
 
     def load_balancer_ip(self, frontend: Frontend) -> Iterator[Entry]:
         """Yield the entries of a load-balancer IP, with the CIDRs that may use it."""
         for entry in self.external(frontend):
             restricted = self.port.source_ranges is not None and entry.action is Action.FORWARD
-            yield replace(entry, source_ranges=self.port.source_ranges) if restricted else entry
+            yield (
+                structs.replace(entry, source_ranges=self.port.source_ranges)
+                if restricted
+                else entry
+            )
 
     def _targets_of(self, backends: Backends) -> tuple[Target, ...]:
         key = id(backends)

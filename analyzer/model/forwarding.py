@@ -173,8 +173,7 @@ class Alternative:
     """When it is right, such as `with kube-proxy as of 1.24`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Struct, frozen=True, dict=True):
     """How one node treats new connections of some clients to one frontend."""
 
     frontend: Frontend
@@ -209,12 +208,10 @@ class Entry:
     optional: bool = False
     """Expected: True where it is right as well that there is no such entry. Observed: False."""
 
-    endpoints: frozenset[Endpoint] = field(init=False, repr=False, compare=False)
-    """The distinct endpoints that connections are sent to."""
-
-    def __post_init__(self) -> None:
-        found = frozenset([t.endpoint for t in self.targets if t.endpoint is not None])
-        object.__setattr__(self, "endpoints", found)
+    @cached_property
+    def endpoints(self) -> frozenset[Endpoint]:
+        """The distinct endpoints that connections are sent to."""
+        return frozenset([t.endpoint for t in self.targets if t.endpoint is not None])
 
     @property
     def required_endpoints(self) -> frozenset[Endpoint]:

@@ -67,17 +67,17 @@ def read_endpoint_chain(
             found.protocol is not None and protocol_of(values[found.protocol]) is not protocol
         ):
             continue
-        source = None if found.source is None else values[found.source]
-        target = rule.target
-        if source is None and target in _TRANSLATING:
+        if found.source is not None:
+            if marks.masquerades(rule) and not found.source_negated:
+                marked.append(values[found.source])
+        elif (target := rule.target) in _TRANSLATING:
             endpoint = endpoint_of(rule)
             own = None in marked or (
                 endpoint is not None and endpoint.address in map(host_of, filter(None, marked))
             )
             return EndpointChain(rule, endpoint, own)
-        if marks.masquerades(rule):
-            if not found.source_negated:
-                marked.append(source)
-        elif source is None and target in _ENDING:
+        elif marks.masquerades(rule):
+            marked.append(None)
+        elif target in _ENDING:
             break
     return EndpointChain(None, None, hairpin_masquerade=False)

@@ -7,7 +7,9 @@ the same as on another node, so are the entries, but for the lines in which the 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+
+from msgspec import structs
 
 from analyzer.model.forwarding import Entry, Frontend, Target
 from analyzer.model.source import Ref, SourceRef
@@ -57,7 +59,7 @@ class _Places:
     lines: dict[int, int]
 
     def moved(self, entry: Entry) -> Entry:
-        return replace(
+        return structs.replace(
             entry,
             source=self._ref(entry.source),
             targets=tuple([self._target(t) for t in entry.targets]),

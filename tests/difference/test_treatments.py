@@ -1,8 +1,7 @@
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from analyzer.difference.treatments import deciding, lost_and_gained, treatment_changes
 from analyzer.model.forwarding import (

@@ -245,7 +245,7 @@ def _hostile_path(name: str) -> ServicePath:
     """Everything that a picture shows is the name."""
     entry = paths.found(paths.A)
     target = structs.replace(entry.targets[0], chain=name)
-    served = replace(
+    served = structs.replace(
         entry,
         chain=name,
         targets=(target,),

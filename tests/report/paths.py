@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec import structs
 
 from analyzer.model.forwarding import (
     Action,
@@ -47,7 +47,7 @@ def found(*endpoints: Endpoint, node: str = "node-a", frontend: Frontend = CLUST
     """What is there."""
     save = f"nodes/{node}/iptables-save.txt"
     entry = wanted(*endpoints, frontend=frontend)
-    return replace(
+    return structs.replace(
         entry,
         source=SourceRef(save, 100),
         chain="KUBE-SVC-ODX2UBAZM7RQWOIU" if endpoints else "",

@@ -66,13 +66,13 @@ def skewed() -> Entry:
     entry = found(A, B)
     first, second = entry.targets
     shares = (structs.replace(first, share=0.9), structs.replace(second, share=0.1))
-    return replace(entry, targets=shares)
+    return structs.replace(entry, targets=shares)
 
 
 def nowhere() -> Entry:
     entry = found(A, B)
     empty = structs.replace(entry.targets[0], endpoint=None)
-    return replace(entry, targets=(empty, entry.targets[1]))
+    return structs.replace(entry, targets=(empty, entry.targets[1]))
 
 
 @pytest.mark.parametrize(
@@ -140,8 +140,8 @@ def test_addresses_that_lead_to_the_same_endpoints_share_a_lane() -> None:
 
 
 def test_inside_and_outside_are_lanes_of_their_own_where_they_differ() -> None:
-    inside = replace(wanted(A, B, frontend=paths.NODE_PORT), clients=Clients.INTERNAL)
-    outside = replace(wanted(A, frontend=paths.NODE_PORT), clients=Clients.EXTERNAL)
+    inside = structs.replace(wanted(A, B, frontend=paths.NODE_PORT), clients=Clients.INTERNAL)
+    outside = structs.replace(wanted(A, frontend=paths.NODE_PORT), clients=Clients.EXTERNAL)
     view = viewed(paths.path(node_path("node-a", (inside, outside), None)))
     clients = [lane.fronts[0].client.notes for lane in view.groups[0].lanes]
     assert clients == [("pods and the node itself",), ("clients outside the cluster",)]
@@ -275,7 +275,7 @@ def overlapping(group: Group) -> list[tuple[str, str]]:
 
 def test_no_box_covers_another_and_none_leaves_the_picture() -> None:
     expected = (wanted(A, B), wanted(A, B, frontend=paths.NODE_PORT))
-    outside = replace(found(C, frontend=paths.NODE_PORT), clients=Clients.EXTERNAL)
+    outside = structs.replace(found(C, frontend=paths.NODE_PORT), clients=Clients.EXTERNAL)
     idle = (*paths.SITES, site(C, "x" * 253, "node-c", Readiness.NOT_READY))
     nodes = (
         node_path("node-a", expected, (found(A, B),)),

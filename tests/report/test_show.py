@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import pytest
 from msgspec import structs
@@ -84,7 +83,7 @@ CASES = {
     "stale": ([observed(A, B)], [expected(B, C)]),
     "not-served": ([], [expected(A), expected(A, frontend=NODE_PORT)]),
     "not-expected": (
-        [observed(A), replace(observed(B, frontend=NODE_PORT), service_port=None)],
+        [observed(A), structs.replace(observed(B, frontend=NODE_PORT), service_port=None)],
         [],
     ),
     "rejected": (
@@ -92,12 +91,16 @@ CASES = {
         [expected(A)],
     ),
     "other-terms": (
-        [replace(observed(A), masquerade=Masquerade.ALWAYS, source_ranges=("192.0.2.0/24",))],
-        [replace(expected(A), affinity_seconds=10800)],
+        [
+            structs.replace(
+                observed(A), masquerade=Masquerade.ALWAYS, source_ranges=("192.0.2.0/24",)
+            )
+        ],
+        [structs.replace(expected(A), affinity_seconds=10800)],
     ),
     "wrong-share": (
         [
-            replace(
+            structs.replace(
                 observed(A, B),
                 targets=tuple(
                     structs.replace(target, share=share)
@@ -109,7 +112,7 @@ CASES = {
     ),
     "split-clients": (
         [
-            replace(observed(A), clients=Clients.INTERNAL),
+            structs.replace(observed(A), clients=Clients.INTERNAL),
             Entry(CLUSTER_IP, HOSTNAMES, Action.DROP, SourceRef(SAVE, 7), clients=Clients.EXTERNAL),
         ],
         [expected(A)],
@@ -117,7 +120,7 @@ CASES = {
     "alternatives": (
         [observed(A)],
         [
-            replace(
+            structs.replace(
                 expected(A, B),
                 alternatives=(Alternative(Action.FORWARD, frozenset({A}), "before 1.26"),),
             )
@@ -125,7 +128,7 @@ CASES = {
     ),
     "empty-chain": (
         [
-            replace(
+            structs.replace(
                 observed(A),
                 targets=(Target(None, 1.0, SourceRef(SAVE, 110), chain="KUBE-SEP-0"),),
             )
@@ -158,19 +161,19 @@ def test_stale_endpoints_are_marked_and_missing_ones_added() -> None:
 def test_what_an_alternative_allows_is_no_surplus() -> None:
     either = Alternative(Action.FORWARD, frozenset({A, B}), "before 1.26")
     assert "not expected" not in show(
-        [observed(A, B)], [replace(expected(A), alternatives=(either,))]
+        [observed(A, B)], [structs.replace(expected(A), alternatives=(either,))]
     )
 
 
 def test_translation_comes_before_refusal() -> None:
     refusal = Entry(CLUSTER_IP, HOSTNAMES, Action.REJECT, SourceRef(SAVE, 9))
-    empty = replace(observed(A), targets=())
+    empty = structs.replace(observed(A), targets=())
     assert "reject" not in show([refusal, observed(A)], [expected(A)])
     assert "reject" in show([empty, refusal], [expected(A)])
 
 
 def test_an_entry_that_may_be_absent_is_not_missed() -> None:
-    assert "- expected" not in show([], [replace(expected(A), optional=True)])
+    assert "- expected" not in show([], [structs.replace(expected(A), optional=True)])
 
 
 def test_without_rules_only_what_is_expected_is_shown() -> None:
@@ -183,8 +186,10 @@ def test_several_trees_are_in_order_and_the_unknown_last() -> None:
     other = ServicePortName(ServiceKey("default", "a-first"), "")
     text = show(
         [
-            replace(observed(A, frontend=NODE_PORT), service_port=None),
-            replace(observed(A), service_port=other, frontend=structs.replace(CLUSTER_IP, port=81)),
+            structs.replace(observed(A, frontend=NODE_PORT), service_port=None),
+            structs.replace(
+                observed(A), service_port=other, frontend=structs.replace(CLUSTER_IP, port=81)
+            ),
         ],
         [expected(A)],
     )
@@ -198,7 +203,7 @@ def test_several_trees_are_in_order_and_the_unknown_last() -> None:
 
 def test_hostile_names_cannot_control_the_terminal() -> None:
     name = "\x1b[2J\u202e\n"
-    entry = replace(
+    entry = structs.replace(
         observed(A), chain=name, service_port=ServicePortName(ServiceKey(name, name), name)
     )
     text = render_forwarding(
