@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import importlib
-import multiprocessing
 import os
 from collections.abc import Iterator
-from concurrent.futures import Executor, Future, ProcessPoolExecutor
+from concurrent.futures import Executor, Future
 from contextlib import contextmanager
 from typing import Any
 
@@ -55,6 +54,10 @@ def _processors() -> int:
 @contextmanager
 def _processes(number: int) -> Iterator[Executor]:
     """Open a pool of processes; forked ones have what this one has read."""
+    # Most bundles are small and need none.
+    import multiprocessing  # noqa: PLC0415
+    from concurrent.futures import ProcessPoolExecutor  # noqa: PLC0415
+
     forks = "fork" in multiprocessing.get_all_start_methods()
     context = multiprocessing.get_context("fork" if forks else None)
     pool = ProcessPoolExecutor(number, context)
