@@ -9,7 +9,7 @@ import click
 
 from analyzer.bundle.directory import DiskFile
 from analyzer.model.kubernetes import Pod
-from analyzer.parse.kubernetes_json import decode_objects
+from analyzer.parse.kubernetes_json import read_objects
 
 
 @click.command()
@@ -17,8 +17,8 @@ from analyzer.parse.kubernetes_json import decode_objects
 def main(file: Path) -> None:
     """Print how many pods were read."""
     gc.disable()
-    data = DiskFile(file, file.stat().st_size).read()
-    click.echo(len(decode_objects("cluster/pods.json", data, Pod).value))
+    pieces = DiskFile(file, file.stat().st_size).pieces
+    click.echo(len(read_objects("cluster/pods.json", pieces, Pod).value))
     gc.freeze()
 
 
