@@ -78,6 +78,7 @@ class ServiceChains:
 
     def reach(self, rules: Sequence[Rule]) -> Reach | None:
         """Return what a connection that meets these rules can come to; None where that is too much to look at."""
+        chains = self.nat.chains
         content: list[object] = []
         lines: list[int] = []
         seen: set[str] = set()
@@ -88,12 +89,13 @@ class ServiceChains:
                 return None
             for rule in group:
                 shape, values = rule.shape, rule.values
-                content += (shape, values)
+                content.append(shape)
+                content.append(values)
                 lines.append(rule.line)
                 target = "" if shape.target is None else values[shape.target.slot]
-                if target in self.nat.chains and target not in seen:
+                if target not in seen and target in chains:
                     seen.add(target)
-                    chain = self.nat.chains[target]
+                    chain = chains[target]
                     content.append(chain.line > 0)
                     lines.append(chain.line)
                     waiting.append(chain.rules)
