@@ -60,6 +60,7 @@ class ServiceChains:
         self._conditions = ConditionReader()
         self._reader = BalanceReader(ruleset, nat, self.marks, self._conditions)
         self._steps = 10_000 + _STEPS_PER_RULE * sum(len(c.rules) for c in nat.chains.values())
+        self._looks = self._steps
 
     def follow(self, rules: Iterable[Rule], frontend: Frontend) -> dict[Client, Treatment]:
         """Return what becomes of each class of clients that meets these rules.
@@ -84,8 +85,8 @@ class ServiceChains:
         seen: set[str] = set()
         waiting = [rules]
         for group in waiting:
-            self._steps -= len(group)
-            if self._steps < 0:
+            self._looks -= len(group)
+            if self._looks < 0:
                 return None
             for rule in group:
                 shape, values = rule.shape, rule.values
