@@ -54,17 +54,18 @@ def _unnamed(rule: Rule) -> bool:
     return owner is not None and not owner.colon and not owner.service_port.port
 
 
+_FIVE_DIGITS = frozenset({"0.33332999982", "0.16667000018", "0.14286000002", "0.11110999994"})
+"""1/3 as `%0.5f` writes it, after the kernel's rounding (A.5); so for 6, 7 and 9."""
+
+_TEN_DIGITS = frozenset({"0.33333333349", "0.16666666651", "0.14285714272", "0.11111111101"})
+
+
 def _five_digits(rule: Rule) -> bool:
-    """1/3 as `%0.5f` writes it, after the kernel's rounding (A.5); so for 6, 7 and 9."""
-    return rule.value("--probability") in {
-        *("0.33332999982", "0.16667000018", "0.14286000002", "0.11110999994")
-    }
+    return rule.value("--probability") in _FIVE_DIGITS
 
 
 def _ten_digits(rule: Rule) -> bool:
-    return rule.value("--probability") in {
-        *("0.33333333349", "0.16666666651", "0.14285714272", "0.11111111101")
-    }
+    return rule.value("--probability") in _TEN_DIGITS
 
 
 def _open_firewall(rule: Rule) -> bool:
