@@ -24,8 +24,9 @@ def ranges_of_pods(pods: Iterable[Pod]) -> Iterator[PodRange]:
     """Yield the addresses of the pods that have a network of their own and are not finished."""
     for pod in pods:
         if not (pod.host_network or pod.finished):
+            source = pod.ref.at("status", "podIP")
             for ip in pod.ips:
-                yield PodRange(ip, pod.ref.at("status", "podIP"))
+                yield PodRange(ip, source)
 
 
 def ranges_of_node(node: Node | None) -> tuple[PodRange, ...]:

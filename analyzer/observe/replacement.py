@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from analyzer.model.kubernetes import ConfigMap, Pod
 from analyzer.model.source import Ref
@@ -44,10 +44,21 @@ def _configured(config_map: ConfigMap) -> Iterator[Ref]:
         yield config_map.ref.at("data")
 
 
-def may_serve_services(pod: Pod) -> bool:
-    """Tell whether a pod runs kube-proxy, by itself or inside OpenShift's SDN, or what replaces it."""
-    if not any(c.command or c.args or "kube" in c.image for c in pod.containers):
-        return pod.name.startswith((_OVN, _SDN))  # what most pods are: nothing more to see
+def serving_services(pods: Iterable[Pod]) -> Iterator[Pod]:
+    """Yield the pods that run kube-proxy, by themselves or inside OpenShift's SDN, or what replaces it.
+
+    Most pods run nothing that could be either: of those in a row with the same containers one is looked at.
+    """
+    seen, may_be = None, False
+    for pod in pods:
+        if pod.spec.containers is not seen:
+            seen = pod.spec.containers
+            may_be = any(c.command or c.args or "kube" in c.image for c in pod.containers)
+        if _serves_services(pod) if may_be else pod.name.startswith((_OVN, _SDN)):
+            yield pod
+
+
+def _serves_services(pod: Pod) -> bool:
     return (
         ProxyEvidence.container_of(pod) is not None
         or next(_running(pod), None) is not None

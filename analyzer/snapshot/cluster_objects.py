@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass
 from functools import cached_property
+from operator import attrgetter
 
 from analyzer.expect.backends import (
     backends_of_endpoints,
@@ -110,7 +111,7 @@ class ClusterObjects:
     def pods(self) -> tuple[Pod, ...]:
         """All pods, sorted by namespace and name."""
         found = self.source.objects(Input.PODS, Pod)
-        return tuple(sorted(found, key=lambda p: (p.namespace, p.name)))
+        return tuple(sorted(found, key=attrgetter("metadata.namespace", "metadata.name")))
 
     @cached_property
     def pods_by_namespace(self) -> dict[str, tuple[Pod, ...]]:

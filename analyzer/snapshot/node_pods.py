@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from analyzer.expect.pod_ranges import PodRange, ranges_of_pods
 from analyzer.model.kubernetes import Pod, Workload
-from analyzer.observe.replacement import may_serve_services
+from analyzer.observe.replacement import serving_services
 from analyzer.snapshot.sources import FileState
 
 
@@ -59,7 +59,7 @@ def node_pods(pods: Iterable[Pod]) -> NodePods:
     found = tuple(pods)
     return NodePods(
         proxies=tuple([p for p in found if is_kube_proxy(p)]),
-        programs=tuple([p for p in found if may_serve_services(p)]),
+        programs=tuple(serving_services(found)),
         unready=tuple([p for p in found if not (p.ready or p.finished or p.terminating)]),
         ranges=tuple(ranges_of_pods(found)),
     )
