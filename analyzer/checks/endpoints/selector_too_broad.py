@@ -61,7 +61,7 @@ def selector_too_broad(cluster: ClusterView) -> Iterator[Problem]:
     replicas) belong together, as do the old and new pods of one workload. On headless Services.
     """
     for group in service_groups(cluster):
-        if len(group.views[0].current_pods) > 1:
+        if not _are_made_alike(group.views[0].current_pods):
             workloads = _by_workload(group.views[0])
             clash = _clash(group, workloads)
             if clash is not None:
@@ -101,6 +101,15 @@ def _image(pod: Pod) -> ObjectRef:
     main = pod.main_container
     index = pod.containers.index(main) if main else 0
     return pod.ref.at("spec", "containers", index, "image")
+
+
+def _are_made_alike(pods: Sequence[Pod]) -> bool:
+    """Tell whether all pods have the same owners and program, as those behind a Service nearly always do."""
+    return all(
+        pod.metadata.owner_references == pods[0].metadata.owner_references
+        and pod.main_container == pods[0].main_container
+        for pod in pods[1:]
+    )
 
 
 def _by_workload(view: ServiceView) -> _Workloads:
