@@ -51,6 +51,9 @@ class KnownLines:
             self.chains[line] = Chain(chain.name, chain.line, chain.policy, chain.counters)
 
 
+_BLOCK = 1 << 18
+"""Characters that are parted into lines at once."""
+
 _MOST_KNOWN = 1 << 17
 """Rules and chains that are remembered: some 90 and 30 MB."""
 
@@ -64,23 +67,34 @@ def parse_iptables_save(
     where no header says otherwise. A new dump begins where a table comes again or the header names
     another generator. Lines are separated by LF, CR LF or CR.
     """
-    *lines, rest = _lines(text)
+    text = _cleaned(text)
+    end = text.rfind("\n") + 1
+    count, rest = text.count("\n"), text[end:]
     builder = RulesetBuilder(path, family)
     with _without_garbage_collection():
-        _read(lines, 1, builder, known)
+        _read(_lines(text, end), 1, builder, known)
     cut = builder.unfinished and rest.strip() not in {"", "COMMIT"}
     if not cut:
-        _read([rest], len(lines) + 1, builder, None)
-    last = rest or "".join(lines[-1:])
-    return builder.finish(len(lines) + bool(rest), last, cut=cut)
+        _read([rest], count + 1, builder, None)
+    last = rest or text[text.rfind("\n", 0, max(end - 1, 0)) + 1 : end].rstrip("\n")
+    return builder.finish(count + bool(rest), last, cut=cut)
 
 
-def _lines(text: str) -> list[str]:
-    """Return the lines without what no line of iptables-save holds; the last one has no line end."""
+def _cleaned(text: str) -> str:
+    """Return the text without what no line of iptables-save holds; lines end with LF."""
     text = text.replace("\0", "").replace("\r\n", "\n").replace("\r", "\n")
     if "\x1b" in text:
         text = _TERMINAL_ESCAPE.sub("", text)
-    return text.lstrip("\ufeff\ufffd").split("\n")
+    return text.lstrip("\ufeff\ufffd")
+
+
+def _lines(text: str, end: int) -> Iterator[str]:
+    """Yield the lines up to the end of one: they are let go of soon, and take memory for a few at a time only."""
+    start = 0
+    while start < end:
+        stop = text.rfind("\n", start, start + _BLOCK) + 1 or text.find("\n", start) + 1
+        yield from text[start : stop - 1].split("\n")
+        start = stop
 
 
 def _read(

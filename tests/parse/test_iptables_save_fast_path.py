@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from analyzer.model.ruleset import Family, Ruleset
 from analyzer.parse.iptables_grammar import parse_line
 from analyzer.parse.iptables_line import ChainLine, Line, NotALine, RuleLine
-from analyzer.parse.iptables_save import KnownLines, _lines, parse_iptables_save
+from analyzer.parse.iptables_save import KnownLines, _cleaned, parse_iptables_save
 from analyzer.parse.line_shapes import LineShape, LineShapes
 from analyzer.parse.ruleset_builder import RulesetBuilder
 
@@ -27,7 +27,7 @@ SHAPE_FIELDS = ("literals", "matches", "target", "slot_of", "flags")
 
 def parse_by_grammar(path: str, text: str, family: Family) -> tuple[Ruleset, ...]:
     """Do what parse_iptables_save does, with the grammar for each line."""
-    *lines, rest = _lines(text)
+    *lines, rest = _cleaned(text).split("\n")
     builder = RulesetBuilder(path, family)
     for number, line in enumerate(lines, 1):
         if line.strip():
@@ -92,6 +92,20 @@ def test_rules_that_other_nodes_have_are_read_as_the_grammar_reads_them(path: Pa
     assert_same(text.replace("KUBE-SERVICES", "KUBE-SERVICED"), known)
     lines = text.splitlines()
     assert_same("\n".join([lines[0], "", *lines[1:]]), known)  # on other lines, cut at the end
+
+
+@pytest.mark.parametrize("block", [1, 40, 41, 42, 43, 300])
+def test_a_dump_that_is_parted_into_lines_block_by_block_is_read_as_the_grammar_reads_it(
+    block: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("analyzer.parse.iptables_save._BLOCK", block)
+    text = (
+        "*nat\n:KUBE-SVC-A - [0:0]\n\n\r\n-A KUBE-SVC-A -j DROP\n\n" * 3
+        + "-A X -j ACCEPT\nCOMMIT\n"
+    )
+    for end in ("", "\n", "\n\n", "-A X -j D"):
+        assert_same(text + end)
+        assert_same(end + text.removesuffix("COMMIT\n") + end)
 
 
 def test_every_public_dump_is_read_as_the_grammar_reads_it(shared: Path) -> None:
