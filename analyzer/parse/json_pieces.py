@@ -1,4 +1,4 @@
-"""A large API dump in pieces, of which no more than one is in memory.
+"""A large API dump in pieces, of which few are in memory at a time.
 
 Items of a list are printed alike: each begins as the first does, up to its first key. A file is cut at the comma before
 such a beginning. That may stand inside an item, too; but then what is before it is no array of whole items, and does
@@ -12,8 +12,11 @@ from collections.abc import Iterator
 
 from analyzer.parse.json_scan import members, skip_blanks
 
-PIECE = 2 << 20
-"""Bytes; an API object has at most 1.5 MiB (etcd's limit of a request)."""
+PIECE = 1 << 17
+"""Bytes that are read at a time: so few that they stay in the processor's cache."""
+
+_LONGEST = 4 << 20
+"""Bytes without a place to cut after which none is looked for; an API object has 1.5 MiB (etcd's limit of a request)."""
 
 _BEGINNING = re.compile(rb'\{[ \t\r\n]*+"[^"\\]*+"')
 """Of an item: the bracket and the first key."""
@@ -38,11 +41,12 @@ class ItemPieces:
             for piece in self._pieces:
                 text = left + piece
                 comma = text.rfind(b",", 0, max(text.rfind(beginning[0]), 0))
-                if comma < 0:
-                    left = text
+                if comma >= 0:
+                    yield b"".join((memoryview(text)[:comma], b"]"))
+                    text = b"[" + text[comma + 1 :]
+                left = text
+                if len(left) > _LONGEST:
                     break
-                yield b"".join((memoryview(text)[:comma], b"]"))
-                left = b"[" + text[comma + 1 :]
         self.rest = b"".join((head, left, *self._pieces))
 
 

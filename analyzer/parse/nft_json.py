@@ -42,12 +42,10 @@ class _Item(Struct, gc=False):
     chain: _Part | None = None
 
 
-class _Skimmed(Struct):
-    nftables: list[_Item]
-
-
 _ITEM = msgspec.json.Decoder(_Item)
-_SKIMMED = msgspec.json.Decoder(_Skimmed)
+_ITEMS = msgspec.json.Decoder(list[_Item])
+_AT_ONCE = 128
+"""Items that are skimmed at a time, so that what is made of them takes no room."""
 
 
 def decode_nft_ruleset(path: str, data: bytes) -> Parsed[Document | None]:
@@ -62,8 +60,7 @@ def decode_nft_ruleset(path: str, data: bytes) -> Parsed[Document | None]:
     if not isinstance(items, list):
         return parsed
     try:
-        skimmed = _skimmed(data, items)
-        kept = list(_kept(items, skimmed))
+        kept = list(_kept(items))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         # What is skipped at first is not checked.
         return decode_document(path, data)
@@ -71,13 +68,14 @@ def decode_nft_ruleset(path: str, data: bytes) -> Parsed[Document | None]:
     return replace(parsed, value=replace(parsed.value, content=content))
 
 
-def _skimmed(data: bytes, items: list[Any]) -> list[_Item]:
-    """Return of each item which rule it is: at one go where nothing is out of the ordinary."""
-    try:
-        found = _SKIMMED.decode(data).nftables
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        found = []
-    return found if len(found) == len(items) else [_skim(item) for item in items]
+def _skimmed(items: list[Any]) -> Iterator[_Item]:
+    """Yield of each item which rule it is: of many at one go where nothing is out of the ordinary."""
+    for start in range(0, len(items), _AT_ONCE):
+        several = items[start : start + _AT_ONCE]
+        try:
+            yield from _ITEMS.decode(b"[%b]" % b",".join(several))
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, TypeError):
+            yield from map(_skim, several)
 
 
 def _skim(item: Any) -> _Item:  # noqa: ANN401 - any JSON
@@ -87,9 +85,9 @@ def _skim(item: Any) -> _Item:  # noqa: ANN401 - any JSON
         return _Item()
 
 
-def _kept(items: list[Any], skimmed: list[_Item]) -> Iterator[Any]:
+def _kept(items: list[Any]) -> Iterator[Any]:
     with_chains: set[tuple[str, str]] = set()
-    for item, found in zip(items, skimmed, strict=True):
+    for item, found in zip(items, _skimmed(items), strict=True):
         if (rule := found.rule) and (rule.family, rule.table) in IPTABLES_TABLES:
             yield None
             continue

@@ -101,6 +101,20 @@ def test_no_more_than_a_piece_and_what_is_left_of_the_one_before_is_held() -> No
         assert given - taken < 2000
 
 
+@pytest.mark.parametrize(("longest", "most"), [(4 << 20, 4000), (10_000, 20_000)])
+def test_an_item_of_many_pieces_is_waited_for_unless_it_is_longer_than_any_object(
+    longest: int, most: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("analyzer.parse.json_pieces._LONGEST", longest)
+    items = [service(n, padding=500 if n == 20 else 0) for n in range(60)]
+    data = json.dumps(listed(items), indent=4).encode()
+    source = ItemPieces(in_pieces_of(2000, data)(0))
+    found = [item for array in source.arrays() for item in json.loads(array)]
+    found += json.loads(source.rest)["items"]
+    assert found == items
+    assert (len(source.rest) < most) is (longest > 10_000)
+
+
 @pytest.mark.parametrize("depth", [200, 201, 300, 100_000])
 def test_what_is_nested_too_deep_is_refused_in_an_array_as_well(depth: int) -> None:
     deep = "[" * (depth - 1) + "]" * (depth - 1)
