@@ -16,7 +16,7 @@ PIECE = 1 << 17
 """Bytes that are read at a time: so few that they stay in the processor's cache."""
 
 _LONGEST = 4 << 20
-"""Bytes without a place to cut after which none is looked for; an API object has 1.5 MiB (etcd's limit of a request)."""
+"""Bytes without a place to cut after which none is looked for; an API object has 1.5 MiB (etcd's limit)."""
 
 _BEGINNING = re.compile(rb'\{[ \t\r\n]*+"[^"\\]*+"')
 """Of an item: the bracket and the first key."""
