@@ -114,13 +114,11 @@ class CalledPorts:
     @cached_property
     def _pods(self) -> list[tuple[tuple[str, ...], bool, bool]]:
         """Of the pods that are not finished: the addresses, whether published as ready, and whether being deleted."""
-        every = _publishes_not_ready(self.service)
-        found = []
-        for pod in self.pods:
-            if not pod.finished:
-                leaving = pod.terminating
-                found.append((pod.ips, every or (pod.ready and not leaving), leaving))
-        return found
+        return [
+            (pod.ips, is_published_ready(self.service, pod), pod.terminating)
+            for pod in self.pods
+            if not pod.finished
+        ]
 
     @cached_property
     def _ports(self) -> Collection[_Port] | None:

@@ -548,10 +548,8 @@ class Pod(Resource, frozen=True, rename="camel", kw_only=True):
     @property
     def ready(self) -> bool:
         """True when the condition Ready is `True` (containers and readiness gates)."""
-        for condition in self.status.conditions or ():
-            if condition.type == "Ready":
-                return condition.status == "True"
-        return False
+        condition = self.condition("Ready")
+        return condition is not None and condition.status == "True"
 
 
 class LabelSelectorRequirement(Struct, frozen=True, rename="camel"):

@@ -59,13 +59,13 @@ class BalanceReader:
         """Return what a KUBE-SEP chain does; nothing where it is absent."""
         chain = self.nat.chains.get(name)
         rules = chain.rules if chain is not None else []
-        if len(rules) > _FEW:
-            key = (name, protocol)
-            if key not in self._endpoints:
-                read = read_endpoint_chain(rules, protocol, self.marks, self.conditions)
-                self._endpoints[key] = read
-            return self._endpoints[key]
-        return read_endpoint_chain(rules, protocol, self.marks, self.conditions)
+        if len(rules) <= _FEW:
+            return read_endpoint_chain(rules, protocol, self.marks, self.conditions)
+        key = (name, protocol)
+        if key not in self._endpoints:
+            read = read_endpoint_chain(rules, protocol, self.marks, self.conditions)
+            self._endpoints[key] = read
+        return self._endpoints[key]
 
     def target(
         self, rule: Rule, chosen: EndpointChain, chain: str, share: float, written: float | None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any, TypeVar
 
@@ -75,19 +76,15 @@ def read_objects(
     Only where something is wrong with a file is all of it in memory.
     """
     source = ItemPieces(pieces(PIECE))
-    try:
+    with suppress(msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         objects = _of_arrays(source, kind)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return decode_objects(path, b"".join(pieces(PIECE)), kind)
-    last = decode_objects(path, source.rest, kind)
-    if not objects:
-        return last
-    if last.problems:
-        return decode_objects(path, b"".join(pieces(PIECE)), kind)
-    objects += last.value
-    return Parsed(
-        tuple([with_ref(found, ObjectRef(path, index)) for index, found in enumerate(objects)])
-    )
+        last = decode_objects(path, source.rest, kind)
+        if not objects:
+            return last
+        if not last.problems:
+            found = enumerate([*objects, *last.value])
+            return Parsed(tuple([with_ref(item, ObjectRef(path, index)) for index, item in found]))
+    return decode_objects(path, b"".join(pieces(PIECE)), kind)
 
 
 def _of_arrays(source: ItemPieces, kind: type[R]) -> list[R]:
